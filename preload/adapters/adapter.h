@@ -1,0 +1,143 @@
+/*
+ * adapter.h - what a language runtime must provide to be in the graph, and what it may use. Adapters see this header only.
+ *
+ * How to add a runtime
+ *   1. adapters/NAME.c with one `const struct adapter adapter_NAME`, one line in adapters/registry.c, one number in enum
+ *      rgd_runtime.
+ *   2. Resolve everything at run time (host->symbol); link no runtime, include none of its headers. Refuse versions that you
+ *      were not tested on, by name, with a note: the dump shows it.
+ *   3. enter(): make the runtime's heap consistent (take its lock). It runs in the helper thread, in the parent, before the
+ *      freeze. It must give up after the deadline.
+ *   4. discover(), describe(), edges(), roots() run in the walker: a copy-on-write child with a single thread. There:
+ *      no libc function that locks or allocates, no runtime function that allocates, locks, runs bytecode or changes
+ *      refcounts. A crash there costs the dump, never the program; guard reads of doubtful pointers by walk->readable().
+ *   5. Samples and a differential test against the runtime's own view.
+ */
+#ifndef REFGRAPH_ADAPTER_H
+#define REFGRAPH_ADAPTER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../../include/refgraph_dump.h"
+
+struct walk; /* the walker's state; opaque */
+
+/* What describe() fills in. Zeroed before. */
+struct walk_object {
+	uint32_t type;     /* from walk_type() */
+	uint64_t size;     /* bytes; 0 = take the size of the block */
+	uint64_t refcount;
+	uint32_t flags;    /* RGD_OBJ_F_* except RUNTIME and BLOCK, which the walker sets */
+};
+
+struct walk_type {
+	const char *name;    /* short */
+	const char *module;  /* or "" */
+	uint32_t flags;      /* RGD_TYPE_F_* */
+	uint64_t basic_size;
+	uintptr_t object;    /* address of the type object, 0 none */
+	uint32_t base;       /* type number + 1, 0 none */
+};
+
+/*
+ * Services of the shim for adapters in the parent process. Thread-safe; callable from a runtime's allocator.
+ */
+struct adapter_host {
+	/* dlsym over the global scope, or over a handle that dlopen just returned. NULL when absent. */
+	void *(*symbol)(void *handle, const char *name);
+	void (*log)(const char *text);
+	/* One block of the runtime's allocator. Inside block_enter/block_leave our malloc hooks record nothing, so that an
+	 * allocator on top of malloc is not counted twice. block_enter returns false when the shim is already inside a hook:
+	 * then pass through and do not record. */
+	bool (*block_enter)(void);
+	void (*block_leave)(void);
+	void (*block_add)(uintptr_t address, size_t size, uint32_t stack);
+	void (*block_remove)(uintptr_t address);
+	/* stacks: frames innermost first; 0 = unknown */
+	uint32_t (*site)(uintptr_t return_address);
+	uint32_t (*frame)(uint32_t kind, const char *function, const char *file, uint32_t line);
+	uint32_t (*stack)(const uint32_t *frames, size_t n);
+	void (*region)(uintptr_t address, size_t size, uint32_t kind);
+	void *(*memory)(size_t size);                  /* zeroed, never freed, not malloc */
+	void (*refuse)(uint32_t runtime, const char *version, const char *note); /* shown in RUNTIMES */
+	/* An event of the runtime's collector, and other numbers for GC rows that only the parent can see. */
+	const struct config *config;                   /* read only */
+	/* Restart the helper late (at a tick) after fork instead of at once: CPython 3.12+ warns about threads. */
+	void (*helper_late)(void);
+};
+
+struct adapter {
+	uint32_t runtime;      /* enum rgd_runtime */
+	const char *name;
+
+	/* Constructor, before main; `handle` NULL. Again after each dlopen with its handle, while it returned false. True: this
+	 * runtime is in the process and followed (or refused: then it said so by host->refuse). */
+	bool (*probe)(const struct adapter_host *host, void *handle);
+	/* Cheap re-check of our hooks, called from interposed places that the runtime passes late in its start (setlocale) and
+	 * from thread_tick. May be NULL. */
+	void (*recheck)(void);
+	void (*after_fork_child)(void);
+
+	/* 0 = locked; ETIMEDOUT, EBUSY (finalizing, collecting): the snapshot goes on without this runtime's objects when
+	 * `required` is false. `note` receives one line. */
+	int (*enter)(unsigned deadline_ms, char *note, size_t note_size);
+	void (*leave)(void);
+
+	/* ---- in the walker ---- */
+	/* Report every object with walk_add(). */
+	bool (*discover)(struct walk *walk);
+	/* One object that this adapter added, in ascending order of address; then edges() for the same object at once. */
+	bool (*describe)(struct walk *walk, uintptr_t object, unsigned tag, struct walk_object *out);
+	void (*edges)(struct walk *walk, uintptr_t object, unsigned tag);
+	void (*roots)(struct walk *walk);
+	/* GC rows, RUNTIMES version, counters. */
+	void (*state)(struct walk *walk);
+};
+
+extern const struct adapter *const adapters[]; /* registry.c; ends with NULL */
+
+/* ---- services in the walker (snapshot's walk.c) ------------------------------------------------------------------ */
+
+/* Adds an object at `address`; `base` = start of the allocator's block that holds it (0: not in a block; the object may
+ * start later than its block, after a collector's header). `tag` (0..15) comes back in describe(). False when it was there
+ * already. A block claimed so is no longer a bare native block and is not scanned conservatively.
+ * discover() phase only. */
+bool walk_add(struct walk *walk, uint32_t runtime, uintptr_t address, uintptr_t base, unsigned tag);
+bool walk_has(struct walk *walk, uintptr_t address);
+/* True when [address, address + size) is mapped and readable. Cheap for repeated neighbours. */
+bool walk_readable(struct walk *walk, uintptr_t address, size_t size);
+/* Start and requested size of the tracked block that starts at `address`; false when none does. */
+bool walk_block(struct walk *walk, uintptr_t address, uint64_t *size);
+
+/* Interning. Strings are copied; bad UTF-8 is replaced. Numbers are stable within the dump. */
+uint32_t walk_string(struct walk *walk, const char *text, size_t length);
+uint32_t walk_label(struct walk *walk, enum rgd_edge_kind kind, enum rgd_label_class class, unsigned flags, uint32_t string);
+uint32_t walk_type(struct walk *walk, uint32_t runtime, const struct walk_type *type);
+
+/* edges() phase: one reference of the object being written. `target` need not be the start of an object: an address
+ * inside one becomes an interior edge. Returns false (and counts a loss) when nothing known is there. `value` is used when
+ * the label's class has one; for RGD_LABEL_KEY_OBJECT pass the key's address: the walker turns it into its number. */
+bool walk_edge(struct walk *walk, uint32_t label, uint64_t value, uintptr_t target);
+/* edges() phase: scan the words of [low, high) conservatively on behalf of the current object (an opaque struct's
+ * tail, an extension type's C fields); offsets are relative to the object. */
+void walk_scan(struct walk *walk, uintptr_t low, uintptr_t high);
+/* describe()/edges() phase, for the current object. */
+void walk_property(struct walk *walk, enum rgd_property key, uint64_t value);
+
+/* roots() phase. */
+void walk_root(struct walk *walk, enum rgd_root_class class, enum rgd_edge_kind kind, uint32_t label_string,
+	       uint32_t owner, uint64_t value, uintptr_t target, uint32_t context_string);
+/* state() phase. */
+void walk_gc(struct walk *walk, uint32_t runtime, const char *name, uint64_t index, uint64_t value);
+void walk_runtime(struct walk *walk, uint32_t runtime, const char *version, enum rgd_runtime_state state, const char *note);
+void walk_counter(struct walk *walk, const char *name, uint64_t value);
+
+/* True when short values may be in the dump (REFGRAPH_VALUES=1). */
+bool walk_values(struct walk *walk);
+
+/* Scratch memory of the child: zeroed, freed never. */
+void *walk_memory(struct walk *walk, size_t size);
+
+#endif

@@ -1,0 +1,328 @@
+/*
+ * shim.h - every internal prototype of librefgraph.so, grouped by the file that defines it.
+ *
+ * Glossary
+ *   block      what an allocator handed out and did not get back: an address and the requested size
+ *   live table address-indexed side table of all blocks (live.c)
+ *   site       number of a stack of one frame: the return address of the allocating call
+ *   stack      number of a node of the stack trie (stack.c); 0 = unknown
+ *   epoch      counter that a mark or a snapshot advances
+ *   hook       an exported function of ours that stands before the real one
+ *   helper     our only thread: waits for requests, freezes the world, clones the walker
+ *   walker     the copy-on-write child that reads the frozen memory and writes the dump
+ *   adapter    what knows a language runtime (adapters/adapter.h)
+ *
+ * The world this code lives in
+ *   - It runs inside other people's processes, from before main, in any thread, in signal handlers, after fork.
+ *   - No malloc, no stdio, no exit, no assert, no locale, no dlopen on a hook's path. Memory comes from mmap (arena.c).
+ *   - errno survives every hook (guard.h). Hidden visibility; only exports.map is seen outside.
+ *   - A failure turns one feature off, counts the loss (counter.c) and at most once says so by write(2) (log.c).
+ *   - Writers are lock-free or take a bounded try-lock: who cannot get it counts a loss and goes on.
+ *
+ * Lock order (outer first): control lock > threads list > modules list > stack intern > arena. Adapters may hold
+ * their runtime's lock outside all of these. Nobody calls the program or the loader while holding one.
+ */
+#ifndef REFGRAPH_SHIM_H
+#define REFGRAPH_SHIM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../include/refgraph_dump.h"
+
+#define likely(x) __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)
+#define EXPORT __attribute__((visibility("default")))
+#define TLS_FAST __attribute__((tls_model("initial-exec")))
+
+/* ---- config.c: the table of REFGRAPH_* variables; values validated once, in the constructor ------------------ */
+
+enum stacks_mode { STACKS_NONE, STACKS_CALLER, STACKS_FULL };
+
+struct config {
+	bool enabled;             /* REFGRAPH=off stays out altogether */
+	enum stacks_mode stacks;  /* REFGRAPH_STACKS=none|caller|full */
+	unsigned stack_depth;     /* REFGRAPH_STACK_DEPTH, frames kept, innermost first; default 64 */
+	bool unwind_reference;    /* REFGRAPH_UNWINDER=libunwind instead of the built-in one */
+	int python_stacks;        /* REFGRAPH_PYTHON_STACKS=off|site|full: 0 1 2 */
+	bool python;              /* REFGRAPH_PYTHON=off: no adapter */
+	bool native;              /* REFGRAPH_NATIVE=off: no native blocks in the live table */
+	char dump_name[512];      /* REFGRAPH_DUMP: file name pattern, default "%e.%p.%n.rgd"; %p %n %e %t %% */
+	char dump_dir[1024];      /* REFGRAPH_DIR, absolute; default: working directory at start */
+	int signal;               /* REFGRAPH_SIGNAL=USR2: a snapshot on this signal; 0 none */
+	bool on_exit;             /* REFGRAPH_ON_EXIT=1: a snapshot at normal exit and _exit */
+	bool on_fatal;            /* REFGRAPH_ON_FATAL=1: a snapshot on a fatal signal with default action */
+	unsigned every_seconds;   /* REFGRAPH_EVERY=10s */
+	uint64_t every_growth;    /* REFGRAPH_GROWTH=64M: a snapshot each time the live bytes grew by that much */
+	unsigned deadline_ms;     /* REFGRAPH_DEADLINE: walker is killed after; default 120 s */
+	bool values;              /* REFGRAPH_VALUES=1: short values in dumps (private by default) */
+	bool children;            /* REFGRAPH_CHILDREN=off: forget fork children */
+	bool helper;              /* REFGRAPH_HELPER=off: no thread, snapshots only by call and at exit */
+	bool verbose;             /* REFGRAPH_VERBOSE=1 */
+	int test_fault;           /* REFGRAPH_TEST_FAULT=crash|hang|enomem|...: planted faults for our own tests */
+};
+extern struct config config; /* write-once in the constructor */
+void config_init(void);
+
+/* ---- log.c: one line to stderr by write(2); never formats floats, never allocates ---------------------------- */
+
+/* "refgraph: <text>\n"; each call site should be reached once per process. */
+void log_line(const char *text);
+/* "refgraph: <text>: <detail>\n" */
+void log_line2(const char *text, const char *detail);
+/* Small formatter for messages: %s %d %u %x %lu %lx %p only. Returns the length, always terminates. */
+int log_format(char *buffer, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* ---- counter.c: what was counted and lost; dumped in COUNTERS ------------------------------------------------- */
+
+enum counter {
+	COUNTER_LOST_BLOCKS,       /* lost.blocks: not in the live table (odd address, no memory for a leaf) */
+	COUNTER_LOST_STACKS,       /* lost.stacks: intern table full or locked: the block has no site */
+	COUNTER_LOST_THREADS,      /* lost.threads: not parked in time: its stack was not scanned */
+	COUNTER_LOST_MODULES,
+	COUNTER_LOST_OBJECTS,      /* lost.objects: a walker skipped an object that it could not read */
+	COUNTER_LOST_EDGES,
+	COUNTER_UNKNOWN_FREES,     /* blocks freed that were never seen: allocated before us or around us */
+	COUNTER_SNAPSHOTS,
+	COUNTER_SNAPSHOTS_FAILED,
+	COUNTER_FREEZE_RETRIES,
+	COUNTER_MAX
+};
+extern const char *const counter_names[COUNTER_MAX];
+void counter_add(enum counter which, uint64_t n);
+uint64_t counter_get(enum counter which);
+
+/* ---- arena.c: memory for the shim itself, from mmap ------------------------------------------------------------ */
+
+/* Page-granular, zeroed, NORESERVE. NULL when the kernel refuses; the caller counts the loss. */
+void *arena_map(size_t size);
+void arena_unmap(void *p, size_t size);
+/* Small, zeroed, never freed; thread-safe. */
+void *arena_alloc(size_t size);
+/* Bytes mapped so far by the shim and, as far as known, touched. */
+uint64_t arena_mapped(void);
+/* True when the address lies in memory that the shim mapped for itself: never a root, never scanned. */
+bool arena_owns(uintptr_t address);
+
+/* ---- live.c: the live table -------------------------------------------------------------------------------------- */
+
+/*
+ * One 32-bit word per 16-byte granule of address space, in leaves of 16 MiB that cover 64 MiB each, mapped when first
+ * needed. A block uses the words of its first granules:
+ *   word 0  bit 31 set (only word 0 has it), bits 0..27 stack
+ *   word 1  bits 0..24 epoch, bits 25..30 requested size when below 63; 63 = the size is in word 2 (and 3)
+ *   word 2  bits 0..30 size; word 3 the bits above, when bit 30 of word 2 says so
+ * Allocators hand out blocks at least 32 bytes apart once requests are rounded up by live_round(); a block of 48
+ * bytes or more owns the third granule, so no two blocks ever share a word. Removing is one store to word 0: the rest
+ * is stale and ignored because only word 0 has bit 31.
+ */
+struct live_block {
+	uintptr_t address;
+	uint64_t size;
+	uint32_t stack;
+	uint32_t epoch;
+};
+bool live_init(void);
+void live_insert(uintptr_t address, uint64_t size, uint32_t stack);
+/* False when the block is not known. `size` receives the requested size. */
+bool live_remove(uintptr_t address, uint64_t *size);
+bool live_find(uintptr_t address, struct live_block *block);
+/* The block that contains address, however far its start; costs a backward scan. For the walker, not for hooks. */
+bool live_find_containing(uintptr_t address, struct live_block *block);
+/* All blocks in ascending order of address, while no other thread runs. The callback returns false to stop. */
+bool live_each(bool (*visit)(const struct live_block *block, void *context), void *context);
+/* The smallest request that keeps blocks 32 bytes apart, for allocators that need it. */
+static inline size_t live_round(size_t size)
+{
+	return size < 32 ? 32 : size;
+}
+/* Sums over all threads; exact while they are parked. */
+void live_totals(uint64_t *objects, uint64_t *bytes);
+
+/* ---- stack.c: interned frames and stacks --------------------------------------------------------------------------- */
+
+#define STACK_MAX_DEPTH 256
+
+/* A frame is a native return address or a place of a runtime that an adapter named. */
+struct frame {
+	uintptr_t pc;          /* NATIVE */
+	uint32_t module;       /* NATIVE: +1, bound when its module is unloaded, else resolved at the snapshot */
+	uint32_t kind;         /* enum rgd_frame_kind */
+	const char *function;  /* runtime frames: in the arena */
+	const char *file;
+	uint32_t line;
+};
+bool stack_init(void);
+/* Number of the one-frame stack for this return address. Fast: a per-thread cache in front of the table. */
+uint32_t stack_site(uintptr_t return_address);
+/* pcs[0] is innermost. Number of the whole stack; 0 when it could not be interned (counted). */
+uint32_t stack_intern(const uintptr_t *pcs, size_t n);
+/* As stack_intern, with runtime frames innermost: `frames` come from stack_frame_runtime(). */
+uint32_t stack_intern_frames(const uint32_t *frames, size_t n);
+uint32_t stack_frame_native(uintptr_t pc);
+/* Interns a runtime's place; the strings are copied. */
+uint32_t stack_frame_runtime(uint32_t kind, const char *function, const char *file, uint32_t line);
+/* A module's address range goes away: frames in it are bound to this module for ever and never found again. */
+void stack_forget_range(uintptr_t low, uintptr_t high, uint32_t module);
+/* For the walker. stack_parent returns 0 at the outermost frame. */
+uint32_t stack_count(void);
+uint32_t stack_parent(uint32_t stack);
+uint32_t stack_frame_of(uint32_t stack);
+uint32_t frame_count(void);
+const struct frame *frame_get(uint32_t frame);
+
+/* ---- unwind.h names the interface: unwind_fast.c and unwind_libunwind.c provide it -------------------------------- */
+
+struct unwinder {
+	const char *name;
+	/* False when it cannot work here (missing library, machine). Called once, outside hooks. */
+	bool (*init)(void);
+	/* The return addresses of the callers of the hook, innermost first, starting with `return_address` (whose frame's CFA
+	 * is `cfa`: the hook's own __builtin_frame_address(0)+16 or equal). Returns how many; never fails, never
+	 * touches memory outside [cfa, stack end). Async-signal-safe, no locks, no allocation. */
+	size_t (*walk)(uintptr_t return_address, uintptr_t cfa, uintptr_t frame_pointer, uintptr_t *pcs, size_t max);
+	/* Code of [low, high) goes away: forget what is cached about it. */
+	void (*forget)(uintptr_t low, uintptr_t high);
+};
+extern const struct unwinder unwinder_fast, unwinder_libunwind;
+extern const struct unwinder *unwinder; /* the one in force, NULL when stacks are off */
+
+/* ---- threads.c: one record per thread ------------------------------------------------------------------------------ */
+
+#define SITE_CACHE 256
+struct thread {
+	uint32_t hook_depth;       /* > 0: inside a hook; owner thread only */
+	uint32_t park_pending;     /* atomic: the freezer asked while we were inside a hook */
+	uint32_t tid;
+	uint32_t state;            /* atomic, threads.c */
+	uintptr_t stack_low, stack_high; /* of the thread's own stack; 0 = not known yet */
+	/* written by the owner only, read by the helper: live_totals() sums them over threads, so one may be negative */
+	int64_t live_objects;
+	int64_t live_bytes;
+	uint64_t allocated;        /* bytes ever; against next_tick */
+	uint64_t next_tick;
+	struct { uintptr_t pc; uint32_t stack; uint32_t generation; } sites[SITE_CACHE];
+	struct thread *next;       /* list of all records, never unlinked, reused */
+	uintptr_t parked_sp, parked_pc; /* set when parked */
+	uint64_t registers[32];    /* set when parked, DWARF numbering, count in nregisters */
+	uint32_t nregisters;
+	bool internal;             /* the helper */
+	void *unwind;              /* private memory of the unwinder in force */
+};
+/* The calling thread's record; made when first needed. NULL when there is no memory: the hook passes through. */
+struct thread *thread_self(void);
+extern __thread struct thread *thread_current TLS_FAST;
+struct thread *threads_first(void);
+void threads_init(void);
+void threads_after_fork_child(void);
+/* Called rarely from hooks (each MiB or so a thread allocated): restarts the helper, watches growth. */
+void thread_tick(struct thread *t);
+
+/* ---- guard.h: entering and leaving a hook: errno, re-entry, parking ------------------------------------------------ */
+
+/* ---- epoch.c -------------------------------------------------------------------------------------------------------- */
+
+extern _Atomic uint32_t epoch_now;  /* from 1; 25 bits; sticks at the top */
+/* kind as RGD_EPOCH_KIND. Returns the new epoch. Labels are copied. */
+uint32_t epoch_advance(uint32_t kind, const char *label);
+struct epoch_record { uint32_t number; uint32_t kind; uint64_t time_ns; char label[64]; };
+/* All records that are kept, oldest first (bounded: the oldest marks are dropped and counted). */
+size_t epoch_records(const struct epoch_record **records);
+
+/* ---- modules.c: loaded objects, also those that are gone ------------------------------------------------------------ */
+
+struct module {
+	uintptr_t base, low, high;   /* load bias, first and last mapped byte + 1 */
+	struct { uintptr_t low, high; } writable[8]; /* .data, .bss: roots */
+	unsigned nwritable;
+	uint32_t loaded, unloaded;   /* epochs; unloaded + 1, 0 = still there */
+	char build_id[41];
+	const char *path;            /* in the arena */
+	bool own;                    /* librefgraph.so itself: no root, no frame */
+};
+void modules_init(void);
+/* Reads the loader's list again (after dlopen, dlclose and at a snapshot, in the parent, before the freeze). */
+void modules_refresh(void);
+size_t modules_count(void);
+const struct module *modules_get(size_t index);
+/* The loaded module that covers this address: index + 1, 0 none. */
+uint32_t modules_find(uintptr_t address);
+
+/* ---- regions.c: the program's own mmaps ------------------------------------------------------------------------------ */
+
+struct region { uintptr_t address; size_t size; uint32_t stack, epoch, kind; };
+void region_mapped(uintptr_t address, size_t size, uint32_t stack);
+void region_unmapped(uintptr_t address, size_t size);
+size_t regions_get(const struct region **regions);
+
+/* ---- entry_*.c: the hooks ---------------------------------------------------------------------------------------------- */
+
+void entry_init(void); /* resolves the real functions; may run inside the first malloc */
+/* Real functions that the rest of the shim may call (never hooked). */
+struct real {
+	void *(*malloc)(size_t);
+	void (*free)(void *);
+	void *(*calloc)(size_t, size_t);
+	void *(*realloc)(void *, size_t);
+	void *(*dlopen)(const char *, int);
+	int (*dlclose)(void *);
+	void *(*mmap)(void *, size_t, int, int, int, long);
+	int (*munmap)(void *, size_t);
+	int (*pthread_create)(void *, const void *, void *(*)(void *), void *);
+	int (*fork)(void);
+	void (*exit_now)(int) __attribute__((noreturn));
+};
+extern struct real real;
+
+/* ---- freeze.c: stopping and releasing all other threads -------------------------------------------------------------- */
+
+/* Parks every other thread of the process: running ones by a realtime signal, blocked ones are left where they are.
+ * False when that was not possible within the deadline (they all run again then). Helper thread only. */
+bool freeze_world(unsigned deadline_ms);
+/* In the parent after the clone: lets them go. */
+void thaw_world(void);
+/* After freeze_world: what was found. In the walker too. */
+struct frozen_thread {
+	uint32_t tid, state;          /* enum rgd_thread_state */
+	uintptr_t sp, pc;
+	uintptr_t stack_low, stack_high;
+	uint64_t registers[32];
+	uint32_t nregisters;
+	char name[16];
+};
+size_t frozen_threads(const struct frozen_thread **threads);
+
+/* ---- control.c: the control page, the helper thread, triggers --------------------------------------------------------- */
+
+void control_init(void);
+/* Around what must not see a second thread (fork in CPython, unshare, setns, seccomp, setuid): stop and join the
+ * helper; _resume lets it come back (at once or at the next tick). */
+void control_pause(void);
+void control_resume(bool at_once);
+void control_after_fork_child(void);
+/* Asks the helper for a snapshot and waits for the result (refgraph_snapshot(), exit). 0 or errno. */
+int control_request(uint32_t command, const char *label, const char *path);
+/* Async-signal-safe: asks and does not wait. */
+void control_post(uint32_t command);
+void control_at_exit(bool quick);
+
+/* ---- snapshot.c: one dump, from the freeze to the rename ---------------------------------------------------------------- */
+
+struct snapshot_result {
+	int status;             /* 0 or errno */
+	bool partial;
+	char message[512];
+	char path[1024];
+	uint64_t pause_ns, total_ns, objects, edges, bytes;
+};
+/* Helper thread only (or the exiting thread). `reason`: request, signal, exit, timer, growth, call, fatal. */
+void snapshot_take(const char *reason, const char *label, const char *path, struct snapshot_result *result);
+
+/* ---- writer.c: sections, columns, chunks, checksums, compression; child only -------------------------------------------- */
+/* its prototypes are in writer.h */
+
+/* ---- nodes.c: the walker's index from address to object number ------------------------------------------------------------ */
+/* its prototypes are in nodes.h */
+
+#endif

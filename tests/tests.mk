@@ -1,0 +1,31 @@
+# How the tests are built and run. A test is an executable file tests/<area>/<name>.sh or tests/<area>/<name>.py, or a
+# program tests/unit/<name>_test.c; tests/run finds them. Each prints "ok NAME", "not ok NAME: why" or
+# "skip NAME: why", one line a case, and the run ends with "N passed, N failed".
+
+UNIT_SRC := $(sort $(wildcard tests/unit/*_test.c))
+UNIT_BIN := $(UNIT_SRC:%.c=$(O)/%)
+
+# Unit tests see the analyzer without main, or (shim_*_test.c) what they name themselves by #include.
+$(O)/tests/unit/shim_%_test: tests/unit/shim_%_test.c $(O)/.shim-flags $(wildcard preload/*.h preload/*.c)
+	$(call say,TEST,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(BASE_CFLAGS) -Wno-missing-prototypes -Ipreload -o $@ $< -lzstd -ldl -lpthread $(shell sed -n 's|^// LIBS: ||p' $<)
+
+$(O)/tests/unit/%_test: tests/unit/%_test.c $(ANALYZER_LIB_OBJ)
+	$(call say,TEST,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(ANALYZER_CFLAGS) -Wno-missing-prototypes -o $@ $< $(ANALYZER_LIB_OBJ) $(ANALYZER_LIBS)
+
+check: all
+	@tests/tools/deps check
+	@$(MAKE) --no-print-directory O=$(O) check-built
+check-built: $(UNIT_BIN)
+	@tests/run $(O) $(T)
+check-long: all
+	@tests/tools/deps check
+	@$(MAKE) --no-print-directory O=$(O) check-built
+	@tests/run --long $(O) $(T)
+bench: all
+	@tests/tools/deps bench
+	@tests/bench/run $(O) $(T)
+.PHONY: check-built
