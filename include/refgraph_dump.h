@@ -47,6 +47,7 @@ struct rgd_file_header {
 	uint16_t machine;      /* ELF e_machine of the process */
 	uint32_t page_size;
 	uint64_t process_key;  /* same in all dumps of one process image, different otherwise */
+	uint64_t reserved;     /* 0 */
 	uint64_t checksum;     /* XXH3_64bits of the 56 bytes before */
 };
 
@@ -94,7 +95,7 @@ struct rgd_chunk_header {
 	uint64_t header_checksum; /* XXH3_64bits of the 40 bytes before */
 };
 
-/* Table of contents: one row per chunk in file order, section RGD_SEC_TOC, column 0, ENC_BYTES-free raw structs. */
+/* Table of contents: one row per chunk in file order, section RGD_SEC_TOC, column 0, encoding 0: raw structs. */
 struct rgd_toc_entry {
 	uint64_t offset;       /* of the chunk header in the file */
 	struct rgd_chunk_header header;
