@@ -1,0 +1,11 @@
+/* demangle.h - symbol names as people write them. */
+#ifndef REFGRAPH_SYMBOL_DEMANGLE_H
+#define REFGRAPH_SYMBOL_DEMANGLE_H
+
+/*
+ * C++ names demangled; the compiler's suffixes of split and cloned functions (.cold, .part.3, .constprop.0, .isra.0)
+ * dropped. The caller frees the result; NULL without memory.
+ */
+char *demangle(const char *name);
+
+#endif

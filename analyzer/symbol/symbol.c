@@ -1,0 +1,226 @@
+#include "symbol.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "demangle.h"
+#include "image.h"
+#include "locate.h"
+
+/* A demangled name, kept because many frames lie in one function. */
+struct readable {
+	const char *mangled; /* owned by an image */
+	char *text;
+};
+
+struct module {
+	char *path, *build_id;
+	const char *name; /* last part of path */
+	bool opened;
+	enum locate_result found;
+	struct image *image, *debug;
+	struct readable *readable; /* sorted by the address of `mangled` */
+	size_t readable_count;
+};
+
+struct symbols {
+	char *search;
+	struct module *modules;
+	size_t count;
+};
+
+struct symbols *symbols_create(const char *search)
+{
+	struct symbols *symbols = calloc(1, sizeof(*symbols));
+
+	if (symbols && search)
+		symbols->search = strdup(search);
+	return symbols;
+}
+
+static void close_module(struct module *module)
+{
+	for (size_t i = 0; i < module->readable_count; i++)
+		free(module->readable[i].text);
+	free(module->readable);
+	image_close(module->image);
+	image_close(module->debug);
+	free(module->path);
+	free(module->build_id);
+}
+
+void symbols_destroy(struct symbols *symbols)
+{
+	if (!symbols)
+		return;
+	for (size_t i = 0; i < symbols->count; i++)
+		close_module(&symbols->modules[i]);
+	free(symbols->modules);
+	free(symbols->search);
+	free(symbols);
+}
+
+long symbols_add_module(struct symbols *symbols, const char *path, const char *build_id)
+{
+	struct module *modules =
+		reallocarray(symbols->modules, symbols->count + 1, sizeof(*modules));
+	struct module *module;
+	const char *slash;
+
+	if (!modules)
+		return -1;
+	symbols->modules = modules;
+	module = &modules[symbols->count];
+	*module = (struct module){ .path = strdup(path), .build_id = strdup(build_id) };
+	if (!module->path || !module->build_id) {
+		close_module(module);
+		return -1;
+	}
+	slash = strrchr(module->path, '/');
+	module->name = slash ? slash + 1 : module->path;
+	return (long)symbols->count++;
+}
+
+/* Opens the module's files; a separate debug file is looked for when its own tables are not complete. */
+static void open_module(struct symbols *symbols, struct module *module)
+{
+	module->opened = true;
+	module->found = locate_module(module->path, module->build_id, symbols->search,
+				      &module->image);
+	if (module->image && image_has_symtab(module->image) && image_has_lines(module->image))
+		return;
+	module->debug = locate_debug(module->path, module->build_id, symbols->search,
+				     module->image);
+	if (module->debug)
+		module->found = LOCATE_FOUND;
+}
+
+static struct module *module_at(struct symbols *symbols, long number)
+{
+	struct module *module;
+
+	if (number < 0 || (size_t)number >= symbols->count)
+		return NULL;
+	module = &symbols->modules[number];
+	if (!module->opened)
+		open_module(symbols, module);
+	return module;
+}
+
+static const char *readable_name(struct module *module, const char *mangled)
+{
+	size_t low = 0, high = module->readable_count;
+	struct readable *grown;
+	char *text;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (module->readable[middle].mangled == mangled)
+			return module->readable[middle].text;
+		if (module->readable[middle].mangled < mangled)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	grown = reallocarray(module->readable, module->readable_count + 1, sizeof(*grown));
+	text = demangle(mangled);
+	if (grown)
+		module->readable = grown;
+	if (!grown || !text) {
+		free(text);
+		return mangled;
+	}
+	memmove(&grown[low + 1], &grown[low], (module->readable_count - low) * sizeof(*grown));
+	grown[low] = (struct readable){ mangled, text };
+	module->readable_count++;
+	return text;
+}
+
+/* The debug file has the full table; the module itself may have only the exported names. */
+static bool find(struct module *module, enum image_kind kind, uint64_t address,
+		 struct image_symbol *found)
+{
+	return (module->debug && image_find(module->debug, kind, address, found)) ||
+	       (module->image && image_find(module->image, kind, address, found));
+}
+
+static bool line(struct module *module, uint64_t address, struct symbol *symbol)
+{
+	return (module->debug &&
+		image_line(module->debug, address, &symbol->file, &symbol->line)) ||
+	       (module->image && image_line(module->image, address, &symbol->file, &symbol->line));
+}
+
+void symbols_code(struct symbols *symbols, long number, uint64_t offset, struct symbol *symbol)
+{
+	struct module *module = module_at(symbols, number);
+	struct image_symbol found;
+
+	*symbol = (struct symbol){ .module = module ? module->name : "" };
+	if (!module || offset == 0)
+		return;
+	if (find(module, IMAGE_CODE, offset - 1, &found)) {
+		symbol->name = readable_name(module, found.name);
+		symbol->offset = offset - found.start;
+	}
+	if (!line(module, offset - 1, symbol))
+		symbol->file = NULL;
+}
+
+void symbols_data(struct symbols *symbols, long number, uint64_t offset, struct symbol *symbol)
+{
+	struct module *module = module_at(symbols, number);
+	struct image_symbol found;
+
+	*symbol = (struct symbol){ .module = module ? module->name : "" };
+	if (!module)
+		return;
+	if (find(module, IMAGE_DATA, offset, &found)) {
+		symbol->name = readable_name(module, found.name);
+		symbol->offset = offset - found.start;
+	} else if (module->image) {
+		symbol->section = image_section(module->image, offset);
+	}
+}
+
+static int format_place(const struct symbol *symbol, uint64_t offset, char *text, size_t size)
+{
+	if (!symbol->name && !symbol->module[0])
+		return snprintf(text, size, "0x%llx", (unsigned long long)offset);
+	if (!symbol->name)
+		return snprintf(text, size, "%s%s%s+0x%llx", symbol->module,
+				symbol->section ? " " : "", symbol->section ? symbol->section : "",
+				(unsigned long long)offset);
+	if (symbol->offset == 0)
+		return snprintf(text, size, "%s", symbol->name);
+	return snprintf(text, size, "%s+0x%llx", symbol->name, (unsigned long long)symbol->offset);
+}
+
+int symbol_format(const struct symbol *symbol, uint64_t offset, char *text, size_t size)
+{
+	int length = format_place(symbol, offset, text, size);
+	const char *slash;
+
+	if (length < 0 || !symbol->file)
+		return length;
+	slash = strrchr(symbol->file, '/');
+	return length + snprintf((size_t)length < size ? text + length : NULL,
+				 (size_t)length < size ? size - (size_t)length : 0, " (%s:%u)",
+				 slash ? slash + 1 : symbol->file, symbol->line);
+}
+
+void symbols_print_notes(const struct symbols *symbols, FILE *out)
+{
+	for (size_t i = 0; i < symbols->count; i++) {
+		const struct module *module = &symbols->modules[i];
+		if (!module->opened || module->found == LOCATE_FOUND || module->path[0] != '/')
+			continue;
+		fprintf(out, "refgraph: %s: %s; its addresses are shown as %s+0x... "
+			     "(REFGRAPH_SYMBOL_PATH may name folders that hold it)\n",
+			module->path,
+			module->found == LOCATE_MISSING ?
+				"not on this machine" :
+				"another build than the one in the dump",
+			module->name);
+	}
+}
