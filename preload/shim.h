@@ -158,6 +158,10 @@ bool stack_init(void);
 uint32_t stack_site(uintptr_t return_address);
 /* pcs[0] is innermost. Number of the whole stack; 0 when it could not be interned (counted). */
 uint32_t stack_intern(const uintptr_t *pcs, size_t n);
+/* The trie node below `parent` (0: outermost) for this return address: stack_intern() is a chain of these. Lock-free when
+ * it exists already; callers keep caches, which stack_forget_range() makes stale: see unwinder->forget. 0 when it could not be
+ * made (counted). */
+uint32_t stack_child(uint32_t parent, uintptr_t pc);
 /* As stack_intern, with runtime frames innermost: `frames` come from stack_frame_runtime(). */
 uint32_t stack_intern_frames(const uint32_t *frames, size_t n);
 uint32_t stack_frame_native(uintptr_t pc);
@@ -182,8 +186,12 @@ struct unwinder {
 	 * is `cfa`: the hook's own __builtin_frame_address(0)+16 or equal). Returns how many; never fails, never
 	 * touches memory outside [cfa, stack end). Async-signal-safe, no locks, no allocation. */
 	size_t (*walk)(uintptr_t return_address, uintptr_t cfa, uintptr_t frame_pointer, uintptr_t *pcs, size_t max);
-	/* Code of [low, high) goes away: forget what is cached about it. */
+	/* Code of [low, high) goes away or came (call it around dlclose and after dlopen): forget what is cached about it. */
 	void (*forget)(uintptr_t low, uintptr_t high);
+	/* The same walk straight to the number of the interned stack, by the thread's memo: unchanged outer frames are neither
+	 * unwound nor hashed again. 0 = could not be interned (counted). Keeps at least config.stack_depth innermost frames
+	 * and at most a quarter more. May be NULL: then walk() and stack_intern(). */
+	uint32_t (*stack)(uintptr_t return_address, uintptr_t cfa, uintptr_t frame_pointer);
 };
 extern const struct unwinder unwinder_fast, unwinder_libunwind;
 extern const struct unwinder *unwinder; /* the one in force, NULL when stacks are off */
