@@ -1,0 +1,93 @@
+/*
+ * sys.h - system calls without libc: for the walker (where libc's locks may be held for ever), for the freezer's signal
+ * handler and for everything that must not pass through our own hooks. They return the kernel's word: a negative errno
+ * on failure; the caller's errno is never touched.
+ */
+#ifndef REFGRAPH_SYS_H
+#define REFGRAPH_SYS_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/syscall.h>
+
+#if defined(__x86_64__)
+static inline long sys_call6(long n, long a, long b, long c, long d, long e, long f)
+{
+	register long r10 __asm__("r10") = d;
+	register long r8 __asm__("r8") = e;
+	register long r9 __asm__("r9") = f;
+	long ret;
+	__asm__ volatile("syscall"
+			 : "=a"(ret)
+			 : "a"(n), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+			 : "rcx", "r11", "memory");
+	return ret;
+}
+#elif defined(__aarch64__)
+static inline long sys_call6(long n, long a, long b, long c, long d, long e, long f)
+{
+	register long x8 __asm__("x8") = n;
+	register long x0 __asm__("x0") = a;
+	register long x1 __asm__("x1") = b;
+	register long x2 __asm__("x2") = c;
+	register long x3 __asm__("x3") = d;
+	register long x4 __asm__("x4") = e;
+	register long x5 __asm__("x5") = f;
+	__asm__ volatile("svc 0"
+			 : "+r"(x0)
+			 : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5)
+			 : "memory", "cc");
+	return x0;
+}
+#else
+#error "no raw system calls for this machine yet"
+#endif
+
+/* sys(NUMBER, up to six arguments); missing ones are 0. */
+#define SYS_PICK(n, a, b, c, d, e, f, ...)                                                         \
+	sys_call6((long)(n), (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
+#define sys(...) SYS_PICK(__VA_ARGS__, 0, 0, 0, 0, 0, 0, 0)
+
+/* The kernel's sigset and sigaction, which are not libc's. */
+#define SYS_SIGSET_SIZE 8
+
+/* All of it or a negative errno; EINTR is retried. */
+static inline long sys_write_all(int fd, const void *data, size_t size)
+{
+	const char *p = data;
+	while (size) {
+		long n = sys(SYS_write, fd, p, size);
+		if (n == -4 /* EINTR */)
+			continue;
+		if (n < 0)
+			return n;
+		if (n == 0)
+			return -28; /* ENOSPC */
+		p += n;
+		size -= (size_t)n;
+	}
+	return 0;
+}
+
+/* Reads a small file into buffer, always NUL-terminated. Length or a negative errno. */
+static inline long sys_read_file(const char *path, char *buffer, size_t size)
+{
+	long fd = sys(SYS_openat, -100 /* AT_FDCWD */, path, 02000000 /* O_RDONLY|O_CLOEXEC */, 0);
+	size_t n = 0;
+	buffer[0] = 0;
+	if (fd < 0)
+		return fd;
+	while (n + 1 < size) {
+		long got = sys(SYS_read, fd, buffer + n, size - 1 - n);
+		if (got == -4)
+			continue;
+		if (got <= 0)
+			break;
+		n += (size_t)got;
+	}
+	buffer[n] = 0;
+	sys(SYS_close, fd);
+	return (long)n;
+}
+
+#endif
