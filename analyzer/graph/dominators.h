@@ -1,0 +1,50 @@
+/*
+ * dominators.h - who alone keeps what alive: the dominator tree of everything that the roots reach, and retained
+ * sizes.
+ *
+ * Knows nothing of objects, types or dumps: nodes are 0..n-1, edges come as offset + target arrays (CSR), weights are
+ * numbers.
+ *
+ * Algorithm: SEMI-NCA. L. Georgiadis, R. E. Tarjan, R. F. Werneck, "Finding Dominators in Practice", Journal of Graph
+ * Algorithms and Applications 10(1), 2006; semidominators after T. Lengauer, R. E. Tarjan, "A Fast Algorithm for Finding
+ * Dominators in a Flowgraph", TOPLAS 1(1), 1979. All loops are iterative: a list of ten million nodes is no
+ * deeper for us than a short one.
+ *
+ * Cost: O(m log n) in theory, close to linear in practice. Memory while it works: 24 bytes a node + 4 bytes an edge; the
+ * result keeps 4 bytes a node.
+ */
+#ifndef GRAPH_DOMINATORS_H
+#define GRAPH_DOMINATORS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define DOM_NONE 0xffffffffu /* not reachable from any root */
+#define DOM_ROOT 0xfffffffeu /* kept by more than one root, or by a root itself: its dominator is the virtual root */
+
+struct dominators_graph {
+	uint32_t nodes;
+	const uint32_t *offset; /* nodes + 1 */
+	const uint32_t *target;
+	const uint64_t *skip;   /* bitset over edges that do not keep their target alive; NULL: none */
+	const uint32_t *roots;  /* may repeat */
+	size_t nroots;
+};
+
+/*
+ * Fills immediate[node] (nodes entries, the caller's) with the immediate dominator. Preorder, when not NULL, receives
+ * the reachable nodes (up to `nodes`) in an order in which every node comes after its dominator, and *reached their number.
+ * False: out of memory; nothing is kept.
+ */
+bool dominators_compute(const struct dominators_graph *graph, uint32_t *immediate, uint32_t *preorder,
+			uint32_t *reached);
+
+/*
+ * retained[node] = sum of weight over the node's subtree in the dominator tree; 0 for what is not reachable. `weight`
+ * may be NULL: then subtrees are counted. `preorder` as dominators_compute() gave it.
+ */
+void dominators_retained(const uint32_t *immediate, const uint32_t *preorder, uint32_t reached,
+			 const uint64_t *weight, uint64_t *retained, uint32_t nodes);
+
+#endif
