@@ -62,6 +62,18 @@ struct config {
 	bool verbose;             /* REFGRAPH_VERBOSE=1 */
 	int test_fault;           /* REFGRAPH_TEST_FAULT=crash|hang|enomem|...: planted faults for our own tests */
 };
+/* config.test_fault, as the words in config.c's table. */
+enum test_fault {
+	FAULT_NONE,
+	FAULT_CRASH,  /* the walker crashes */
+	FAULT_HANG,   /* the walker hangs */
+	FAULT_ENOMEM, /* no memory for the shim from the start */
+	FAULT_LEAF,   /* no memory for leaves of the live table */
+	FAULT_WALKER_ENOMEM, /* the walker gets no memory */
+	FAULT_CLONE,  /* the walker cannot be started */
+	FAULT_WRITE,  /* a write of the dump fails with ENOSPC */
+	FAULT_ADAPTER_CRASH, /* an adapter crashes in the walker */
+};
 extern struct config config; /* write-once in the constructor */
 void config_init(void);
 
@@ -83,6 +95,8 @@ enum counter {
 	COUNTER_LOST_MODULES,
 	COUNTER_LOST_OBJECTS,      /* lost.objects: a walker skipped an object that it could not read */
 	COUNTER_LOST_EDGES,
+	COUNTER_LOST_REGIONS,      /* lost.regions: an mmap of the program is not in the list */
+	COUNTER_LOST_EPOCHS,       /* lost.epochs: records of old marks dropped */
 	COUNTER_UNKNOWN_FREES,     /* blocks freed that were never seen: allocated before us or around us */
 	COUNTER_SNAPSHOTS,
 	COUNTER_SNAPSHOTS_FAILED,
@@ -137,7 +151,7 @@ static inline size_t live_round(size_t size)
 {
 	return size < 32 ? 32 : size;
 }
-/* Sums over all threads; exact while they are parked. */
+/* Sums over all threads; exact while they are parked (never below 0). */
 void live_totals(uint64_t *objects, uint64_t *bytes);
 
 /* ---- stack.c: interned frames and stacks --------------------------------------------------------------------------- */
@@ -199,11 +213,14 @@ extern const struct unwinder *unwinder; /* the one in force, NULL when stacks ar
 /* ---- threads.c: one record per thread ------------------------------------------------------------------------------ */
 
 #define SITE_CACHE 256
+enum thread_record { THREAD_FREE, THREAD_USED, THREAD_LATE /* made after its owner's last destructor round */ };
 struct thread {
 	uint32_t hook_depth;       /* > 0: inside a hook; owner thread only */
 	uint32_t park_pending;     /* atomic: the freezer asked while we were inside a hook */
+	uintptr_t hook_frame;      /* stack address of the hook we are in: a call from above it means that it was left by longjmp */
 	uint32_t tid;
-	uint32_t state;            /* atomic, threads.c */
+	uint32_t state;            /* atomic, enum thread_record; a free record's fields are stale */
+	uint32_t end_rounds;       /* threads.c */
 	uintptr_t stack_low, stack_high; /* of the thread's own stack; 0 = not known yet */
 	/* written by the owner only, read by the helper: live_totals() sums them over threads, so one may be negative */
 	int64_t live_objects;
@@ -212,6 +229,7 @@ struct thread {
 	uint64_t next_tick;
 	struct { uintptr_t pc; uint32_t stack; uint32_t generation; } sites[SITE_CACHE];
 	struct thread *next;       /* list of all records, never unlinked, reused */
+	struct thread *spare;      /* threads.c: list of free records */
 	uintptr_t parked_sp, parked_pc; /* set when parked */
 	uint64_t registers[32];    /* set when parked, DWARF numbering, count in nregisters */
 	uint32_t nregisters;
@@ -222,12 +240,29 @@ struct thread {
 struct thread *thread_self(void);
 extern __thread struct thread *thread_current TLS_FAST;
 struct thread *threads_first(void);
-void threads_init(void);
+bool threads_init(void);
 void threads_after_fork_child(void);
-/* Called rarely from hooks (each MiB or so a thread allocated): restarts the helper, watches growth. */
+/* Bounds of the calling thread's own stack in its record, when they can be had; made when first asked for. */
+bool thread_stack(struct thread *t);
+/* Called rarely from hooks, inside them (each MiB or so a thread allocated): restarts the helper, watches growth. */
 void thread_tick(struct thread *t);
 
 /* ---- guard.h: entering and leaving a hook: errno, re-entry, parking ------------------------------------------------ */
+
+/* ---- init.c: the constructor; the shim starts with the first hook that is called, often before it ------------------- */
+
+enum shim_state { SHIM_NEW, SHIM_STARTING, SHIM_ON, SHIM_OFF };
+extern _Atomic uint32_t shim_state;
+/* The pid of the process whose state we hold: a vfork or _Fork child runs our hooks with another. */
+extern uint32_t shim_pid;
+/* Returns the state after an attempt to start. */
+enum shim_state shim_start(void);
+/* False: native blocks are not followed, and this is why (for META "native"): REFGRAPH_NATIVE=off, or the program brings its
+ * own malloc, before which we do not stand. */
+extern bool native_followed;
+extern const char *native_note;
+/* The environment and argument vector as the kernel passed them. */
+char **shim_environment(void);
 
 /* ---- epoch.c -------------------------------------------------------------------------------------------------------- */
 
@@ -252,6 +287,8 @@ struct module {
 void modules_init(void);
 /* Reads the loader's list again (after dlopen, dlclose and at a snapshot, in the parent, before the freeze). */
 void modules_refresh(void);
+/* As modules_refresh() when the loader's counters say that something came or went; cheap otherwise. True when it did. */
+bool modules_poll(void);
 size_t modules_count(void);
 const struct module *modules_get(size_t index);
 /* The loaded module that covers this address: index + 1, 0 none. */
@@ -262,6 +299,9 @@ uint32_t modules_find(uintptr_t address);
 struct region { uintptr_t address; size_t size; uint32_t stack, epoch, kind; };
 void region_mapped(uintptr_t address, size_t size, uint32_t stack);
 void region_unmapped(uintptr_t address, size_t size);
+/* What is known about [address, address + size) becomes `kind`, e.g. an arena of a runtime's allocator. */
+void region_marked(uintptr_t address, size_t size, uint32_t kind);
+/* Ascending by address; for the walker, or while the caller is the only one that maps. */
 size_t regions_get(const struct region **regions);
 
 /* ---- entry_*.c: the hooks ---------------------------------------------------------------------------------------------- */
@@ -280,6 +320,11 @@ struct real {
 	int (*pthread_create)(void *, const void *, void *(*)(void *), void *);
 	int (*fork)(void);
 	void (*exit_now)(int) __attribute__((noreturn));
+	void *(*memalign)(size_t, size_t);
+	void *(*aligned_alloc)(size_t, size_t);
+	int (*posix_memalign)(void **, size_t, size_t);
+	size_t (*usable_size)(void *);
+	void *(*mremap)(void *, size_t, size_t, int, void *);
 };
 extern struct real real;
 
@@ -300,6 +345,8 @@ struct frozen_thread {
 	char name[16];
 };
 size_t frozen_threads(const struct frozen_thread **threads);
+/* A thread leaves its outermost hook and finds park_pending: as the signal handler would have done. Keeps errno. */
+void freeze_park_here(struct thread *t);
 
 /* ---- control.c: the control page, the helper thread, triggers --------------------------------------------------------- */
 
@@ -314,6 +361,8 @@ int control_request(uint32_t command, const char *label, const char *path);
 /* Async-signal-safe: asks and does not wait. */
 void control_post(uint32_t command);
 void control_at_exit(bool quick);
+/* From thread_tick(), inside a hook: brings the helper back when it is due, watches growth. Takes no lock for long. */
+void control_tick(void);
 
 /* ---- snapshot.c: one dump, from the freeze to the rename ---------------------------------------------------------------- */
 
