@@ -16,10 +16,18 @@ $(O)/tests/unit/%_test: tests/unit/%_test.c $(ANALYZER_LIB_OBJ)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(ANALYZER_CFLAGS) -Wno-missing-prototypes -o $@ $< $(ANALYZER_LIB_OBJ) $(ANALYZER_LIBS)
 
+# Makers of dumps: tests/tools/NAME.c and tests/bench/gen.c, on top of tests/tools/rgd_*.c, a second writer of the
+# format that shares no code with ours.
+TOOL_BIN := $(patsubst %.c,$(O)/%,$(filter-out tests/tools/rgd_%,$(sort $(wildcard tests/tools/*.c) $(wildcard tests/bench/gen.c))))
+$(TOOL_BIN): $(O)/%: %.c $(wildcard tests/tools/rgd_*.c tests/tools/rgd_*.h) include/refgraph_dump.h
+	$(call say,TEST,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(BASE_CFLAGS) -Itests/tools -o $@ $< $(filter tests/tools/rgd_%.c,$^) -lzstd
+
 check: all
 	@tests/tools/deps check
 	@$(MAKE) --no-print-directory O=$(O) check-built
-check-built: $(UNIT_BIN)
+check-built: $(UNIT_BIN) $(TOOL_BIN)
 	@tests/run $(O) $(T)
 check-long: all
 	@tests/tools/deps check

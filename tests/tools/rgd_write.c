@@ -76,7 +76,6 @@ struct rgd_writer {
 	struct column columns[SECTIONS][RGD_MAX_COLUMNS];
 	struct rgd_toc_entry *toc;
 	size_t ntoc, room_toc;
-	unsigned nchunks;
 	ZSTD_CCtx *zstd;
 
 	struct table string_table, label_table, sum_table;
@@ -88,6 +87,7 @@ struct rgd_writer {
 	struct sum *sums;
 	size_t nsums;
 
+	bool no_summary;
 	uint64_t edge_row;
 	uint32_t last[RGD_PREDICT_SLOTS];
 };
@@ -178,18 +178,12 @@ static void write_chunk(struct rgd_writer *w, struct rgd_chunk_header h, uint8_t
 	int times = 1;
 
 	h.magic = RGD_CHUNK_MAGIC;
-	h.checksum = XXH3_64bits(payload, n);
 	entry = h;
-	if (w->opt.hooks && w->opt.hooks->chunk) {
-		uint32_t stored = h.stored_size;
-
-		times = w->opt.hooks->chunk(w->opt.hooks->context, w->nchunks, &h, &entry, &payload);
-		if (h.stored_size != stored && h.stored_size <= RGD_MAX_CHUNK_RAW && entry.stored_size == h.stored_size)
-			n = h.stored_size; /* a new payload; else the number alone lies */
-	}
+	if (w->opt.hooks && w->opt.hooks->chunk)
+		times = w->opt.hooks->chunk(w->opt.hooks->context, &h, &entry, &payload, &n);
+	h.checksum = entry.checksum = XXH3_64bits(payload, n);
 	seal(&h);
 	seal(&entry);
-	w->nchunks++;
 	for (; times > 0; times--) {
 		GROW(w->toc, w->ntoc);
 		w->toc[w->ntoc++] = (struct rgd_toc_entry){.offset = w->offset, .header = entry};
@@ -449,7 +443,7 @@ void rgd_object(struct rgd_writer *w, const struct rgd_object *o)
 	append(w, RGD_SEC_OBJECTS, RGD_OBJ_STACK, o->stack);
 	append(w, RGD_SEC_OBJECTS, RGD_OBJ_DEGREE, o->degree);
 	append(w, RGD_SEC_OBJECTS, RGD_OBJ_BASE, o->base);
-	if (!w->opt.no_summary)
+	if (!w->no_summary)
 		sum_add(w, o);
 	if (w->columns[RGD_SEC_OBJECTS][RGD_OBJ_ADDRESS].rows == w->opt.group_rows)
 		flush_section(w, RGD_SEC_OBJECTS);
@@ -480,9 +474,14 @@ void rgd_edge(struct rgd_writer *w, uint32_t label, uint64_t value, uint32_t tar
 	}
 }
 
+void rgd_no_summary(struct rgd_writer *w)
+{
+	w->no_summary = true;
+}
+
 static void write_summary(struct rgd_writer *w)
 {
-	for (size_t i = 0; i < w->nsums && !w->opt.no_summary; i++) {
+	for (size_t i = 0; i < w->nsums && !w->no_summary; i++) {
 		const struct sum *s = &w->sums[i];
 		uint64_t row[5] = {s->type, s->stack, s->tracked, s->count, s->bytes};
 		rgd_row(w, RGD_SEC_SUMMARY, 5, row);
@@ -557,7 +556,7 @@ void rgd_finish(struct rgd_writer *w)
 	for (unsigned s = 0; s < SECTIONS; s++)
 		flush_section(w, s);
 	if (w->opt.hooks && w->opt.hooks->before_toc)
-		w->opt.hooks->before_toc(w->opt.hooks->context);
+		w->opt.hooks->before_toc(w->opt.hooks->context, w);
 	write_toc(w, &tail);
 	memcpy(tail.magic, RGD_TAIL_MAGIC, sizeof tail.magic);
 	tail.file_size = w->offset + sizeof tail;

@@ -16,20 +16,23 @@
 
 #define RGD_MAX_COLUMNS 16
 
+struct rgd_writer;
+
 /* Where a test puts its damage. Each may be NULL. */
 struct rgd_hooks {
 	/* The value that is written instead of `value`. */
 	uint64_t (*value)(void *context, unsigned section, unsigned column, uint64_t row, uint64_t value);
 	/* Sees a chunk before it is written and may change header (in the file), entry (in the table of contents) and
-	 * payload (malloc'ed, stored_size bytes; it may be replaced). Returns how often it is written: 1, or 0, or 2. */
-	int (*chunk)(void *context, unsigned index, struct rgd_chunk_header *header,
-		     struct rgd_chunk_header *entry, uint8_t **payload);
+	 * payload (malloc'ed, `size` bytes; it may be replaced). Returns how often it is written: 1, or 0, or 2.
+	 * Checksums are computed afterwards, so that a reader meets the damage and not the checksum. */
+	int (*chunk)(void *context, struct rgd_chunk_header *header, struct rgd_chunk_header *entry,
+		     uint8_t **payload, size_t *size);
 	/* Other structures, before their checksum is computed. */
 	void (*file_header)(void *context, struct rgd_file_header *header);
 	void (*entry)(void *context, size_t index, struct rgd_toc_entry *entry);
 	void (*tail)(void *context, struct rgd_tail *tail);
 	/* After the last section, before the table of contents. */
-	void (*before_toc)(void *context);
+	void (*before_toc)(void *context, struct rgd_writer *w);
 	void *context;
 };
 
@@ -38,11 +41,8 @@ struct rgd_options {
 	uint32_t chunk_rows;  /* rows of a chunk outside OBJECTS and EDGES; 0 = 65536 */
 	uint32_t group_rows;  /* 0 = RGD_GROUP_ROWS, the only valid number */
 	uint32_t tail_flags;
-	bool no_summary;      /* the caller writes SUMMARY */
 	const struct rgd_hooks *hooks;
 };
-
-struct rgd_writer;
 
 /* `header` needs no magic, size or checksum; what is 0 gets a default. */
 struct rgd_writer *rgd_create(FILE *out, const struct rgd_file_header *header,
@@ -70,6 +70,9 @@ struct rgd_object {
 void rgd_object(struct rgd_writer *w, const struct rgd_object *o);
 /* value and interior are used when the label says so. */
 void rgd_edge(struct rgd_writer *w, uint32_t label, uint64_t value, uint32_t target, uint64_t interior);
+
+/* The caller writes SUMMARY's rows itself. */
+void rgd_no_summary(struct rgd_writer *w);
 
 /* For planted damage: a chunk as it is, with correct checksums; payload is stored as given. */
 void rgd_raw_chunk(struct rgd_writer *w, const struct rgd_chunk_header *header, const void *payload);
