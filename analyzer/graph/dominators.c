@@ -10,19 +10,28 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What evaluate() follows from number to number: side by side, because each step is a cache miss. */
+struct link {
+	uint32_t ancestor; /* path-compressed tree parent */
+	uint32_t minimum;  /* smallest semidominator on the compressed path */
+};
+
 struct work {
 	const struct dominators_graph *g;
 	uint32_t count;     /* preorder numbers used, the virtual root included */
 	uint32_t *number;   /* node -> preorder number, 0 = not met */
 	uint32_t *node;     /* preorder number -> node */
-	uint32_t *parent;   /* in the depth-first tree; later the path-compressed ancestor */
+	uint32_t *parent;   /* in the depth-first tree */
 	uint32_t *semi;
-	uint32_t *label;    /* number of minimal semidominator on the compressed path */
 	uint32_t *idom;
 	uint32_t *pred_off; /* predecessors of each number, in CSR */
 	uint32_t *pred;
 	uint32_t *stack;
+	struct link *link;
 };
+
+/* How far ahead the linear passes fetch what they will look up at random. */
+#define AHEAD 24
 
 static bool edge_skipped(const struct dominators_graph *g, uint32_t edge)
 {
@@ -82,85 +91,97 @@ static bool search(struct work *w)
 	return true;
 }
 
-/* Predecessor lists in preorder numbers, without the tree edges (the parent is known) and the virtual root's edges. */
+/*
+ * Calls for every edge that counts, with both ends as preorder numbers. Goes through the edges as they lie, so that what
+ * each needs at random can be fetched ahead: the number of its target, then that number's slot.
+ */
+#define EACH_EDGE(w, from, to, body)                                                               \
+	do {                                                                                       \
+		const struct dominators_graph *g_ = (w)->g;                                        \
+		uint32_t m_ = g_->offset[g_->nodes];                                               \
+		for (uint32_t v_ = 0; v_ < g_->nodes; v_++) {                                      \
+			uint32_t from = (w)->number[v_];                                           \
+			for (uint32_t e_ = g_->offset[v_]; e_ < g_->offset[v_ + 1]; e_++) {        \
+				if (e_ + 2 * AHEAD < m_) {                                         \
+					__builtin_prefetch(                                        \
+						&(w)->number[g_->target[e_ + 2 * AHEAD]]);         \
+					__builtin_prefetch(                                        \
+						&(w)->pred_off[(w)->number[g_->target[e_ +         \
+										      AHEAD]] +   \
+							       1],                                 \
+						1);                                                \
+				}                                                                  \
+				uint32_t to = (w)->number[g_->target[e_]];                         \
+				if (from && from != to && !edge_skipped(g_, e_))                   \
+					body;                                                      \
+			}                                                                          \
+		}                                                                                  \
+	} while (0)
+
+/* Predecessor lists in preorder numbers, without the virtual root's edges. */
 static bool collect_predecessors(struct work *w)
 {
-	const struct dominators_graph *g = w->g;
-	uint64_t total = 0;
+	uint32_t total = 0;
 
 	w->pred_off = calloc((size_t)w->count + 2, sizeof(uint32_t));
 	if (!w->pred_off)
 		return false;
-	for (uint32_t i = 1; i < w->count; i++) {
-		uint32_t from = w->node[i];
+	EACH_EDGE(w, from, to, w->pred_off[to + 1]++);
+	for (uint32_t i = 1; i <= w->count; i++) {
+		uint32_t n = w->pred_off[i];
 
-		for (uint32_t e = g->offset[from]; e < g->offset[from + 1]; e++) {
-			uint32_t to = w->number[g->target[e]];
-
-			if (edge_skipped(g, e) || w->parent[to] == i || to == i)
-				continue;
-			w->pred_off[to + 2]++;
-			total++;
-		}
+		w->pred_off[i] = total;
+		total += n;
 	}
-	for (uint32_t i = 2; i < w->count + 2; i++)
-		w->pred_off[i] += w->pred_off[i - 1];
 	w->pred = array(total);
 	if (!w->pred)
 		return false;
-	for (uint32_t i = 1; i < w->count; i++) {
-		uint32_t from = w->node[i];
-
-		for (uint32_t e = g->offset[from]; e < g->offset[from + 1]; e++) {
-			uint32_t to = w->number[g->target[e]];
-
-			if (edge_skipped(g, e) || w->parent[to] == i || to == i)
-				continue;
-			w->pred[w->pred_off[to + 1]++] = i;
-		}
-	}
+	/* Each slot ends where the next list starts: [i] becomes the start of list i again, shifted by one. */
+	EACH_EDGE(w, from, to, w->pred[w->pred_off[to + 1]++] = from);
 	return true;
 }
 
 /*
- * The number with the smallest semidominator on the tree path from v up to, not including, the first number below
- * `limit` (numbers below it are not linked yet). Compresses the path: `ancestor` shares the array of a copy of parent.
+ * The smallest semidominator on the tree path from v up to, not including, the first number below `limit` (numbers below it
+ * are not linked yet; such a v is its own answer). Compresses the path.
  */
-static uint32_t evaluate(struct work *w, uint32_t *ancestor, uint32_t v, uint32_t limit)
+static uint32_t evaluate(struct work *w, uint32_t v, uint32_t limit)
 {
+	struct link *link = w->link;
 	uint32_t depth = 0;
 
 	if (v < limit)
 		return v;
-	while (ancestor[v] >= limit) {
+	while (link[v].ancestor >= limit) {
 		w->stack[depth++] = v;
-		v = ancestor[v];
+		v = link[v].ancestor;
 	}
 	while (depth) {
 		uint32_t u = w->stack[--depth];
 
-		if (w->semi[w->label[v]] < w->semi[w->label[u]])
-			w->label[u] = w->label[v];
-		ancestor[u] = ancestor[v];
+		if (link[v].minimum < link[u].minimum)
+			link[u].minimum = link[v].minimum;
+		link[u].ancestor = link[v].ancestor;
 		v = u;
 	}
-	return w->label[v];
+	return link[v].minimum;
 }
 
-static void semidominators(struct work *w, uint32_t *ancestor)
+static void semidominators(struct work *w)
 {
 	for (uint32_t i = w->count; i-- > 1;) {
-		uint32_t semi = w->parent[i];
+		uint32_t semi = w->parent[i], first = w->pred_off[i], end = w->pred_off[i + 1];
 
-		for (uint32_t p = w->pred_off[i]; p < w->pred_off[i + 1]; p++) {
-			uint32_t u = evaluate(w, ancestor, w->pred[p], i + 1);
-			uint32_t s = u > i ? w->semi[u] : u;
+		if (first >= AHEAD)
+			__builtin_prefetch(&w->link[w->pred[first - AHEAD]]);
+		for (uint32_t p = first; p < end; p++) {
+			uint32_t s = evaluate(w, w->pred[p], i + 1);
 
 			if (s < semi)
 				semi = s;
 		}
 		w->semi[i] = semi;
-		w->label[i] = i;
+		w->link[i].minimum = semi;
 	}
 }
 
@@ -190,9 +211,10 @@ static bool allocate(struct work *w)
 static bool allocate_second(struct work *w)
 {
 	w->semi = array(w->count);
-	w->label = array(w->count);
 	w->stack = array(w->count);
-	return w->semi && w->label && w->stack;
+	w->idom = array(w->count);
+	w->link = malloc((size_t)w->count * sizeof *w->link);
+	return w->semi && w->stack && w->idom && w->link;
 }
 
 static void release(struct work *w)
@@ -201,7 +223,7 @@ static void release(struct work *w)
 	free(w->node);
 	free(w->parent);
 	free(w->semi);
-	free(w->label);
+	free(w->link);
 	free(w->stack);
 	free(w->idom);
 	free(w->pred_off);
@@ -224,28 +246,22 @@ bool dominators_compute(const struct dominators_graph *graph, uint32_t *immediat
 			uint32_t *reached)
 {
 	struct work w = {.g = graph};
-	uint32_t *ancestor = NULL;
 	bool done = false;
 
 	if (!allocate(&w) || !search(&w) || !collect_predecessors(&w) || !allocate_second(&w))
 		goto out;
-	ancestor = array(w.count);
-	if (!ancestor)
-		goto out;
-	memcpy(ancestor, w.parent, w.count * sizeof *ancestor);
+	for (uint32_t i = 0; i < w.count; i++)
+		w.link[i].ancestor = w.parent[i];
 	/* The virtual root's edges are in no predecessor list. A root that another root reached first would miss its own: with
 	 * parent 0, its semidominator and its dominator are the virtual root, as they must be. The tree path through it
-	 * stays in `ancestor`. */
+	 * stays in link[].ancestor. */
 	for (size_t i = 0; i < graph->nroots; i++)
 		w.parent[w.number[graph->roots[i]]] = 0;
-	semidominators(&w, ancestor);
-	w.idom = w.label;
-	w.label = NULL;
+	semidominators(&w);
 	immediate_dominators(&w);
 	publish(&w, immediate, preorder, reached);
 	done = true;
 out:
-	free(ancestor);
 	release(&w);
 	return done;
 }
