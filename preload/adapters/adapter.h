@@ -66,6 +66,18 @@ struct adapter_host {
 	const struct config *config;                   /* read only */
 	/* Restart the helper late (at a tick) after fork instead of at once: CPython 3.12+ warns about threads. */
 	void (*helper_late)(void);
+	/* What the live table knows of the block that starts at `address`; false when nothing. For a realloc that fails after
+	 * its block was removed. */
+	bool (*block_find)(uintptr_t address, size_t *size, uint32_t *stack);
+	/* Starts a detached thread of the shim's own (all signals blocked, never frozen, no root). False when it cannot. */
+	bool (*thread)(void (*run)(void *), void *argument);
+	/* The runtime is about to take its heap down: the snapshot of REFGRAPH_ON_EXIT is due now, not at the process's end.
+	 * Called with the runtime's lock held by the calling thread, once. */
+	void (*exiting)(void);
+	/* Settings, from struct config. */
+	int python_stacks;      /* 0 off, 1 site, 2 full */
+	unsigned stack_depth;
+	bool on_exit;
 };
 
 struct adapter {
@@ -84,6 +96,10 @@ struct adapter {
 	 * `required` is false. `note` receives one line. */
 	int (*enter)(unsigned deadline_ms, char *note, size_t note_size);
 	void (*leave)(void);
+	/* The calling thread is about to wait for a snapshot that another thread takes: if it holds the runtime's lock, let go
+	 * of it and return a token for take_back(); NULL when it does not hold it. May be NULL. */
+	void *(*let_go)(void);
+	void (*take_back)(void *token);
 
 	/* ---- in the walker ---- */
 	/* Report every object with walk_add(). */
