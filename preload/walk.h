@@ -1,0 +1,211 @@
+/*
+ * walk.h - what the files of the walker share: walk.c (phases, objects, edges), intern.c (strings, types, labels,
+ * stacks), memory_map.c (what is mapped and readable), roots.c (where reachability starts), facts.c (everything about the
+ * process that is not an object). Only snapshot.c includes it besides.
+ *
+ * The walker is a copy-on-write child with one thread. It may read all of the program's memory as it was at the
+ * clone, and must not use any libc function that locks or allocates.
+ */
+#ifndef REFGRAPH_WALK_H
+#define REFGRAPH_WALK_H
+
+#include "adapters/adapter.h"
+#include "nodes.h"
+#include "shim.h"
+#include "writer.h"
+
+/* Where the walker is; the parent names it when the walker dies. */
+enum walk_phase {
+	WALK_START,
+	WALK_BLOCKS,
+	WALK_DISCOVER,
+	WALK_NUMBER,
+	WALK_OBJECTS,
+	WALK_ROOTS,
+	WALK_FACTS,
+	WALK_FINISH,
+	WALK_DONE,
+	WALK_PHASES
+};
+extern const char *const walk_phase_names[WALK_PHASES];
+
+/* Shared between parent and walker; the walker writes, the parent reads after it is gone (progress: at any time). */
+struct walk_page {
+	_Atomic uint32_t done;      /* futex word: 1 when the result below is final */
+	_Atomic uint32_t phase;     /* enum walk_phase */
+	_Atomic uint32_t adapter;   /* +1: index in adapters[] of the one that is at work */
+	_Atomic uint32_t progress;  /* parts per thousand */
+	_Atomic uint64_t address;   /* of the object that is being read */
+	int status;                 /* 0 or errno */
+	bool partial;
+	uint64_t objects, edges, bytes;
+	char path[1024];            /* the final name */
+};
+
+#define WALK_ADAPTERS 8
+/* What the parent decided before the clone. */
+struct walk_plan {
+	struct walk_page *page;
+	const char *reason, *label;
+	const char *path;           /* an explicit name, or NULL: expand the pattern */
+	const char *temporary;      /* path template of the file in the making */
+	uint32_t serial;            /* first serial to try */
+	uint64_t time_ns;           /* the instant */
+	uint64_t process_key;
+	uint32_t pid;
+	uint32_t deadline_ms;
+	const char *smaps;          /* text of /proc/self/smaps just before, "" unknown */
+	size_t smaps_size;
+	uint32_t skip;              /* bit per adapter: not locked, or it crashed the walker before */
+	uint32_t failed;            /* bit per adapter: it crashed the walker before */
+	char notes[WALK_ADAPTERS][160]; /* why it is skipped */
+	uintptr_t main_tls;         /* thread pointer of the main thread, 0 unknown */
+	uint32_t helper_tid;        /* 0: the snapshot runs in a thread of the program */
+	int fault;                  /* config.test_fault */
+};
+
+/* ---- memory_map.c ------------------------------------------------------------------------------------------------ */
+
+struct mapping {
+	uintptr_t low, high;
+	bool readable, writable;
+	bool anonymous, special; /* special: [vvar], [vsyscall]: reading may fault */
+	bool heap, stack;        /* [heap], [stack] */
+};
+struct memory_map {
+	struct mapping *maps;
+	size_t count, capacity;
+	size_t last;             /* neighbours are asked for one after the other */
+	bool known;              /* false: no /proc; pages are probed one by one */
+	uintptr_t page;          /* last page that was probed */
+	bool page_readable;
+};
+void memory_map_read(struct memory_map *m, struct pool *pool);
+/* How many bytes from address on are mapped and readable, at most `size`. */
+size_t memory_readable(struct memory_map *m, uintptr_t address, size_t size);
+/* The mapping that holds address, NULL none (or not known). */
+const struct mapping *memory_mapping(struct memory_map *m, uintptr_t address);
+
+/* ---- intern.c ---------------------------------------------------------------------------------------------------- */
+
+/* Open-addressing index from a hash to a row number; rows are kept by the user of it. */
+struct hash_index {
+	uint32_t *slots; /* row + 1 */
+	uint32_t mask, used;
+};
+struct interned_string {
+	const char *text;
+	uint32_t length, hash;
+};
+struct interned_type {
+	uint32_t runtime, name, module, flags, base, hash;
+	uint64_t basic_size;
+	uintptr_t object;
+};
+struct interned_label {
+	uint8_t kind, class, flags;
+	uint32_t string;
+	uint32_t interior; /* +1: the same with RGD_LABEL_F_INTERIOR */
+	uint32_t plain;    /* +1: the same with RGD_LABEL_NONE */
+};
+struct summary_row {
+	uint32_t type, stack, tracked;
+	uint64_t count, bytes;
+};
+struct intern {
+	struct pool *pool;
+	struct hash_index string_index, type_index, label_index, summary_index;
+	struct interned_string *strings;
+	struct interned_type *types;
+	struct interned_label *labels;
+	struct summary_row *summary;
+	uint32_t string_count, type_count, label_count, summary_count;
+	uint32_t string_capacity, type_capacity, label_capacity, summary_capacity;
+	uint32_t summary_last;
+	/* stacks and frames of the shim -> rows of the dump, +1 */
+	uint32_t *stack_rows, *frame_rows;
+	uint32_t stack_limit, frame_limit;
+	uint32_t *stack_list, *frame_list; /* row -> shim's number */
+	uint32_t stack_count, frame_count;
+	bool failed; /* no memory */
+};
+bool intern_init(struct intern *in, struct pool *pool);
+uint32_t intern_string(struct intern *in, const char *text, size_t length);
+uint32_t intern_text(struct intern *in, const char *text); /* NUL-terminated; NULL = "" */
+uint32_t intern_type(struct intern *in, uint32_t runtime, const struct walk_type *type);
+uint32_t intern_label(struct intern *in, unsigned kind, unsigned class, unsigned flags, uint32_t string);
+/* Row + 1 of a stack of the shim, 0 for none; its callers get smaller rows. */
+uint32_t intern_stack(struct intern *in, uint32_t stack);
+uint32_t intern_frame(struct intern *in, uint32_t frame); /* row */
+void intern_summary(struct intern *in, uint32_t type, uint32_t stack, uint32_t tracked, uint64_t bytes);
+
+/* ---- walk.c ------------------------------------------------------------------------------------------------------- */
+
+#define WALK_BATCH 1024
+struct walk_word { /* a word that may be a pointer, waiting for its lookup */
+	uintptr_t value;
+	uint64_t offset; /* in its object, in words; or what the root needs */
+};
+
+struct walk {
+	const struct walk_plan *plan;
+	struct walk_page *page;
+	struct pool pool;
+	struct writer writer;
+	struct nodes nodes;
+	struct intern intern;
+	struct memory_map map;
+	bool partial;
+
+	/* claims of adapters: address << 16 | runtime << 12 | tag << 8 | (address - base) / 8 */
+	uint64_t **claims;
+	size_t claim_count, claim_chunks;
+	uint8_t *kind; /* by object: runtime | tag << 4 */
+	uint8_t *back; /* by object: (address - base) / 8; 255 = more than that */
+
+	/* the object in the making */
+	uintptr_t address;
+	uint32_t number, degree;
+	uint32_t claimed_by;   /* runtime */
+
+	struct table objects, edges, properties, roots, gc, runtimes, counters;
+	uint32_t predict[RGD_PREDICT_SLOTS];
+	uint32_t offset_label, offset_interior;
+
+	/* words of bare blocks, looked up in batches so that memory can be fetched ahead */
+	struct walk_word words[WALK_BATCH];
+	uint32_t word_owner[WALK_BATCH]; /* index in batch[] */
+	uint32_t word_count;
+	struct { uintptr_t address; uint32_t number, degree; struct live_block block; } batch[64];
+	uint32_t batch_count;
+
+	uint64_t lost_edges, lost_objects, lost_blocks, skipped_regions;
+	uint64_t live_bytes;
+};
+
+/* The whole walk; does not return. */
+void walk_main(const struct walk_plan *plan) __attribute__((noreturn));
+/* An address inside or at the start of an object. */
+bool walk_resolve(struct walk *w, uintptr_t address, uint32_t *number, uint64_t *interior);
+/* Quick refusal of words that cannot be pointers to objects. */
+static inline bool walk_plausible(const struct walk *w, uintptr_t value)
+{
+	return value >= w->nodes.low && value - w->nodes.low <= w->nodes.high - w->nodes.low + (1ull << 40);
+}
+const struct adapter *walk_adapter(uint32_t runtime);
+
+/* ---- roots.c -------------------------------------------------------------------------------------------------------- */
+
+void walk_roots(struct walk *w);
+
+/* ---- facts.c -------------------------------------------------------------------------------------------------------- */
+
+void walk_facts(struct walk *w);
+
+/* ---- name.c: names of dump files -------------------------------------------------------------------------------------- */
+
+/* Expands %p %n %e %t %%. False when it does not fit. A pattern without %n never gets another name. */
+bool name_expand(char *out, size_t size, const char *directory, const char *pattern, uint32_t pid, uint32_t serial,
+		 const char *program, uint64_t time_ns);
+
+#endif
