@@ -61,6 +61,8 @@ struct rgd_file_header {
  * rows [k * RGD_GROUP_ROWS, (k+1) * RGD_GROUP_ROWS) of the section (the last group may be shorter). The
  * columns that have no row for every edge (VALUE, INTERIOR) hold the rows that belong to the edges of their group;
  * the chunk is absent where there are none. So groups can be decoded independently and in parallel.
+ * The chunks of a group of EDGES follow one another in the file, LABEL first: that tells to which group a chunk of
+ * VALUE or INTERIOR belongs.
  */
 #define RGD_GROUP_ROWS (1u << 17)
 

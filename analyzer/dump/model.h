@@ -1,0 +1,278 @@
+/*
+ * model.h - a dump with its meaning: objects, types, edges, roots, stacks as dense arrays.
+ *
+ * Nothing is loaded before model_load() asks for it, each part once; after it returned NULL the arrays of that part are
+ * valid until model_close(). Every number that refers to another table was range-checked while loading: whoever indexes with
+ * what he finds here needs no check. All arrays are read-only for users.
+ */
+#ifndef REFGRAPH_MODEL_H
+#define REFGRAPH_MODEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "dump/reader.h"
+#include "graph/csr.h"
+#include "util/err.h"
+#include "util/str.h"
+
+enum model_part {
+	MODEL_STRINGS = 1u << 0,
+	MODEL_TYPES = 1u << 1,
+	MODEL_LABELS = 1u << 2,
+	MODEL_SUMMARY = 1u << 3,
+	MODEL_ADDRESS = 1u << 4, /* columns of objects */
+	MODEL_TYPE = 1u << 5,
+	MODEL_SIZE = 1u << 6,
+	MODEL_REFCOUNT = 1u << 7,
+	MODEL_FLAGS = 1u << 8,
+	MODEL_EPOCH = 1u << 9,
+	MODEL_STACK = 1u << 10,
+	MODEL_BASE = 1u << 11,
+	MODEL_EDGES = 1u << 12,
+	MODEL_ROOTS = 1u << 13,
+	MODEL_FRAMES = 1u << 14,
+	MODEL_STACKS = 1u << 15,
+	MODEL_MODULES = 1u << 16,
+	MODEL_MAPS = 1u << 17,
+	MODEL_THREADS = 1u << 18,
+	MODEL_RUNTIMES = 1u << 19,
+	MODEL_GC = 1u << 20,
+	MODEL_COUNTERS = 1u << 21,
+	MODEL_PROPERTIES = 1u << 22,
+	MODEL_EPOCHS = 1u << 23,
+	MODEL_REGIONS = 1u << 24,
+	MODEL_META = 1u << 25,
+	/* what model_type_of() needs to tell native blocks apart by their allocation site */
+	MODEL_SITES = MODEL_STRINGS | MODEL_TYPES | MODEL_TYPE | MODEL_STACK | MODEL_STACKS | MODEL_FRAMES | MODEL_MODULES,
+	/* what repr.h needs for any object */
+	MODEL_REPR = MODEL_SITES | MODEL_ADDRESS | MODEL_FLAGS | MODEL_PROPERTIES,
+};
+
+#define MODEL_NONE UINT32_MAX /* for "no object", "no type", ... */
+
+struct type {
+	const char *name, *module; /* module "" = none */
+	uint8_t runtime;           /* enum rgd_runtime */
+	uint32_t flags;            /* RGD_TYPE_F_* */
+	uint64_t basic_size;
+	uint32_t object, base; /* MODEL_NONE none */
+};
+
+struct label {
+	uint8_t kind, class, flags;
+	uint32_t string;
+};
+
+struct summary {
+	uint32_t type;
+	uint32_t stack; /* MODEL_NONE unknown */
+	uint8_t tracked; /* as RGD_SUM_TRACKED */
+	uint64_t count, bytes;
+};
+
+struct root {
+	uint8_t class, kind;
+	uint32_t label, context; /* strings */
+	uint32_t owner;          /* module or thread; MODEL_NONE none */
+	uint64_t value;
+	uint32_t target;
+	uint64_t interior;
+};
+
+struct frame {
+	uint8_t kind;      /* enum rgd_frame_kind */
+	uint32_t module;   /* MODEL_NONE none */
+	uint64_t offset;
+	uint32_t function, file; /* strings */
+	uint64_t line;
+};
+
+struct stack {
+	uint32_t parent; /* the caller's; MODEL_NONE outermost */
+	uint32_t frame;
+};
+
+struct module {
+	uint32_t path, build_id; /* strings */
+	uint64_t base, low, high;
+	uint64_t loaded, unloaded; /* epochs; unloaded + 1, 0 = still there */
+};
+
+struct map {
+	uint64_t start, end, offset, rss, pss, private_dirty, anonymous, swap;
+	uint32_t perms, path; /* strings */
+};
+
+struct thread {
+	uint64_t tid, stack_low, stack_high, sp, state;
+	uint32_t name;
+};
+
+struct runtime {
+	uint8_t id, state;
+	uint32_t version, note; /* strings */
+};
+
+struct gc_value {
+	uint8_t runtime;
+	uint32_t name;
+	uint64_t index, value;
+};
+
+struct counter {
+	uint32_t name;
+	uint64_t value;
+};
+
+struct property {
+	uint32_t object;
+	uint8_t key;
+	uint64_t value;
+};
+
+struct epoch {
+	uint64_t number, time_ns;
+	uint8_t kind;
+	uint32_t label;
+};
+
+struct region {
+	uint64_t address, size, epoch;
+	uint32_t stack; /* MODEL_NONE unknown */
+	uint8_t kind;
+};
+
+/* One edge in full. */
+struct edge {
+	uint32_t source, target;
+	uint32_t number; /* of all edges */
+	uint8_t kind, class, flags; /* class NEXT has become INDEX */
+	uint32_t string;
+	uint64_t value;    /* INDEX: the index; KEY_OBJECT: object; OFFSET: bytes; ... */
+	uint64_t interior; /* byte offset into the target */
+};
+
+/*
+ * An edge's class byte in struct graph: its kind, and whether the runtime's collector sees it. (Interior or not, and what
+ * it is called, takes model_edge().)
+ */
+#define MODEL_CLASS_KIND(c) ((c) & 7u)
+#define MODEL_CLASS_TRAVERSED 8u
+
+/*
+ * Names of native code come from outside: dump/ knows no ELF. All may be called for any native frame; NULL = unknown.
+ */
+struct namer {
+	const char *(*function)(void *context, uint32_t frame); /* "parse_line": no offset */
+	const char *(*place)(void *context, uint32_t frame);    /* "parse_line+0x12 (server.c:31)" */
+	bool (*is_wrapper)(const char *function);               /* xmalloc and its like: not who asked for the memory */
+	void *context;
+};
+
+struct model {
+	struct dump *dump;
+	const char *path;
+	unsigned loaded; /* enum model_part */
+	struct namer namer;
+
+	/* known from the start */
+	uint32_t nstrings, ntypes, nlabels, nobjects, nedges, nroots, nframes, nstacks, nmodules, nmaps, nthreads,
+		nruntimes, ngc, ncounters, nproperties, nsummary, nepochs, nregions, nmeta;
+
+	char *text;
+	size_t text_size;
+	uint64_t *text_start;
+
+	struct type *types; /* ntypes of the dump; then site types, see model_type_of() */
+	size_t nall_types, types_room;
+	struct label *labels;
+	struct summary *summary;
+	/* by object */
+	uint64_t *address, *size, *refcount, *base;
+	uint32_t *type, *flags, *epoch;
+	uint32_t *stack; /* number + 1, 0 unknown */
+	struct graph graph;
+	struct root *roots;
+	struct frame *frames;
+	struct stack *stacks;
+	struct module *modules;
+	struct map *maps;
+	struct thread *threads;
+	struct runtime *runtimes;
+	struct gc_value *gc;
+	struct counter *counters;
+	struct property *properties; /* ascending by object */
+	struct epoch *epochs;
+	struct region *regions;
+	char *meta_text[2]; /* keys, values */
+	size_t meta_size[2];
+	uint64_t *meta_start[2];
+
+	struct edge_cache *edge_cache;
+	uint32_t *site_type; /* by stack + 1: type number + 1, 0 = not asked for yet */
+	char **site_names;
+	size_t nsite_names, site_names_room;
+};
+
+struct error *model_open(const char *path, struct model **ret);
+void model_close(struct model *model); /* NULL is fine */
+
+struct error *model_load(struct model *model, unsigned parts);
+
+static inline const char *model_string(const struct model *m, uint32_t string)
+{
+	return m->text + m->text_start[string];
+}
+
+/* NULL when the key is absent. MODEL_META. */
+const char *model_meta(const struct model *model, const char *key);
+const char *model_meta_key(const struct model *model, uint32_t i);
+const char *model_meta_value(const struct model *model, uint32_t i);
+
+/*
+ * Type of an object, or of objects of `type` born at `stack` (MODEL_NONE unknown). Native blocks of no type are told apart by
+ * allocation site, if MODEL_SITES is loaded: types with numbers from ntypes up and names like "malloc in parse_line", made
+ * when first asked for (so: not from several threads).
+ */
+uint32_t model_type_of(struct model *model, uint32_t object);
+uint32_t model_type_at(struct model *model, uint32_t type, uint32_t stack);
+static inline const struct type *model_type(const struct model *m, uint32_t type)
+{
+	return &m->types[type];
+}
+/* Short name of the object's type. */
+const char *model_type_name(struct model *model, uint32_t object);
+/* "module.name", or the name alone. Appended. */
+void model_long_name(const struct model *model, uint32_t type, struct str *out);
+
+/* Object whose memory holds `address`: MODEL_NONE when none does. MODEL_ADDRESS and MODEL_SIZE. */
+uint32_t model_find_address(const struct model *model, uint64_t address, uint64_t *offset);
+
+/* True and *ret when the object has this property. MODEL_PROPERTIES. */
+bool model_property(const struct model *model, uint32_t object, enum rgd_property key, uint64_t *ret);
+/* The text of a string property, NULL when absent. */
+const char *model_property_text(const struct model *model, uint32_t object, enum rgd_property key);
+
+/* An edge by its number (within graph.out_first of `source`). MODEL_EDGES. Decodes labels where needed and keeps some. */
+struct error *model_edge(struct model *model, uint32_t source, uint32_t number, struct edge *ret);
+
+/* "parse_line+0x12 (server.c:31)" or "handler (app.py:31)". Appended. MODEL_FRAMES and MODEL_MODULES. */
+void model_frame_text(const struct model *model, uint32_t frame, struct str *out);
+/* The innermost frame of a stack that is no allocator's wrapper; MODEL_NONE for an unknown stack. */
+uint32_t model_site_frame(const struct model *model, uint32_t stack);
+
+/* "cpython", "native", ...; "runtime 12" for unknown ones has no text: NULL. */
+const char *model_runtime_name(unsigned runtime);
+const char *model_edge_kind_name(unsigned kind);
+const char *model_root_class_name(unsigned class);
+/* True when the dump holds objects of this runtime (from TYPES). MODEL_TYPES, MODEL_RUNTIMES. */
+bool model_has_runtime(const struct model *model, unsigned runtime);
+
+static inline unsigned model_generation(const struct model *m, uint32_t object)
+{
+	return (m->flags[object] & RGD_OBJ_F_GENERATION_MASK) >> RGD_OBJ_F_GENERATION_SHIFT;
+}
+
+#endif

@@ -1,0 +1,29 @@
+/*
+ * where.h - the expressions of --where, --filter, --predicate, --highlight: size > 1k and type ~ "Session" or not ...
+ *
+ *   expression  or: and ("or" and)*        and: not ("and" not)*       not: "not" not | "(" expression ")" | test
+ *   test        FIELD OP VALUE             OP: == = != < <= > >= ~ !~
+ *   VALUE       number with k M G T (1024s), 0x..., a word, or "text" / 'text'. ~ takes a POSIX extended regular expression
+ *   FIELD       one of where_fields: type size refcount generation age epoch indegree outdegree runtime module site id address
+ *   A bare field that is a number is true when it is not 0: `tracked and not internal`.
+ *   is-proper-module, is-root stand for themselves.
+ */
+#ifndef REFGRAPH_WHERE_H
+#define REFGRAPH_WHERE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dump/model.h"
+#include "util/err.h"
+
+struct where;
+
+/* An error shows the expression with a caret under the place. */
+struct error *where_compile(const char *expression, struct where **ret);
+void where_destroy(struct where *where);
+/* Loads what the expression's fields need and prepares them. Before where_test(). */
+struct error *where_bind(struct where *where, struct model *model);
+bool where_test(const struct where *where, uint32_t object);
+
+#endif

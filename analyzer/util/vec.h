@@ -1,0 +1,46 @@
+/*
+ * vec.h - growing arrays of a type: `VEC(uint32_t) ids = {0};`, VEC_PUSH(&ids, 5), ids.data[i], ids.n, VEC_FREE(&ids).
+ */
+#ifndef REFGRAPH_VEC_H
+#define REFGRAPH_VEC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#define VEC(type)                                                                                  \
+	struct {                                                                                   \
+		type *data;                                                                        \
+		size_t n, room;                                                                    \
+	}
+
+/* False without memory; the array is unchanged then. */
+#define VEC_PUSH(v, value)                                                                         \
+	(((v)->n < (v)->room || vec_grow((void **)&(v)->data, &(v)->room, (v)->n + 1, sizeof *(v)->data)) && \
+	 ((v)->data[(v)->n++] = (value), true))
+#define VEC_RESERVE(v, count)                                                                      \
+	((count) <= (v)->room || vec_grow((void **)&(v)->data, &(v)->room, (count), sizeof *(v)->data))
+#define VEC_FREE(v) (free((v)->data), (v)->data = NULL, (v)->n = (v)->room = 0)
+
+/* Lists of object numbers are everywhere. */
+struct ids {
+	uint32_t *data;
+	size_t n, room;
+};
+
+static inline bool vec_grow(void **data, size_t *room, size_t want, size_t size)
+{
+	size_t bigger = *room < 8 ? 8 : *room * 2, bytes;
+	void *p;
+
+	if (bigger < want)
+		bigger = want;
+	if (__builtin_mul_overflow(bigger, size, &bytes) || !(p = realloc(*data, bytes)))
+		return false;
+	*data = p;
+	*room = bigger;
+	return true;
+}
+
+#endif
