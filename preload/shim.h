@@ -74,16 +74,6 @@ enum test_fault {
 	FAULT_WRITE,  /* a write of the dump fails with ENOSPC */
 	FAULT_ADAPTER_CRASH, /* an adapter crashes in the walker */
 };
-/* Values of test_fault, by the name in REFGRAPH_TEST_FAULT. The walker's faults happen among the objects. */
-enum test_fault {
-	FAULT_NONE,
-	FAULT_CRASH,         /* crash: the walker reads address 0 */
-	FAULT_HANG,          /* hang: the walker never ends */
-	FAULT_ENOMEM,        /* enomem: the kernel gives the walker no memory */
-	FAULT_NOSPACE,       /* nospace: the disk is full after the file header */
-	FAULT_ADAPTER_CRASH, /* adapter: the first runtime's adapter crashes in describe() */
-	FAULT_NO_HELPER,     /* nohelper: the helper thread cannot be made */
-};
 extern struct config config; /* write-once in the constructor */
 void config_init(void);
 
@@ -355,8 +345,6 @@ struct frozen_thread {
 	char name[16];
 };
 size_t frozen_threads(const struct frozen_thread **threads);
-/* A thread that leaves its outermost hook with park_pending set: parks until the thaw (or returns at once). */
-void freeze_park_here(struct thread *t);
 /* A thread leaves its outermost hook and finds park_pending: as the signal handler would have done. Keeps errno. */
 void freeze_park_here(struct thread *t);
 
