@@ -1,4 +1,4 @@
-#include "page.h"
+#include "control/page.h"
 
 #include <dirent.h>
 #include <errno.h>

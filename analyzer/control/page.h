@@ -11,7 +11,7 @@
 #include <stdbool.h>
 
 #include "../../include/refgraph_dump.h"
-#include "process.h"
+#include "control/process.h"
 
 struct page {
 	int fd;

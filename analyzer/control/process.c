@@ -1,4 +1,4 @@
-#include "process.h"
+#include "control/process.h"
 
 #include <dirent.h>
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-#include "request.h"
+#include "control/request.h"
 
 #include <errno.h>
 #include <linux/futex.h>

@@ -2,7 +2,7 @@
 #ifndef REFGRAPH_CONTROL_REQUEST_H
 #define REFGRAPH_CONTROL_REQUEST_H
 
-#include "page.h"
+#include "control/page.h"
 
 struct request {
 	enum rgc_command command;

@@ -1,4 +1,4 @@
-#include "target.h"
+#include "control/target.h"
 
 #include <elf.h>
 #include <errno.h>
@@ -202,7 +202,7 @@ static void judge_elf(int fd, const char *path, const Elf64_Ehdr *header, size_t
 	else if (strstr(facts.interpreter, "ld-musl"))
 		snprintf(reason, size, "it uses the musl libc, not glibc");
 	else if (facts.interpreter[0] && !is_glibc_loader(facts.interpreter))
-		snprintf(reason, size, "its loader is %s, not glibc's", facts.interpreter);
+		snprintf(reason, size, "its loader is %.150s, not glibc's", facts.interpreter);
 }
 
 /* Scripts ----------------------------------------------------------------------------------------------------------- */

@@ -1,4 +1,4 @@
-#include "allocator.h"
+#include "symbol/allocator.h"
 
 #include <stdlib.h>
 #include <string.h>

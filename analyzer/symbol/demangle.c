@@ -1,4 +1,4 @@
-#include "demangle.h"
+#include "symbol/demangle.h"
 
 #include <ctype.h>
 #include <stdbool.h>

@@ -1,4 +1,4 @@
-#include "image.h"
+#include "symbol/image.h"
 
 #include <elfutils/libdw.h>
 #include <elfutils/libdwelf.h>

@@ -1,4 +1,4 @@
-#include "locate.h"
+#include "symbol/locate.h"
 
 #include <limits.h>
 #include <stdio.h>

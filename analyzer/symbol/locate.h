@@ -5,7 +5,7 @@
 #ifndef REFGRAPH_SYMBOL_LOCATE_H
 #define REFGRAPH_SYMBOL_LOCATE_H
 
-#include "image.h"
+#include "symbol/image.h"
 
 enum locate_result {
 	LOCATE_FOUND,

@@ -1,11 +1,11 @@
-#include "symbol.h"
+#include "symbol/symbol.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "demangle.h"
-#include "image.h"
-#include "locate.h"
+#include "symbol/demangle.h"
+#include "symbol/image.h"
+#include "symbol/locate.h"
 
 /* A demangled name, kept because many frames lie in one function. */
 struct readable {
@@ -27,6 +27,8 @@ struct symbols {
 	char *search;
 	struct module *modules;
 	size_t count;
+	void *kept;
+	void (*release)(void *kept);
 };
 
 struct symbols *symbols_create(const char *search)
@@ -53,11 +55,19 @@ void symbols_destroy(struct symbols *symbols)
 {
 	if (!symbols)
 		return;
+	if (symbols->release)
+		symbols->release(symbols->kept);
 	for (size_t i = 0; i < symbols->count; i++)
 		close_module(&symbols->modules[i]);
 	free(symbols->modules);
 	free(symbols->search);
 	free(symbols);
+}
+
+void symbols_keep(struct symbols *symbols, void *data, void (*keep_release)(void *data))
+{
+	symbols->kept = data;
+	symbols->release = keep_release;
 }
 
 long symbols_add_module(struct symbols *symbols, const char *path, const char *build_id)

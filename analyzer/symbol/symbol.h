@@ -27,7 +27,9 @@ struct symbol {
 /* `search`: folders separated by colons, before the usual places (REFGRAPH_SYMBOL_PATH); NULL none. NULL without
  * memory. */
 struct symbols *symbols_create(const char *search);
-void symbols_destroy(struct symbols *symbols);
+void symbols_destroy(struct symbols *symbols); /* NULL is fine */
+/* Hands `data` over: released when the symbols are destroyed. Once per symbols. */
+void symbols_keep(struct symbols *symbols, void *data, void (*release)(void *data));
 
 /* A module as the dump names it; both strings are copied. Numbers count from 0; -1 without memory. */
 long symbols_add_module(struct symbols *symbols, const char *path, const char *build_id);

@@ -1,0 +1,417 @@
+#include "out/dot.h"
+
+#include <errno.h>
+#include <graphviz/cgraph.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "util/str.h"
+
+/* HSV value of the start objects and of those at max_depth; below READABLE the text turns white. */
+#define VALUE_NEAR 1.0
+#define VALUE_FAR 0.3
+#define READABLE 0.5
+
+/* The drawing ---------------------------------------------------------------------------------------------------- */
+
+static bool make_room(void **items, size_t count, size_t *room, size_t size)
+{
+	size_t want = *room ? *room * 2 : 64;
+	void *moved;
+
+	if (count < *room)
+		return true;
+	moved = reallocarray(*items, want, size);
+	if (!moved)
+		return false;
+	*items = moved;
+	*room = want;
+	return true;
+}
+
+static void free_node(struct drawing_node *node)
+{
+	free(node->name);
+	free(node->label);
+	free(node->tooltip);
+}
+
+struct error *drawing_add_node(struct drawing *drawing, struct drawing_node node, uint32_t *number)
+{
+	if (!node.name || !node.label ||
+	    !make_room((void **)&drawing->nodes, drawing->node_count, &drawing->node_room,
+		       sizeof(node))) {
+		free_node(&node);
+		return error_memory();
+	}
+	*number = (uint32_t)drawing->node_count;
+	drawing->nodes[drawing->node_count++] = node;
+	return NULL;
+}
+
+struct error *drawing_add_edge(struct drawing *drawing, struct drawing_edge edge)
+{
+	if (!edge.label || !make_room((void **)&drawing->edges, drawing->edge_count,
+				      &drawing->edge_room, sizeof(edge))) {
+		free(edge.label);
+		return error_memory();
+	}
+	drawing->edges[drawing->edge_count++] = edge;
+	return NULL;
+}
+
+void drawing_free(struct drawing *drawing)
+{
+	for (size_t i = 0; i < drawing->node_count; i++)
+		free_node(&drawing->nodes[i]);
+	for (size_t i = 0; i < drawing->edge_count; i++)
+		free(drawing->edges[i].label);
+	free(drawing->nodes);
+	free(drawing->edges);
+	*drawing = (struct drawing){ 0 };
+}
+
+/* Writing -------------------------------------------------------------------------------------------------------- */
+
+struct writer {
+	const struct drawing *drawing;
+	Agraph_t *graph;
+	Agnode_t **nodes;
+	struct str text;   /* scratch */
+	bool failed;       /* out of memory somewhere below */
+};
+
+/* cgraph wants each attribute declared with a default before an object may differ from it. */
+static const struct {
+	int kind;
+	const char *name, *value;
+} defaults[] = {
+	{ AGNODE, "shape", "box" },	{ AGNODE, "style", "filled" },
+	{ AGNODE, "fillcolor", "white" }, { AGNODE, "label", "\\N" },
+	{ AGNODE, "fontname", "Helvetica" }, { AGNODE, "fontsize", "11" },
+	{ AGNODE, "fontcolor", "black" }, { AGNODE, "color", "black" },
+	{ AGNODE, "height", "0.4" },	{ AGNODE, "tooltip", "" },
+	{ AGNODE, "width", "0.6" },	{ AGEDGE, "label", "" },
+	{ AGEDGE, "fontname", "Helvetica" }, { AGEDGE, "fontsize", "10" },
+	{ AGEDGE, "style", "solid" },	{ AGEDGE, "color", "black" },
+	{ AGEDGE, "fontcolor", "black" }, { AGEDGE, "weight", "1" },
+	{ AGEDGE, "len", "1" },		{ AGEDGE, "arrowsize", "0.8" },
+};
+
+static void set(void *object, const char *name, const char *value)
+{
+	agset(object, (char *)name, (char *)value);
+}
+
+/* Graphviz reads backslashes in labels: one for us is two for it, a line's end is "\n". Quotes are cgraph's work. */
+static const char *escape(struct writer *w, const char *text)
+{
+	str_clear(&w->text);
+	for (; *text; text++) {
+		if (*text == '\\')
+			str_add(&w->text, "\\\\");
+		else if (*text == '\n')
+			str_add(&w->text, "\\n");
+		else
+			str_char(&w->text, *text);
+	}
+	w->failed = w->failed || w->text.failed;
+	return str_text(&w->text);
+}
+
+static const char *print(struct writer *w, const char *format, const char *name)
+{
+	str_clear(&w->text);
+	str_printf(&w->text, format, name);
+	w->failed = w->failed || w->text.failed;
+	return str_text(&w->text);
+}
+
+static Agnode_t *make_node(struct writer *w, const char *name)
+{
+	Agnode_t *node = agnode(w->graph, (char *)name, 1);
+
+	w->failed = w->failed || !node;
+	return node;
+}
+
+static Agedge_t *make_edge(struct writer *w, Agnode_t *from, Agnode_t *to)
+{
+	Agedge_t *edge = from && to ? agedge(w->graph, from, to, NULL, 1) : NULL;
+
+	w->failed = w->failed || !edge;
+	return edge;
+}
+
+static double shade(unsigned depth, unsigned max_depth)
+{
+	double far = max_depth ? (double)depth / max_depth : 0;
+
+	return VALUE_NEAR * (1 - far) + VALUE_FAR * far;
+}
+
+static void set_fill(struct writer *w, Agnode_t *node, double h, double s, double v)
+{
+	str_clear(&w->text);
+	str_printf(&w->text, "%g,%g,%g", h, s, v);
+	w->failed = w->failed || w->text.failed;
+	set(node, "fillcolor", str_text(&w->text));
+	if (v < READABLE)
+		set(node, "fontcolor", "white");
+}
+
+static void colour_node(struct writer *w, const struct drawing_node *node, Agnode_t *drawn)
+{
+	double h = 0, s = 0, v = shade(node->depth, w->drawing->max_depth);
+
+	if (node->root) {
+		set(drawn, "shape", "ellipse");
+		set(drawn, "fillcolor", "0.15,0.25,1");
+		return;
+	}
+	if (node->module) {
+		h = 0.3;
+		s = 1;
+	}
+	if (node->highlighted) {
+		h = s = 0.6;
+		v = 0.5 + v * 0.5;
+	}
+	if (node->start)
+		set(drawn, "fontcolor", "red");
+	set_fill(w, drawn, h, s, v);
+}
+
+static void red_and_small(Agnode_t *node, Agedge_t *edge)
+{
+	set(node, "height", "0.25");
+	set(node, "width", "0.25");
+	set(node, "color", "red");
+	set(node, "fontsize", "8");
+	set(edge, "color", "red");
+	set(edge, "style", "dotted");
+	set(edge, "len", "0.25");
+	set(edge, "weight", "10");
+}
+
+static void draw_finalizer(struct writer *w, const char *name, Agnode_t *owner)
+{
+	Agnode_t *node = make_node(w, print(w, "%s_has_a_del", name));
+	Agedge_t *edge = make_edge(w, owner, node);
+
+	if (!edge)
+		return;
+	red_and_small(node, edge);
+	set(node, "label", "__del__");
+	set(node, "shape", "doublecircle");
+	set(node, "fillcolor", "0,.5,1");
+}
+
+static void draw_more(struct writer *w, const struct drawing_node *owner, Agnode_t *drawn)
+{
+	bool back = w->drawing->backwards;
+	Agnode_t *node = make_node(w, print(w, "too_many_%s", owner->name));
+	Agedge_t *edge = back ? make_edge(w, node, drawn) : make_edge(w, drawn, node);
+
+	if (!edge)
+		return;
+	red_and_small(node, edge);
+	str_clear(&w->text);
+	str_printf(&w->text, "%llu more %sreferences", (unsigned long long)owner->more,
+		   back ? "back" : "");
+	set(node, "label", str_text(&w->text));
+	set_fill(w, node, 0, 1, shade(owner->depth + 1, w->drawing->max_depth));
+	set(node, "fontcolor", "white");
+}
+
+static void draw_node(struct writer *w, size_t i)
+{
+	const struct drawing_node *node = &w->drawing->nodes[i];
+	Agnode_t *drawn = w->nodes[i] = make_node(w, node->name);
+
+	if (!drawn)
+		return;
+	set(drawn, "label", escape(w, node->label));
+	if (node->tooltip)
+		set(drawn, "tooltip", escape(w, node->tooltip));
+	colour_node(w, node, drawn);
+	if (node->finalizer)
+		draw_finalizer(w, node->name, drawn);
+	if (node->more)
+		draw_more(w, node, drawn);
+}
+
+static const struct {
+	const char *style, *color, *meaning;
+} edge_styles[] = {
+	[EDGE_STRONG] = { "solid", "black", "reference" },
+	[EDGE_WEAK] = { "dashed", "black", "weak: does not keep alive" },
+	[EDGE_INTERNAL] = { "solid", "gray55", "own storage" },
+	[EDGE_CONSERVATIVE] = { "dotted", "black", "looks like a pointer" },
+	[EDGE_BORROWED] = { "dashed", "gray55", "borrowed: not counted" },
+};
+
+static void style_edge(Agedge_t *edge, enum drawing_edge_style style)
+{
+	set(edge, "style", edge_styles[style].style);
+	set(edge, "color", edge_styles[style].color);
+	set(edge, "fontcolor", edge_styles[style].color);
+}
+
+static void draw_edge(struct writer *w, const struct drawing_edge *edge)
+{
+	Agedge_t *drawn = make_edge(w, w->nodes[edge->from], w->nodes[edge->to]);
+	char weight[16];
+
+	if (!drawn)
+		return;
+	style_edge(drawn, edge->style);
+	if (edge->label[0])
+		set(drawn, "label", escape(w, edge->label));
+	if (edge->weight) {
+		snprintf(weight, sizeof(weight), "%u", edge->weight);
+		set(drawn, "weight", weight);
+	}
+}
+
+/* Legend --------------------------------------------------------------------------------------------------------- */
+
+struct used {
+	bool start, far, module, highlighted, finalizer, root, more, styles[5];
+};
+
+static struct used what_is_used(const struct drawing *drawing)
+{
+	struct used used = { 0 };
+
+	for (size_t i = 0; i < drawing->node_count; i++) {
+		const struct drawing_node *node = &drawing->nodes[i];
+		used.start |= node->start;
+		used.far |= !node->start && !node->module && !node->highlighted && !node->root;
+		used.module |= node->module;
+		used.highlighted |= node->highlighted;
+		used.finalizer |= node->finalizer;
+		used.root |= node->root;
+		used.more |= node->more > 0;
+	}
+	for (size_t i = 0; i < drawing->edge_count; i++)
+		used.styles[drawing->edges[i].style] = true;
+	return used;
+}
+
+static Agnode_t *legend_node(struct writer *w, Agraph_t *box, const char *name, const char *label,
+			     const char *fill, const char *text)
+{
+	Agnode_t *node = make_node(w, name);
+
+	if (!node)
+		return NULL;
+	agsubnode(box, node, 1);
+	set(node, "label", label);
+	set(node, "fillcolor", fill);
+	set(node, "fontcolor", text);
+	return node;
+}
+
+static void legend_nodes(struct writer *w, Agraph_t *box, const struct used *used)
+{
+	const struct {
+		bool used;
+		const char *name, *label, *fill, *text, *shape;
+	} rows[] = {
+		{ used->start, "legend_start", "asked for", "white", "red", "box" },
+		{ used->far, "legend_far", "the darker, the\\nmore steps away", "0,0,0.65", "black", "box" },
+		{ used->module, "legend_module", "module", "0.3,1,0.8", "black", "box" },
+		{ used->highlighted, "legend_highlight", "highlighted", "0.6,0.6,0.9", "black", "box" },
+		{ used->root, "legend_root", "root: a global, a stack,\\na runtime's table", "0.15,0.25,1",
+		  "black", "ellipse" },
+		{ used->finalizer, "legend_finalizer", "has __del__", "0,.5,1", "black", "doublecircle" },
+		{ used->more, "legend_more", "N more: neighbours\\nthat are not drawn", "0,1,0.6", "white",
+		  "box" },
+	};
+	Agnode_t *above = NULL;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		Agnode_t *node;
+		Agedge_t *edge;
+		if (!rows[i].used)
+			continue;
+		node = legend_node(w, box, rows[i].name, rows[i].label, rows[i].fill, rows[i].text);
+		if (!node)
+			return;
+		set(node, "shape", rows[i].shape);
+		edge = above ? make_edge(w, above, node) : NULL;
+		if (edge)
+			set(edge, "style", "invis"); /* keeps the rows in one column */
+		above = node;
+	}
+}
+
+static void legend_edges(struct writer *w, Agraph_t *box, const struct used *used)
+{
+	for (int style = 0; style < 5; style++) {
+		Agnode_t *from, *to;
+		Agedge_t *edge;
+		char name[48];
+		if (!used->styles[style])
+			continue;
+		snprintf(name, sizeof(name), "legend_from_%d", style);
+		from = legend_node(w, box, name, "", "white", "black");
+		snprintf(name, sizeof(name), "legend_to_%d", style);
+		to = legend_node(w, box, name, edge_styles[style].meaning, "white", "black");
+		edge = make_edge(w, from, to);
+		if (!edge)
+			return;
+		set(from, "shape", "point");
+		set(to, "shape", "plaintext");
+		set(to, "style", "");
+		style_edge(edge, style);
+	}
+}
+
+static void draw_legend(struct writer *w)
+{
+	struct used used = what_is_used(w->drawing);
+	Agraph_t *box = agsubg(w->graph, "cluster_legend", 1);
+
+	w->failed = w->failed || !box;
+	if (!box)
+		return;
+	agsafeset(box, "label", "Legend", "");
+	agsafeset(box, "color", "gray80", "");
+	agsafeset(box, "fontname", "Helvetica", "");
+	legend_nodes(w, box, &used);
+	legend_edges(w, box, &used);
+}
+
+static struct error *draw(struct writer *w)
+{
+	for (size_t i = 0; i < sizeof(defaults) / sizeof(*defaults); i++)
+		if (!agattr(w->graph, defaults[i].kind, (char *)defaults[i].name,
+			    (char *)defaults[i].value))
+			return error_memory();
+	for (size_t i = 0; i < w->drawing->node_count; i++)
+		draw_node(w, i);
+	for (size_t i = 0; i < w->drawing->edge_count; i++)
+		draw_edge(w, &w->drawing->edges[i]);
+	if (w->drawing->legend)
+		draw_legend(w);
+	return w->failed ? error_memory() : NULL;
+}
+
+struct error *dot_write(const struct drawing *drawing, FILE *out, const char *name)
+{
+	struct writer w = { .drawing = drawing };
+	struct error *error;
+
+	w.graph = agopen("ObjectGraph", Agdirected, NULL);
+	w.nodes = calloc(drawing->node_count + 1, sizeof(*w.nodes));
+	error = w.graph && w.nodes ? draw(&w) : error_memory();
+	if (!error && (agwrite(w.graph, out) != 0 || fflush(out) != 0 || ferror(out)))
+		error = error_system(errno, name, "cannot write the drawing");
+	str_free(&w.text);
+	free(w.nodes);
+	if (w.graph)
+		agclose(w.graph);
+	return error;
+}

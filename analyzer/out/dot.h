@@ -1,0 +1,55 @@
+/*
+ * dot.h - a drawing as Graphviz DOT text. The only file that includes cgraph. It takes a selection, never a whole graph,
+ * and knows no dump: labels are finished text, nodes are numbers of its own arrays.
+ *
+ * The conventions are objgraph's (boxes, shade by depth, red start, green modules, blue highlights, red stubs), so that
+ * who knows its pictures can read ours. What it has no word for is drawn so: roots are ellipses, weak edges
+ * dashed, conservative ones dotted, edges to an object's own storage grey.
+ */
+#ifndef REFGRAPH_OUT_DOT_H
+#define REFGRAPH_OUT_DOT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "util/err.h"
+
+struct drawing_node {
+	char *name;      /* unique in the drawing; the node's name in DOT */
+	char *label;     /* UTF-8, lines end in '\n' */
+	char *tooltip;   /* shown by SVG viewers; NULL none */
+	unsigned depth;  /* from the start objects */
+	bool start, module, highlighted, finalizer, root;
+	uint64_t more;   /* neighbours that were not drawn: > 0 gives a stub */
+};
+
+enum drawing_edge_style { EDGE_STRONG, EDGE_WEAK, EDGE_INTERNAL, EDGE_CONSERVATIVE, EDGE_BORROWED };
+
+struct drawing_edge {
+	uint32_t from, to;  /* numbers of nodes */
+	char *label;        /* UTF-8, "" none */
+	enum drawing_edge_style style;
+	unsigned weight;    /* 0 = Graphviz's default; objgraph: 10 for parts like __dict__, 2 for names */
+};
+
+struct drawing {
+	struct drawing_node *nodes;
+	size_t node_count, node_room;
+	struct drawing_edge *edges;
+	size_t edge_count, edge_room;
+	unsigned max_depth;
+	bool backwards;     /* stubs say "backreferences" and point at their node */
+	bool legend;
+};
+
+/* The drawing takes the strings, also when it fails. */
+struct error *drawing_add_node(struct drawing *drawing, struct drawing_node node, uint32_t *number);
+struct error *drawing_add_edge(struct drawing *drawing, struct drawing_edge edge);
+void drawing_free(struct drawing *drawing);
+
+/* Writes and flushes. `name` is for the message. */
+struct error *dot_write(const struct drawing *drawing, FILE *out, const char *name);
+
+#endif

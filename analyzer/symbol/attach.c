@@ -1,0 +1,182 @@
+/* attach.c - see attach.h. */
+#include "symbol/attach.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "symbol/allocator.h"
+#include "util/str.h"
+
+/* What the lookups of one frame gave; both NULL: nothing is known. */
+struct named {
+	bool asked;
+	char *function, *place;
+};
+
+struct global {
+	char *text; /* NULL: free slot */
+	uint32_t module;
+	uint64_t offset;
+};
+
+struct attached {
+	struct model *model;
+	struct symbols *symbols;
+	bool loaded, failed;
+	long *modules; /* numbers in symbols, by module of the dump */
+	struct named *frames;
+	struct global *globals; /* open addressing */
+	size_t global_count, global_slots;
+};
+
+static void release(void *data)
+{
+	struct attached *a = data;
+
+	for (uint32_t i = 0; a->frames && i < a->model->nframes; i++) {
+		free(a->frames[i].function);
+		free(a->frames[i].place);
+	}
+	for (size_t i = 0; i < a->global_slots; i++)
+		free(a->globals[i].text);
+	free(a->frames);
+	free(a->globals);
+	free(a->modules);
+	free(a);
+}
+
+/* Names are wishes: without memory, or with modules that cannot be read, there are none. */
+static bool load(struct attached *a)
+{
+	struct model *m = a->model;
+	struct error *error;
+
+	if (a->loaded || a->failed)
+		return a->loaded;
+	error = model_load(m, MODEL_STRINGS | MODEL_MODULES | MODEL_FRAMES);
+	a->modules = calloc(m->nmodules + 1, sizeof(*a->modules));
+	a->frames = calloc(m->nframes + 1, sizeof(*a->frames));
+	a->failed = error || !a->modules || !a->frames;
+	error_destroy(error);
+	for (uint32_t i = 0; !a->failed && i < m->nmodules; i++)
+		a->modules[i] = symbols_add_module(a->symbols, model_string(m, m->modules[i].path),
+						   model_string(m, m->modules[i].build_id));
+	a->loaded = !a->failed;
+	return a->loaded;
+}
+
+static char *format(const struct symbol *symbol, uint64_t offset)
+{
+	int length = symbol_format(symbol, offset, NULL, 0);
+	char *text = length >= 0 ? malloc((size_t)length + 1) : NULL;
+
+	if (text)
+		symbol_format(symbol, offset, text, (size_t)length + 1);
+	return text;
+}
+
+static const struct named *name_frame(struct attached *a, uint32_t number)
+{
+	static const struct named unknown;
+	const struct frame *frame;
+	struct symbol symbol;
+	struct named *named;
+
+	if (!load(a) || number >= a->model->nframes)
+		return &unknown;
+	named = &a->frames[number];
+	if (named->asked)
+		return named;
+	named->asked = true;
+	frame = &a->model->frames[number];
+	if (frame->kind != RGD_FRAME_NATIVE)
+		return named;
+	symbols_code(a->symbols, frame->module < a->model->nmodules ? a->modules[frame->module] : -1,
+		     frame->offset, &symbol);
+	named->place = format(&symbol, frame->offset);
+	if (symbol.name)
+		named->function = strdup(symbol.name);
+	return named;
+}
+
+static const char *function(void *context, uint32_t frame)
+{
+	return name_frame(context, frame)->function;
+}
+
+static const char *place(void *context, uint32_t frame)
+{
+	return name_frame(context, frame)->place;
+}
+
+static size_t global_slot(const struct global *globals, size_t slots, uint32_t module, uint64_t offset)
+{
+	uint64_t h = (offset ^ ((uint64_t)module << 48)) * 0x9e3779b97f4a7c15u;
+	size_t i = (size_t)(h >> 20) & (slots - 1);
+
+	while (globals[i].text && (globals[i].module != module || globals[i].offset != offset))
+		i = (i + 1) & (slots - 1);
+	return i;
+}
+
+static bool grow_globals(struct attached *a)
+{
+	size_t slots = a->global_slots ? a->global_slots * 2 : 256;
+	struct global *bigger = calloc(slots, sizeof(*bigger));
+
+	if (!bigger)
+		return false;
+	for (size_t i = 0; i < a->global_slots; i++) {
+		const struct global *g = &a->globals[i];
+		if (g->text)
+			bigger[global_slot(bigger, slots, g->module, g->offset)] = *g;
+	}
+	free(a->globals);
+	a->globals = bigger;
+	a->global_slots = slots;
+	return true;
+}
+
+static const char *global(void *context, uint32_t module, uint64_t offset)
+{
+	struct attached *a = context;
+	struct symbol symbol;
+	struct global *slot;
+
+	if (!load(a) || module >= a->model->nmodules)
+		return NULL;
+	if (a->global_count * 2 >= a->global_slots && !grow_globals(a))
+		return NULL;
+	slot = &a->globals[global_slot(a->globals, a->global_slots, module, offset)];
+	if (!slot->text) {
+		symbols_data(a->symbols, a->modules[module], offset, &symbol);
+		*slot = (struct global){ format(&symbol, offset), module, offset };
+		a->global_count += slot->text != NULL;
+	}
+	return slot->text;
+}
+
+struct error *symbols_attach(struct model *model, const char *search, struct symbols **ret)
+{
+	struct attached *a = calloc(1, sizeof(*a));
+	struct symbols *symbols;
+
+	symbols = symbols_create(search ? search : getenv("REFGRAPH_SYMBOL_PATH"));
+	if (!a || !symbols) {
+		free(a);
+		symbols_destroy(symbols);
+		return error_memory();
+	}
+	a->model = model;
+	a->symbols = symbols;
+	symbols_keep(symbols, a, release);
+	model->namer = (struct namer){
+		.function = function,
+		.place = place,
+		.is_wrapper = allocator_is_wrapper,
+		.global = global,
+		.context = a,
+	};
+	*ret = symbols;
+	return NULL;
+}
