@@ -7,9 +7,9 @@
 #include "symbol/allocator.h"
 #include "util/str.h"
 
-/* What the lookups of one frame gave; both NULL: nothing is known. */
+/* What the lookups of one frame gave: NULL when nothing is known. */
 struct named {
-	bool asked;
+	bool asked_function, asked_place;
 	char *function, *place;
 };
 
@@ -75,38 +75,49 @@ static char *format(const struct symbol *symbol, uint64_t offset)
 	return text;
 }
 
-static const struct named *name_frame(struct attached *a, uint32_t number)
+/* False for frames that are not native code. */
+static bool look_up(struct attached *a, uint32_t number, bool with_line, struct symbol *symbol)
 {
-	static const struct named unknown;
-	const struct frame *frame;
-	struct symbol symbol;
-	struct named *named;
+	const struct frame *frame = &a->model->frames[number];
+	long module;
 
-	if (!load(a) || number >= a->model->nframes)
-		return &unknown;
-	named = &a->frames[number];
-	if (named->asked)
-		return named;
-	named->asked = true;
-	frame = &a->model->frames[number];
 	if (frame->kind != RGD_FRAME_NATIVE)
-		return named;
-	symbols_code(a->symbols, frame->module < a->model->nmodules ? a->modules[frame->module] : -1,
-		     frame->offset, &symbol);
-	named->place = format(&symbol, frame->offset);
-	if (symbol.name)
-		named->function = strdup(symbol.name);
-	return named;
+		return false;
+	module = frame->module < a->model->nmodules ? a->modules[frame->module] : -1;
+	symbols_code(a->symbols, module, frame->offset, symbol);
+	if (with_line)
+		symbols_line(a->symbols, module, frame->offset, symbol);
+	return true;
 }
 
 static const char *function(void *context, uint32_t frame)
 {
-	return name_frame(context, frame)->function;
+	struct attached *a = context;
+	struct symbol symbol;
+	struct named *named;
+
+	if (!load(a) || frame >= a->model->nframes)
+		return NULL;
+	named = &a->frames[frame];
+	if (!named->asked_function && look_up(a, frame, false, &symbol) && symbol.name)
+		named->function = strdup(symbol.name);
+	named->asked_function = true;
+	return named->function;
 }
 
 static const char *place(void *context, uint32_t frame)
 {
-	return name_frame(context, frame)->place;
+	struct attached *a = context;
+	struct symbol symbol;
+	struct named *named;
+
+	if (!load(a) || frame >= a->model->nframes)
+		return NULL;
+	named = &a->frames[frame];
+	if (!named->asked_place && look_up(a, frame, true, &symbol))
+		named->place = format(&symbol, a->model->frames[frame].offset);
+	named->asked_place = true;
+	return named->place;
 }
 
 static size_t global_slot(const struct global *globals, size_t slots, uint32_t module, uint64_t offset)

@@ -318,6 +318,7 @@ bool image_line(struct image *image, uint64_t address, const char **file, unsign
 	size_t low = 0, high;
 	Dwarf_Die die;
 	Dwarf_Line *row;
+	const char *source;
 	int number;
 
 	if (!image_has_lines(image))
@@ -336,9 +337,12 @@ bool image_line(struct image *image, uint64_t address, const char **file, unsign
 	row = dwarf_getsrc_die(&die, address);
 	if (!row || dwarf_lineno(row, &number) != 0 || number <= 0)
 		return false;
-	*file = dwarf_linesrc(row, NULL, NULL);
+	source = dwarf_linesrc(row, NULL, NULL);
+	if (!source)
+		return false;
+	*file = source;
 	*line = (unsigned)number;
-	return *file != NULL;
+	return true;
 }
 
 /* Separate debug files -------------------------------------------------------------------------------------------- */

@@ -36,7 +36,7 @@ bool image_has_lines(struct image *image);
 bool image_find(struct image *image, enum image_kind kind, uint64_t address,
 		struct image_symbol *symbol);
 
-/* Source file and line of the instruction at `address`; `file` lives as long as the image. */
+/* Source file and line of the instruction at `address`; `file` lives as long as the image. Untouched when false. */
 bool image_line(struct image *image, uint64_t address, const char **file, unsigned *line);
 
 /* Name of the section that covers `address` (".bss"), NULL when there is none. */

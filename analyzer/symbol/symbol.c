@@ -16,7 +16,7 @@ struct readable {
 struct module {
 	char *path, *build_id;
 	const char *name; /* last part of path */
-	bool opened;
+	bool opened, sought_debug;
 	enum locate_result found;
 	struct image *image, *debug;
 	struct readable *readable; /* sorted by the address of `mangled` */
@@ -91,18 +91,25 @@ long symbols_add_module(struct symbols *symbols, const char *path, const char *b
 	return (long)symbols->count++;
 }
 
-/* Opens the module's files; a separate debug file is looked for when its own tables are not complete. */
+/* A separate debug file is only looked for when the module's own tables do not answer. */
+static void seek_debug(struct symbols *symbols, struct module *module)
+{
+	if (module->sought_debug)
+		return;
+	module->sought_debug = true;
+	module->debug = locate_debug(module->path, module->build_id, symbols->search,
+				     module->image);
+	if (module->debug)
+		module->found = LOCATE_FOUND;
+}
+
 static void open_module(struct symbols *symbols, struct module *module)
 {
 	module->opened = true;
 	module->found = locate_module(module->path, module->build_id, symbols->search,
 				      &module->image);
-	if (module->image && image_has_symtab(module->image) && image_has_lines(module->image))
-		return;
-	module->debug = locate_debug(module->path, module->build_id, symbols->search,
-				     module->image);
-	if (module->debug)
-		module->found = LOCATE_FOUND;
+	if (!module->image || !image_has_symtab(module->image))
+		seek_debug(symbols, module);
 }
 
 static struct module *module_at(struct symbols *symbols, long number)
@@ -154,27 +161,31 @@ static bool find(struct module *module, enum image_kind kind, uint64_t address,
 	       (module->image && image_find(module->image, kind, address, found));
 }
 
-static bool line(struct module *module, uint64_t address, struct symbol *symbol)
-{
-	return (module->debug &&
-		image_line(module->debug, address, &symbol->file, &symbol->line)) ||
-	       (module->image && image_line(module->image, address, &symbol->file, &symbol->line));
-}
-
 void symbols_code(struct symbols *symbols, long number, uint64_t offset, struct symbol *symbol)
 {
 	struct module *module = module_at(symbols, number);
 	struct image_symbol found;
 
 	*symbol = (struct symbol){ .module = module ? module->name : "" };
-	if (!module || offset == 0)
-		return;
-	if (find(module, IMAGE_CODE, offset - 1, &found)) {
+	if (module && offset > 0 && find(module, IMAGE_CODE, offset - 1, &found)) {
 		symbol->name = readable_name(module, found.name);
 		symbol->offset = offset - found.start;
 	}
-	if (!line(module, offset - 1, symbol))
-		symbol->file = NULL;
+}
+
+void symbols_line(struct symbols *symbols, long number, uint64_t offset, struct symbol *symbol)
+{
+	struct module *module = module_at(symbols, number);
+
+	if (!module || offset == 0)
+		return;
+	if (module->image && image_has_lines(module->image)) {
+		image_line(module->image, offset - 1, &symbol->file, &symbol->line);
+		return;
+	}
+	seek_debug(symbols, module);
+	if (module->debug)
+		image_line(module->debug, offset - 1, &symbol->file, &symbol->line);
 }
 
 void symbols_data(struct symbols *symbols, long number, uint64_t offset, struct symbol *symbol)

@@ -36,6 +36,8 @@ long symbols_add_module(struct symbols *symbols, const char *path, const char *b
 
 /* `offset` = return address - load bias. The call lies before the return address: that is what gets looked up. */
 void symbols_code(struct symbols *symbols, long module, uint64_t offset, struct symbol *symbol);
+/* Adds file and line, which take longer: DWARF has to be read. */
+void symbols_line(struct symbols *symbols, long module, uint64_t offset, struct symbol *symbol);
 /* `offset` = address - load bias, of writable or constant data. */
 void symbols_data(struct symbols *symbols, long module, uint64_t offset, struct symbol *symbol);
 
