@@ -1,7 +1,8 @@
 /*
  * mkdump - makes a dump from a text description, for tests.
  *
- *   mkdump [--no-zstd] [--chunk-rows N] [--group-rows N] [--partial] [damage, see rgd_patch.h] [-o FILE] [TEXT]
+ *   mkdump [--no-zstd] [--chunk-rows N] [--group-rows N] [--partial] [--grow-header BYTES]
+ *          [damage, see rgd_patch.h] [-o FILE] [TEXT]
  *
  * The language. One statement a line; words are separated by blanks; "…" quotes (\n \t \" \\ \xHH); # starts a comment (but #7 does not);
  * NAME=VALUE words are options and may stand anywhere. Numbers as in C. What is named must have been
@@ -757,6 +758,8 @@ int main(int argc, char **argv)
 			options.chunk_rows = strtoul(argument(argc, argv, &at), NULL, 0);
 		else if (!strcmp(argv[at], "--group-rows"))
 			options.group_rows = strtoul(argument(argc, argv, &at), NULL, 0);
+		else if (!strcmp(argv[at], "--grow-header"))
+			options.header_growth = strtoul(argument(argc, argv, &at), NULL, 0);
 		else if (!strcmp(argv[at], "-o"))
 			output = argument(argc, argv, &at);
 		else if (argv[at][0] == '-' || text)

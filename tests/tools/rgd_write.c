@@ -504,7 +504,7 @@ struct rgd_writer *rgd_create(FILE *out, const struct rgd_file_header *header, c
 	w->zstd = must(ZSTD_createCCtx());
 	memcpy(h.magic, RGD_MAGIC, sizeof h.magic);
 	h.major = h.major ? h.major : RGD_MAJOR;
-	h.header_size = sizeof h;
+	h.header_size = sizeof h + w->opt.header_growth;
 	h.pointer_size = h.pointer_size ? h.pointer_size : 8;
 	h.byte_order = h.byte_order ? h.byte_order : 1;
 	h.machine = h.machine ? h.machine : 62;
@@ -513,6 +513,8 @@ struct rgd_writer *rgd_create(FILE *out, const struct rgd_file_header *header, c
 		w->opt.hooks->file_header(w->opt.hooks->context, &h);
 	h.checksum = XXH3_64bits(&h, offsetof(struct rgd_file_header, checksum));
 	emit(w, &h, sizeof h);
+	for (uint32_t i = 0; i < w->opt.header_growth; i++)
+		emit(w, "\x5a", 1);
 	rgd_text(w, "");
 	return w;
 }

@@ -41,6 +41,7 @@ struct rgd_options {
 	uint32_t chunk_rows;  /* rows of a chunk outside OBJECTS and EDGES; 0 = 65536 */
 	uint32_t group_rows;  /* 0 = RGD_GROUP_ROWS, the only valid number */
 	uint32_t tail_flags;
+	uint32_t header_growth; /* bytes that a later minor might append to the file header */
 	const struct rgd_hooks *hooks;
 };
 
