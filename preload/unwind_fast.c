@@ -1,0 +1,167 @@
+/*
+ * unwind_fast.c - the built-in unwinder: rules in a cache, one step, the plain walk.
+ *
+ * A frame costs two loads while its rule is in the cache: the entry and the return address. The first sight of a code
+ * address runs its CFA program (unwind_cfi.c). Frame pointers are followed only where the CFI says that rbp is one.
+ */
+#include <sys/syscall.h>
+#include <ucontext.h>
+
+#include "unwind.h"
+
+uint64_t *rule_cache;
+_Atomic uint32_t unwind_generation = 1;
+
+#define PAGE 4096ul
+
+/* ---- what may be read ------------------------------------------------------------------------------------------------------ */
+
+/*
+ * Can 8 bytes be read there? The kernel copies the new set before it looks at `how`: EFAULT for a bad address, EINVAL for a good
+ * one, and no mask changes. A sandbox that forbade this call would forbid libc's own sigprocmask.
+ */
+static bool probe(uintptr_t address)
+{
+	long result;
+	register long size __asm__("r10") = 8;
+	__asm__ volatile("syscall"
+			 : "=a"(result)
+			 : "a"(SYS_rt_sigprocmask), "D"(-1L), "S"(address), "d"(0L), "r"(size)
+			 : "rcx", "r11", "memory");
+	return result == -22;
+}
+
+static bool on_own_stack(const struct thread *thread, uintptr_t address)
+{
+	return thread && thread->stack_high && address >= thread->stack_low &&
+	       address < thread->stack_high;
+}
+
+struct stack_view view_open(const struct thread *thread, uintptr_t sp)
+{
+	/* sp is the caller's of a hook: the word below it is on the page of a live frame */
+	if (on_own_stack(thread, sp))
+		return (struct stack_view){sp - 8, thread->stack_high};
+	return (struct stack_view){sp - 8, ((sp - 8) | (PAGE - 1)) + 1};
+}
+
+bool view_extend(struct stack_view *view, uintptr_t address)
+{
+	if (address & 7)
+		return false;
+	if (address >= view->low && address < view->high)
+		return true;
+	if (!probe(address))
+		return false;
+	uintptr_t page = address & ~(PAGE - 1);
+	if (on_own_stack(thread_current, address)) {
+		view->low = address;
+		view->high = thread_current->stack_high;
+	} else if (page == view->high) {
+		view->high = page + PAGE;
+	} else {
+		view->low = page;
+		view->high = page + PAGE;
+	}
+	return true;
+}
+
+/* ---- rules ------------------------------------------------------------------------------------------------------------------ */
+
+__attribute__((noinline)) uint32_t rule_miss(uintptr_t address)
+{
+	bool keep;
+	uint32_t rule = cfi_rule(address, &keep);
+	if (keep) {
+		uint64_t hash = rule_hash(address), *set = rule_set(hash);
+		/* the older one moves to the second place: tags are per set, so it is still itself there */
+		uint64_t older = __atomic_load_n(set, __ATOMIC_RELAXED);
+		if (older)
+			__atomic_store_n(set + 1, older, __ATOMIC_RELAXED);
+		__atomic_store_n(set, hash << 31 | rule, __ATOMIC_RELAXED);
+	}
+	return rule;
+}
+
+/* ---- one step ------------------------------------------------------------------------------------------------------------------ */
+
+/* The kernel's frame: pretcode was popped by the handler's return, sp is at the ucontext. */
+static bool step_signal(struct unwind_state *state, struct stack_view *view)
+{
+	uintptr_t registers = state->sp + offsetof(ucontext_t, uc_mcontext.gregs);
+	struct unwind_state next = {.exact = true};
+	if (!view_read(view, registers + 8 * REG_RIP, &next.pc) ||
+	    !view_read(view, registers + 8 * REG_RSP, &next.sp) ||
+	    !view_read(view, registers + 8 * REG_RBP, &next.rbp))
+		return false;
+	*state = next;
+	return is_code(next.pc);
+}
+
+static bool step_drap(struct unwind_state *state, uint32_t rule, struct stack_view *view)
+{
+	struct unwind_state next = {0};
+	uintptr_t cfa;
+	if (!view_read(view, state->rbp - RULE_OFFSET(rule), &cfa) || cfa <= state->sp ||
+	    !view_read(view, cfa - 8, &next.pc) || !view_read(view, state->rbp, &next.rbp))
+		return false;
+	next.sp = cfa;
+	*state = next;
+	return is_code(next.pc);
+}
+
+bool unwind_step_odd(struct unwind_state *state, uint32_t rule, struct stack_view *view,
+		     const struct unwind_origin *origin)
+{
+	switch (RULE_KIND(rule)) {
+	case RULE_DRAP:
+		return step_drap(state, rule, view);
+	case RULE_SIGNAL:
+		return step_signal(state, view);
+	case RULE_WIDE:
+		return wide_step(state, view, origin);
+	default:
+		return false;
+	}
+}
+
+/* ---- the unwinder ---------------------------------------------------------------------------------------------------------- */
+
+static size_t fast_walk(uintptr_t return_address, uintptr_t cfa, uintptr_t frame_pointer,
+			uintptr_t *pcs, size_t max)
+{
+	struct unwind_state state = {.pc = return_address, .sp = cfa, .rbp = frame_pointer};
+	const struct unwind_origin origin = {return_address, cfa};
+	struct stack_view view = view_open(thread_current, cfa);
+	size_t n = 0;
+	while (n < max) {
+		pcs[n++] = state.pc;
+		if (!unwind_step(&state, rule_get(&state), &view, &origin))
+			break;
+	}
+	return n;
+}
+
+static bool fast_init(void)
+{
+	rule_cache = arena_map(RULE_CACHE_BYTES);
+	return rule_cache && cfi_init();
+}
+
+static void fast_forget(uintptr_t low, uintptr_t high)
+{
+	cfi_refresh();
+	for (size_t i = 0; i < RULE_CACHE_BYTES / sizeof(*rule_cache); i++) {
+		if (rule_cache[i])
+			__atomic_store_n(&rule_cache[i], 0, __ATOMIC_RELAXED);
+	}
+	unwind_generation++;
+}
+
+const struct unwinder unwinder_fast = {
+	.name = "built-in",
+	.init = fast_init,
+	.walk = fast_walk,
+	.forget = fast_forget,
+	.stack = memo_stack,
+};

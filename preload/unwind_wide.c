@@ -1,0 +1,248 @@
+/*
+ * unwind_wide.c - one step with all registers.
+ *
+ * A few rows cannot be said in pc, sp and rbp: the dynamic linker's resolver (CFA from rbx), hand-written assembly, code
+ * interrupted in its prologue. For them the walk starts again here, in a frame of our own whose registers are known,
+ * and carries all of them along. That costs microseconds and is rare.
+ */
+#include <string.h>
+#include <ucontext.h>
+
+#include "unwind.h"
+#include "unwind_cursor.h"
+
+struct registers {
+	uintptr_t r[DW_MAX];
+};
+
+/* The ucontext's order in DWARF numbers. */
+static const uint8_t ucontext_order[] = {
+	[0] = REG_RAX,	[1] = REG_RDX,	[2] = REG_RCX,	[3] = REG_RBX,	[4] = REG_RSI,
+	[5] = REG_RDI,	[6] = REG_RBP,	[7] = REG_RSP,	[8] = REG_R8,	[9] = REG_R9,
+	[10] = REG_R10, [11] = REG_R11, [12] = REG_R12, [13] = REG_R13, [14] = REG_R14,
+	[15] = REG_R15, [16] = REG_RIP,
+};
+
+static bool load_signal(struct registers *regs, struct stack_view *view)
+{
+	uintptr_t context = regs->r[DW_RSP] + offsetof(ucontext_t, uc_mcontext.gregs);
+	struct registers next;
+	for (unsigned i = 0; i < DW_MAX; i++) {
+		if (!view_read(view, context + 8 * ucontext_order[i], &next.r[i]))
+			return false;
+	}
+	*regs = next;
+	return true;
+}
+
+/* ---- expressions ------------------------------------------------------------------------------------------------------------ */
+
+#define EXPRESSION_STACK 16
+#define EXPRESSION_STEPS 256 /* no loop runs longer */
+
+struct evaluation {
+	const struct registers *regs;
+	struct stack_view *view;
+	uintptr_t stack[EXPRESSION_STACK];
+	unsigned depth;
+	bool bad;
+};
+
+static void push(struct evaluation *e, uintptr_t value)
+{
+	if (e->depth == EXPRESSION_STACK)
+		e->bad = true;
+	else
+		e->stack[e->depth++] = value;
+}
+
+static uintptr_t pop(struct evaluation *e)
+{
+	if (!e->depth) {
+		e->bad = true;
+		return 0;
+	}
+	return e->stack[--e->depth];
+}
+
+static uintptr_t apply(unsigned op, intptr_t a, intptr_t b, bool *known)
+{
+	switch (op) {
+	case 0x1a:
+		return a & b;
+	case 0x1c:
+		return (uintptr_t)a - (uintptr_t)b;
+	case 0x1e:
+		return (uintptr_t)a * (uintptr_t)b;
+	case 0x21:
+		return a | b;
+	case 0x22:
+		return (uintptr_t)a + (uintptr_t)b;
+	case 0x24:
+		return (uintptr_t)a << (b & 63);
+	case 0x25:
+		return (uintptr_t)a >> (b & 63);
+	case 0x26:
+		return a >> (b & 63);
+	case 0x27:
+		return a ^ b;
+	case 0x29:
+		return a == b;
+	case 0x2a:
+		return a >= b;
+	case 0x2b:
+		return a > b;
+	case 0x2c:
+		return a <= b;
+	case 0x2d:
+		return a < b;
+	case 0x2e:
+		return a != b;
+	default:
+		*known = false;
+		return 0;
+	}
+}
+
+static void evaluate_op(struct evaluation *e, struct cursor *c, unsigned op)
+{
+	uintptr_t a, b;
+	bool known = true;
+	if (op >= 0x30 && op <= 0x4f) {
+		push(e, op - 0x30); /* litN */
+	} else if (op >= 0x70 && op < 0x70 + DW_MAX) {
+		push(e, e->regs->r[op - 0x70] + (uintptr_t)take_sleb(c)); /* bregN */
+	} else if (op == 0x06) {
+		if (!view_read(e->view, pop(e), &a))
+			e->bad = true;
+		else
+			push(e, a);
+	} else if (op == 0x08 || op == 0x0a || op == 0x0c || op == 0x0e) {
+		push(e, take(c, 1u << (op - 0x08) / 2)); /* const1u, 2u, 4u, 8u */
+	} else if (op == 0x09) {
+		push(e, (uintptr_t)(int8_t)take(c, 1));
+	} else if (op == 0x0b) {
+		push(e, (uintptr_t)(int16_t)take(c, 2));
+	} else if (op == 0x0d) {
+		push(e, (uintptr_t)(int32_t)take(c, 4));
+	} else if (op == 0x10) {
+		push(e, take_uleb(c));
+	} else if (op == 0x11) {
+		push(e, (uintptr_t)take_sleb(c));
+	} else if (op == 0x12) {
+		push(e, a = pop(e)), push(e, a); /* dup */
+	} else if (op == 0x13) {
+		pop(e); /* drop */
+	} else if (op == 0x23) {
+		push(e, pop(e) + take_uleb(c)); /* plus_uconst */
+	} else {
+		b = pop(e), a = pop(e);
+		push(e, apply(op, (intptr_t)a, (intptr_t)b, &known));
+		e->bad |= !known;
+	}
+}
+
+static bool evaluate(struct evaluation *e, const struct cfi_register *expression, uintptr_t *value)
+{
+	struct cursor c = {.at = expression->expression,
+			   .end = expression->expression + expression->size};
+	while (c.at < c.end && !c.bad && !e->bad)
+		evaluate_op(e, &c, take(&c, 1));
+	*value = pop(e);
+	return !c.bad && !e->bad;
+}
+
+/* ---- one step --------------------------------------------------------------------------------------------------------------- */
+
+static bool caller_register(const struct cfi_register *how, const struct registers *regs,
+			    uintptr_t cfa, struct stack_view *view, uintptr_t *value)
+{
+	struct evaluation e = {.regs = regs, .view = view, .stack = {cfa}, .depth = 1};
+	uintptr_t address;
+	switch (how->how) {
+	case CFI_OFFSET:
+		return view_read(view, cfa + (uintptr_t)how->value, value);
+	case CFI_VALUE_OFFSET:
+		*value = cfa + (uintptr_t)how->value;
+		return true;
+	case CFI_REGISTER:
+		if ((uint64_t)how->value >= DW_MAX)
+			return false;
+		*value = regs->r[how->value];
+		return true;
+	case CFI_EXPRESSION:
+		return evaluate(&e, how, &address) && view_read(view, address, value);
+	case CFI_VALUE_EXPRESSION:
+		return evaluate(&e, how, value);
+	default:
+		return true; /* unchanged; what is undefined is never used by a sound row */
+	}
+}
+
+static bool full_step(struct registers *regs, bool *exact, struct stack_view *view)
+{
+	struct cfi_row row;
+	uintptr_t cfa;
+	if (cfi_find(*exact ? regs->r[DW_PC] : regs->r[DW_PC] - 1, &row) != CFI_OK)
+		return false;
+	if ((*exact = row.signal_frame))
+		return load_signal(regs, view);
+	if (row.registers[DW_PC].how == CFI_UNDEFINED)
+		return false;
+	struct evaluation e = {.regs = regs, .view = view};
+	if (!row.cfa_is_expression)
+		cfa = regs->r[row.cfa_register] + (uintptr_t)row.cfa.value;
+	else if (!evaluate(&e, &row.cfa, &cfa))
+		return false;
+	if (cfa <= regs->r[DW_RSP])
+		return false;
+	struct registers next = *regs;
+	for (unsigned i = 0; i < DW_MAX; i++) {
+		if (!caller_register(&row.registers[i], regs, cfa, view, &next.r[i]))
+			return false;
+	}
+	next.r[DW_RSP] = cfa;
+	*regs = next;
+	return is_code(next.r[DW_PC]);
+}
+
+/* How many frames a walk through all registers may take to come where the fast one is. */
+#define WIDE_MAX 1024
+
+__attribute__((noinline)) bool wide_step(struct unwind_state *state, struct stack_view *view,
+					 const struct unwind_origin *origin)
+{
+	struct registers regs;
+	memset(&regs, 0, sizeof(regs));
+	/* what a function must preserve, and a pc for which the unwind tables describe exactly this moment */
+	__asm__ volatile("movq %%rbx, 24(%0)\n\t"
+			 "movq %%rbp, 48(%0)\n\t"
+			 "movq %%rsp, 56(%0)\n\t"
+			 "movq %%r12, 96(%0)\n\t"
+			 "movq %%r13, 104(%0)\n\t"
+			 "movq %%r14, 112(%0)\n\t"
+			 "movq %%r15, 120(%0)\n\t"
+			 "leaq 0(%%rip), %%rax\n\t"
+			 "movq %%rax, 128(%0)"
+			 :
+			 : "r"(regs.r)
+			 : "rax", "memory");
+	struct stack_view below = view_open(thread_current, regs.r[DW_RSP] + 8);
+	const struct unwind_state wanted = *state;
+	bool exact = true, begun = false;
+	for (unsigned i = 0; i < WIDE_MAX; i++) {
+		begun |= regs.r[DW_RSP] == origin->sp && regs.r[DW_PC] == origin->pc;
+		bool there = begun && regs.r[DW_RSP] == wanted.sp && regs.r[DW_PC] == wanted.pc;
+		if (!full_step(&regs, &exact, &below))
+			return false;
+		if (there) {
+			*state = (struct unwind_state){.pc = regs.r[DW_PC],
+						       .sp = regs.r[DW_RSP],
+						       .rbp = regs.r[DW_RBP],
+						       .exact = exact};
+			*view = below;
+			return true;
+		}
+	}
+	return false;
+}
