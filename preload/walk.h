@@ -39,7 +39,9 @@ struct walk_page {
 	int status;                 /* 0 or errno */
 	bool partial;
 	uint64_t objects, edges, bytes;
-	char path[1024];            /* the final name */
+	uint32_t serial;            /* that the name got */
+	char path[1200];            /* the final name */
+	char temporary[1280];       /* "" when no file was made */
 };
 
 #define WALK_ADAPTERS 8
@@ -47,8 +49,9 @@ struct walk_page {
 struct walk_plan {
 	struct walk_page *page;
 	const char *reason, *label;
-	const char *path;           /* an explicit name, or NULL: expand the pattern */
-	const char *temporary;      /* path template of the file in the making */
+	const char *program;        /* base name of the executable */
+	const char *final;          /* the name to make */
+	const char *pattern;        /* where it came from; NULL: the user gave the name itself */
 	uint32_t serial;            /* first serial to try */
 	uint64_t time_ns;           /* the instant */
 	uint64_t process_key;
@@ -156,6 +159,8 @@ struct walk {
 	struct intern intern;
 	struct memory_map map;
 	bool partial;
+	uint32_t epoch;
+	uint32_t adapter_index[16]; /* by runtime: index in adapters[] + 1 */
 
 	/* claims of adapters: address << 16 | runtime << 12 | tag << 8 | (address - base) / 8 */
 	uint64_t **claims;
@@ -166,7 +171,6 @@ struct walk {
 	/* the object in the making */
 	uintptr_t address;
 	uint32_t number, degree;
-	uint32_t claimed_by;   /* runtime */
 
 	struct table objects, edges, properties, roots, gc, runtimes, counters;
 	uint32_t predict[RGD_PREDICT_SLOTS];
@@ -176,7 +180,10 @@ struct walk {
 	struct walk_word words[WALK_BATCH];
 	uint32_t word_owner[WALK_BATCH]; /* index in batch[] */
 	uint32_t word_count;
-	struct { uintptr_t address; uint32_t number, degree; struct live_block block; } batch[64];
+	struct {
+		struct live_block block;
+		uint32_t degree;
+	} batch[64];
 	uint32_t batch_count;
 
 	uint64_t lost_edges, lost_objects, lost_blocks, skipped_regions;
@@ -204,8 +211,11 @@ void walk_facts(struct walk *w);
 
 /* ---- name.c: names of dump files -------------------------------------------------------------------------------------- */
 
-/* Expands %p %n %e %t %%. False when it does not fit. A pattern without %n never gets another name. */
-bool name_expand(char *out, size_t size, const char *directory, const char *pattern, uint32_t pid, uint32_t serial,
-		 const char *program, uint64_t time_ns);
+bool name_has_serial(const char *pattern);
+/* False when it does not fit. A relative pattern is taken in config.dump_dir. */
+bool name_expand(char *out, size_t size, const char *pattern, uint32_t pid, uint32_t serial, const char *program,
+		 uint64_t time_ns);
+/* Renames without replacing. 0 or a negative errno. */
+long name_move(const char *from, const char *to);
 
 #endif

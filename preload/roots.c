@@ -1,0 +1,259 @@
+/*
+ * roots.c - where reachability starts: writable data of modules, stacks, registers and thread-local storage of threads, memory
+ * that the program mapped itself, and what the adapters name.
+ *
+ * Not roots: the shim's own data and its helper's stack; the allocator's own lists, which would hold everything (glibc's
+ * main_arena, the data of an allocator that stands in for it); mapped memory that holds tracked blocks (an allocator's
+ * arena), because the blocks are objects themselves.
+ */
+#include "walk.h"
+
+enum { ROOT_CLASS, ROOT_KIND, ROOT_LABEL, ROOT_OWNER, ROOT_VALUE, ROOT_TARGET, ROOT_INTERIOR, ROOT_CONTEXT };
+static const struct column_spec root_columns[] = {
+	{ RGD_ROOT_CLASS, RGD_ENC_U8 },	     { RGD_ROOT_KIND, RGD_ENC_U8 },
+	{ RGD_ROOT_LABEL, RGD_ENC_VARINT },  { RGD_ROOT_OWNER, RGD_ENC_VARINT },
+	{ RGD_ROOT_VALUE, RGD_ENC_VARINT },  { RGD_ROOT_TARGET, RGD_ENC_VARINT },
+	{ RGD_ROOT_INTERIOR, RGD_ENC_VARINT }, { RGD_ROOT_CONTEXT, RGD_ENC_VARINT },
+	{ 0, 0 },
+};
+
+struct root_row {
+	uint32_t class, kind, label, owner, target, context;
+	uint64_t value, interior;
+};
+
+static void emit_root(struct walk *w, const struct root_row *row)
+{
+	struct column *column = w->roots.column;
+	column_put(&column[ROOT_CLASS], row->class);
+	column_put(&column[ROOT_KIND], row->kind);
+	column_put(&column[ROOT_LABEL], row->label);
+	column_put(&column[ROOT_OWNER], row->owner);
+	column_put(&column[ROOT_VALUE], row->value);
+	column_put(&column[ROOT_TARGET], row->target);
+	column_put(&column[ROOT_INTERIOR], row->interior);
+	column_put(&column[ROOT_CONTEXT], row->context);
+	table_row(&w->writer, &w->roots);
+}
+
+void walk_root(struct walk *w, enum rgd_root_class class, enum rgd_edge_kind kind, uint32_t label_string, uint32_t owner,
+	       uint64_t value, uintptr_t target, uint32_t context_string)
+{
+	struct root_row row = { .class = class, .kind = kind, .label = label_string, .owner = owner, .value = value,
+				.context = context_string };
+	if (walk_resolve(w, target, &row.target, &row.interior))
+		emit_root(w, &row);
+	else
+		w->lost_edges++;
+}
+
+/* ---- words ---------------------------------------------------------------------------------------------------------------- */
+
+static void word_root(struct walk *w, uint32_t class, uint32_t owner, uint64_t value, uintptr_t word)
+{
+	struct root_row row = { .class = class, .kind = RGD_EDGE_CONSERVATIVE, .owner = owner, .value = value };
+	if (walk_plausible(w, word) && walk_resolve(w, word, &row.target, &row.interior))
+		emit_root(w, &row);
+}
+
+/* `origin` is subtracted from the address of the word to make the row's value. */
+static void scan_roots(struct walk *w, uint32_t class, uint32_t owner, uintptr_t low, uintptr_t high, uintptr_t origin)
+{
+	low = (low + 7) & ~(uintptr_t)7;
+	while (low + 8 <= high) {
+		size_t run = memory_readable(&w->map, low, high - low) & ~(size_t)7;
+		for (uintptr_t end = low + run; low < end; low += 8)
+			word_root(w, class, owner, low - origin, *(const uintptr_t *)low);
+		if (low + 8 <= high)
+			low = (low + 4096) & ~(uintptr_t)4095;
+	}
+}
+
+/* ---- modules -------------------------------------------------------------------------------------------------------------- */
+
+struct range {
+	uintptr_t low, high;
+};
+
+/*
+ * glibc's main_arena holds addresses of free chunks. A chunk's address is its header's, which lies in the last word of the
+ * block before: every such block would seem to be referred to. The arena is found by its empty bins, pairs of words that
+ * both hold their own address minus 16; most of the 127 are always empty.
+ */
+#define BINS 127
+static struct range find_main_arena(struct walk *w, uintptr_t low, uintptr_t high)
+{
+	uintptr_t first = 0, last = 0;
+	unsigned pairs = 0;
+	if (memory_readable(&w->map, low, high - low) != high - low)
+		return (struct range){ 0, 0 };
+	for (uintptr_t at = (low + 7) & ~(uintptr_t)7; at + 16 <= high; at += 8) {
+		const uintptr_t *word = (const uintptr_t *)at;
+		if (word[0] != at - 16 || word[1] != at - 16)
+			continue;
+		if (!first || at - first > BINS * 16) {
+			first = at;
+			pairs = 0;
+		}
+		last = at;
+		pairs++;
+	}
+	if (pairs < BINS / 2)
+		return (struct range){ 0, 0 };
+	/* before the bins: lock, flags, ten fast bins, top chunk, last remainder */
+	return (struct range){ last - (BINS - 1) * 16 - 14 * 8, first + BINS * 16 };
+}
+
+/* The module that the program's malloc comes from, when that is not libc: all it has is an allocator's state. */
+static uint32_t foreign_allocator(void)
+{
+	uint32_t index = modules_find((uintptr_t)real.malloc);
+	const struct module *m = index ? modules_get(index - 1) : NULL;
+	const char *name = m && m->path ? strrchr(m->path, '/') : NULL;
+	if (!name || m->own || modules_find((uintptr_t)&strlen) == index)
+		return 0;
+	return strstr(name, "malloc") ? index : 0;
+}
+
+static void module_roots(struct walk *w, uint32_t index, const struct module *m)
+{
+	for (unsigned i = 0; i < m->nwritable; i++) {
+		uintptr_t low = m->writable[i].low, high = m->writable[i].high;
+		struct range arena = find_main_arena(w, low, high);
+		if (!arena.low || arena.low > high || arena.high < low) {
+			scan_roots(w, RGD_ROOT_GLOBAL, index, low, high, m->base);
+			continue;
+		}
+		scan_roots(w, RGD_ROOT_GLOBAL, index, low, arena.low, m->base);
+		scan_roots(w, RGD_ROOT_GLOBAL, index, arena.high, high, m->base);
+	}
+}
+
+static void modules_roots(struct walk *w)
+{
+	uint32_t allocator = foreign_allocator();
+	for (uint32_t i = 0; i < modules_count(); i++) {
+		const struct module *m = modules_get(i);
+		if (!m->own && !m->unloaded && i + 1 != allocator)
+			module_roots(w, i + 1, m);
+	}
+}
+
+/* ---- threads --------------------------------------------------------------------------------------------------------------- */
+
+/* A stack that nobody described: from sp to the end of its mapping, but not through a heap. */
+#define UNKNOWN_STACK_MAX ((uintptr_t)64 << 20)
+
+static void stack_by_mapping(struct walk *w, uint32_t owner, uintptr_t sp)
+{
+	const struct mapping *map = memory_mapping(&w->map, sp);
+	struct live_block block;
+	uintptr_t high;
+
+	if (live_find_containing(sp, &block)) { /* a coroutine's stack in a block */
+		scan_roots(w, RGD_ROOT_STACK, owner, sp, block.address + block.size, 0);
+		return;
+	}
+	if (!map)
+		return;
+	high = map->high - sp > UNKNOWN_STACK_MAX ? sp + UNKNOWN_STACK_MAX : map->high;
+	scan_roots(w, RGD_ROOT_STACK, owner, sp, high, 0);
+}
+
+/* From 128 bytes below sp (a leaf function may use them) to the top; thread-local storage lies above the frames. */
+static void thread_stack_roots(struct walk *w, uint32_t owner, const struct frozen_thread *t)
+{
+	uintptr_t sp = t->sp > 128 ? t->sp - 128 : 0;
+	bool own = t->stack_low && t->sp >= t->stack_low && t->sp < t->stack_high;
+
+	if (own) {
+		scan_roots(w, RGD_ROOT_STACK, owner, sp, t->stack_high, 0);
+		return;
+	}
+	/* on another stack (a signal's, a coroutine's): the thread's own is scanned whole */
+	if (t->sp)
+		stack_by_mapping(w, owner, sp);
+	if (t->stack_low)
+		scan_roots(w, RGD_ROOT_STACK, owner, t->stack_low, t->stack_high, 0);
+}
+
+static void threads_roots(struct walk *w)
+{
+	const struct frozen_thread *threads;
+	size_t n = frozen_threads(&threads);
+	for (size_t i = 0; i < n; i++) {
+		const struct frozen_thread *t = &threads[i];
+		if (t->state == RGD_THREAD_HELPER)
+			continue;
+		thread_stack_roots(w, (uint32_t)i + 1, t);
+		for (uint32_t r = 0; r < t->nregisters && r < 32; r++)
+			word_root(w, RGD_ROOT_REGISTER, (uint32_t)i + 1, r, t->registers[r]);
+	}
+}
+
+/*
+ * The main thread's thread-local storage was made by ld.so before anything else, in a small mapping of its own: the modules'
+ * variables lie below the thread pointer, libc's thread descriptor above it.
+ */
+#define TLS_BELOW ((uintptr_t)64 << 10)
+#define TLS_ABOVE ((uintptr_t)2560)
+static void main_tls_roots(struct walk *w)
+{
+	uintptr_t tp = w->plan->main_tls, low, high;
+	const struct mapping *map;
+	if (!tp)
+		return;
+	map = memory_mapping(&w->map, tp);
+	low = map && tp - map->low < TLS_BELOW ? map->low : tp - TLS_BELOW;
+	high = map && map->high - tp < TLS_ABOVE ? map->high : tp + TLS_ABOVE;
+	scan_roots(w, RGD_ROOT_TLS, 1, low, high, 0);
+}
+
+/* ---- regions ---------------------------------------------------------------------------------------------------------------- */
+
+#define REGION_MAX ((size_t)64 << 20)
+
+static bool region_holds_objects(struct walk *w, const struct region *r)
+{
+	uint32_t number;
+	uintptr_t start;
+	return nodes_before(&w->nodes, r->address + r->size - 1, &number, &start) && start >= r->address;
+}
+
+/* Kind 1 is a runtime's arena. Larger ones are counted, not scanned: a file cache or a shared buffer, most likely. */
+static void regions_roots(struct walk *w)
+{
+	const struct region *regions;
+	size_t n = regions_get(&regions);
+	for (size_t i = 0; i < n; i++) {
+		const struct region *r = &regions[i];
+		if (r->kind || !r->size || region_holds_objects(w, r))
+			continue;
+		if (r->size > REGION_MAX)
+			w->skipped_regions++;
+		else
+			scan_roots(w, RGD_ROOT_REGION, 0, r->address, r->address + r->size, 0);
+	}
+}
+
+/* ---- all ---------------------------------------------------------------------------------------------------------------------- */
+
+void walk_roots(struct walk *w)
+{
+	if (!table_open(&w->writer, &w->roots, RGD_SEC_ROOTS, root_columns, 16384))
+		return;
+	if (w->nodes.count) {
+		modules_roots(w);
+		threads_roots(w);
+		main_tls_roots(w);
+		regions_roots(w);
+	}
+	for (unsigned i = 0; adapters[i]; i++) {
+		if (w->plan->skip & 1u << i || !adapters[i]->roots)
+			continue;
+		__atomic_store_n(&w->page->adapter, i + 1, __ATOMIC_RELAXED);
+		adapters[i]->roots(w);
+	}
+	__atomic_store_n(&w->page->adapter, 0, __ATOMIC_RELAXED);
+	table_close(&w->writer, &w->roots);
+}
