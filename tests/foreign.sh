@@ -16,10 +16,15 @@ need() {
 in_mode() {
 	local mode=$1; shift
 	case $mode in
-	plain) "$@" ;;
+	plain) env "$@" ;;
 	shim) env LD_PRELOAD="$SHIM" REFGRAPH_DIR="$DUMPS" "$@" ;;
 	busy) env LD_PRELOAD="$SHIM" REFGRAPH_DIR="$DUMPS" REFGRAPH_EVERY=1s REFGRAPH_ON_EXIT=1 "$@" ;;
 	esac
+}
+# The same in place of the calling subshell, so that $! is the program.
+exec_in_mode() {
+	env() { exec /usr/bin/env "$@"; }
+	in_mode "$@"
 }
 
 # The raw wait status, which the shell does not show.
@@ -56,12 +61,9 @@ same() {
 # The plain python runs the program, so that the shim is in the program and its children only.
 in_mode_status() {
 	local file=$1 mode=$2; shift 2
-	local run=(/usr/bin/python3 -c "$run_status" "$file")
-	case $mode in
-	plain) "${run[@]}" "$@" ;;
-	shim) "${run[@]}" env LD_PRELOAD="$SHIM" REFGRAPH_DIR="$DUMPS" "$@" ;;
-	busy) "${run[@]}" env LD_PRELOAD="$SHIM" REFGRAPH_DIR="$DUMPS" REFGRAPH_EVERY=1s REFGRAPH_ON_EXIT=1 "$@" ;;
-	esac
+	env() { /usr/bin/python3 -c "$run_status" "$file" /usr/bin/env "$@"; }
+	in_mode "$mode" "$@"
+	unset -f env
 }
 # dumps_good NAME: the dumps that the busy runs left are complete
 dumps_good() {

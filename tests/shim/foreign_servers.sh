@@ -2,8 +2,6 @@
 # redis and nginx under load, with snapshots taken meanwhile: they answer everything, and end as they do alone.
 . "$(dirname "$0")/../foreign.sh"
 
-alive() { kill -0 "$1" 2>/dev/null; }
-gone() { ! alive "$1"; }
 # snapshots PID: as many as fit until the file $TMP/stop is there
 snapshots() {
 	local n=0
@@ -17,7 +15,7 @@ snapshots() {
 redis() { # MODE: a summary of what it did, in "$TMP/redis.$1"
 	local mode=$1 d=$TMP/redis-$1 pid rc
 	mkdir "$d"
-	in_mode "$mode" redis-server --port 0 --unixsocket "$d/s" --dir "$d" --save "" --io-threads 2 --io-threads-do-reads yes --loglevel warning >"$d/log" 2>&1 &
+	exec_in_mode "$mode" redis-server --port 0 --unixsocket "$d/s" --dir "$d" --save "" --io-threads 2 --io-threads-do-reads yes --loglevel warning >"$d/log" 2>&1 &
 	pid=$!; test_pids+=($pid)
 	local cli="redis-cli -s $d/s"
 	wait_for 10 $cli ping || { echo "no answer: $(tail -2 "$d/log")"; return; }
@@ -56,7 +54,7 @@ nginx_run() { # MODE
 		http { access_log off; client_body_temp_path $d/b; proxy_temp_path $d/p; fastcgi_temp_path $d/f; uwsgi_temp_path $d/u; scgi_temp_path $d/s;
 		server { listen 127.0.0.1:$port; root $d/www; gzip on; gzip_types *; gzip_min_length 10; } }
 	END
-	in_mode "$mode" nginx -p "$d" -c "$d/conf" >"$d/log" 2>&1 &
+	exec_in_mode "$mode" nginx -p "$d" -c "$d/conf" >"$d/log" 2>&1 &
 	pid=$!; test_pids+=($pid)
 	local get="curl -fsS -o /dev/null http://127.0.0.1:$port/"
 	command -v curl >/dev/null || get="ab -n 1 http://127.0.0.1:$port/"

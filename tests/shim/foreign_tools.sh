@@ -36,7 +36,7 @@ else skip git "not installed"; fi
 
 if command -v gcc >/dev/null; then
 	unset -f setup
-	same "gcc" sh -c "gcc -O2 -c -frandom-seed=1 -o image.o -I'$ROOT/analyzer' '$ROOT/samples/hash_table.c' && size image.o && objdump -d image.o | tail -n +3 | head -50 && gcc -O1 -o p image.o && echo | ./p | sed 's/ready [0-9]*/ready/'"
+	same "gcc" sh -c "gcc -O2 -c -frandom-seed=1 -o image.o -I'$ROOT/analyzer' '$ROOT/samples/hash_table.c' && size image.o && objdump -d image.o | sed -n 3,50p && gcc -O1 -o p image.o && echo | ./p | sed 's/ready [0-9]*/ready/'"
 	same "gcc: an error" gcc -c -o x.o -x c /dev/null/none
 	same "gcc: a warning and an error in the source" sh -c 'printf "int main(void) { int x; return y; }\n" > a.c; gcc -Wall -c a.c'
 fi
