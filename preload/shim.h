@@ -183,7 +183,7 @@ uint32_t stack_frame_native(uintptr_t pc);
 uint32_t stack_frame_runtime(uint32_t kind, const char *function, const char *file, uint32_t line);
 /* A module's address range goes away: frames in it are bound to this module for ever and never found again. */
 void stack_forget_range(uintptr_t low, uintptr_t high, uint32_t module);
-/* For the walker. stack_parent returns 0 at the outermost frame. */
+/* For the walker. Stacks are numbered 1..stack_count(), frames 1..frame_count(). stack_parent returns 0 at the outermost. */
 uint32_t stack_count(void);
 uint32_t stack_parent(uint32_t stack);
 uint32_t stack_frame_of(uint32_t stack);
@@ -212,6 +212,7 @@ extern const struct unwinder *unwinder; /* the one in force, NULL when stacks ar
 
 /* ---- threads.c: one record per thread ------------------------------------------------------------------------------ */
 
+#define TICK_BYTES (1u << 20)
 #define SITE_CACHE 256
 enum thread_record { THREAD_FREE, THREAD_USED, THREAD_LATE /* made after its owner's last destructor round */ };
 struct thread {
@@ -242,6 +243,9 @@ extern __thread struct thread *thread_current TLS_FAST;
 struct thread *threads_first(void);
 bool threads_init(void);
 void threads_after_fork_child(void);
+/* Adds to the live totals; `t` is the calling thread's record or NULL. */
+void threads_account(struct thread *t, int64_t objects, int64_t bytes);
+void threads_sum(int64_t *objects, int64_t *bytes);
 /* Bounds of the calling thread's own stack in its record, when they can be had; made when first asked for. */
 bool thread_stack(struct thread *t);
 /* Called rarely from hooks, inside them (each MiB or so a thread allocated): restarts the helper, watches growth. */
@@ -327,6 +331,16 @@ struct real {
 	void *(*mremap)(void *, size_t, size_t, int, void *);
 };
 extern struct real real;
+
+/* ---- host.c: the shim as adapters see it (struct adapter_host), and the shim's calls into them ------------------------ */
+
+void adapters_start(void);    /* constructor: probes each */
+/* Libraries came since the last call? Probes those adapters that are not in force. From setlocale, the helper and where else
+ * the loader may be entered; never from a hook of the allocator. */
+void adapters_loaded(void);
+void adapters_recheck(void);  /* cheap */
+void adapters_after_fork_child(void);
+bool adapters_helper_late(void); /* one of them asked for it */
 
 /* ---- freeze.c: stopping and releasing all other threads -------------------------------------------------------------- */
 

@@ -1,0 +1,62 @@
+/*
+ * epoch.c - marks and snapshots divide time. A block remembers the epoch that was current at its birth; every snapshot
+ * advances it, so that address and epoch identify an object for ever.
+ */
+#include <string.h>
+#include <time.h>
+
+#include "glue.h"
+
+#define RECORDS_MAX 1024u
+#define EPOCH_MAX 0x01ffffffu
+
+_Atomic uint32_t epoch_now = 1;
+
+trylock_t epoch_lock;
+static struct epoch_record records[RECORDS_MAX];
+static uint32_t records_used;
+
+static uint64_t wall_clock(void)
+{
+	struct timespec now;
+
+	if (sys(SYS_clock_gettime, CLOCK_REALTIME, &now) < 0)
+		return 0;
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static void record_put(uint32_t number, uint32_t kind, const char *label)
+{
+	struct epoch_record *r;
+
+	if (records_used == RECORDS_MAX) { /* the first, the start, stays */
+		memmove(&records[1], &records[2], (RECORDS_MAX - 2) * sizeof(records[0]));
+		records_used--;
+		counter_add(COUNTER_LOST_EPOCHS, 1);
+	}
+	r = &records[records_used];
+	*r = (struct epoch_record){.number = number, .kind = kind, .time_ns = wall_clock()};
+	if (label)
+		log_format(r->label, sizeof(r->label), "%s", label);
+	records_used++;
+}
+
+uint32_t epoch_advance(uint32_t kind, const char *label)
+{
+	uint32_t number = atomic_load_explicit(&epoch_now, memory_order_relaxed);
+
+	if (!trylock(&epoch_lock))
+		return number;
+	if (kind != 0 /* the start is epoch 1 itself */ && number < EPOCH_MAX)
+		number++;
+	record_put(number, kind, label);
+	atomic_store_explicit(&epoch_now, number, memory_order_relaxed);
+	trylock_release(&epoch_lock);
+	return number;
+}
+
+size_t epoch_records(const struct epoch_record **out)
+{
+	*out = records;
+	return records_used;
+}

@@ -1,0 +1,61 @@
+/*
+ * guard.h - every hook is a bracket: hook_enter, the real call, the record, hook_leave. Inside the bracket
+ *   - a hook that is called again (operator new calls malloc, an allocator calls mmap, a signal handler allocates)
+ *     passes through and records nothing;
+ *   - the freezer does not stop the thread: it parks at hook_leave, so that no allocator's lock is held while the world stands.
+ *
+ * errno is not touched by a hook: what runs between the real call and the return either makes no system call or makes it by
+ * sys.h, which leaves errno alone; libc calls on slow paths are wrapped in ERRNO_KEPT.
+ */
+#ifndef REFGRAPH_GUARD_H
+#define REFGRAPH_GUARD_H
+
+#include <errno.h>
+
+#include "glue.h"
+
+#define ERRNO_KEPT(statement)                                                                      \
+	do {                                                                                       \
+		int errno_kept = errno;                                                            \
+		statement;                                                                         \
+		errno = errno_kept;                                                                \
+	} while (0)
+
+/*
+ * A hook that is entered from a frame above the one it seems to be inside of was left by longjmp (a SIGALRM or SIGINT handler
+ * that jumps out of malloc): that bracket is closed for it. A handler on an alternative stack may be taken for
+ * one; then its blocks are recorded, which is right, and the thread may park a little early, which is harmless.
+ */
+static inline bool hook_abandoned(const struct thread *t, uintptr_t frame)
+{
+	return t->hook_frame && frame > t->hook_frame;
+}
+
+/* The calling thread's record when the hook is to record, else NULL: pass through. */
+static inline __attribute__((always_inline)) struct thread *hook_enter(uintptr_t frame)
+{
+	struct thread *t = thread_current;
+
+	if (unlikely(!t)) {
+		t = thread_self();
+		if (!t)
+			return NULL;
+	}
+	if (unlikely(t->hook_depth) && !hook_abandoned(t, frame))
+		return NULL;
+	t->hook_depth = 1;
+	t->hook_frame = frame;
+	atomic_signal_fence(memory_order_seq_cst);
+	return t;
+}
+
+static inline __attribute__((always_inline)) void hook_leave(struct thread *t)
+{
+	atomic_signal_fence(memory_order_seq_cst);
+	*(volatile uint32_t *)&t->hook_depth = 0;
+	atomic_signal_fence(memory_order_seq_cst);
+	if (unlikely(__atomic_load_n(&t->park_pending, __ATOMIC_RELAXED)))
+		freeze_park_here(t);
+}
+
+#endif

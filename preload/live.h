@@ -1,0 +1,165 @@
+/*
+ * live.h - the table of live blocks: the part that the hooks inline. shim.h explains the words of a block. One leaf's words are
+ * followed by
+ *   - a few more words: a block that starts in the last granules of a leaf keeps its later words here, so that no path has to
+ *     ask whether a block crosses a leaf's end (the next leaf's own words for these granules stay unused);
+ *   - one byte per page of words, set when a block was ever put there: walks skip what was never touched and so do not
+ *     make the kernel materialise it.
+ *
+ * Order: word 0 is written last and cleared first. Nobody reads another thread's words while that thread is inside a hook
+ * (the freezer waits), so relaxed stores do.
+ */
+#ifndef REFGRAPH_LIVE_H
+#define REFGRAPH_LIVE_H
+
+#include <stdatomic.h>
+
+#include "shim.h"
+
+#define LIVE_GRANULE_SHIFT 4
+#define LIVE_LEAF_SHIFT 26 /* address space of one leaf */
+#define LIVE_ADDRESS_BITS 47
+#define LIVE_LEAVES (1u << (LIVE_ADDRESS_BITS - LIVE_LEAF_SHIFT))
+#define LIVE_LEAF_WORDS (1u << (LIVE_LEAF_SHIFT - LIVE_GRANULE_SHIFT))
+#define LIVE_TAIL_WORDS 16u
+#define LIVE_PAGE_SHIFT 10 /* words of one page */
+#define LIVE_LEAF_PAGES (LIVE_LEAF_WORDS >> LIVE_PAGE_SHIFT)
+#define LIVE_LEAF_SIZE ((LIVE_LEAF_WORDS + LIVE_TAIL_WORDS) * sizeof(uint32_t) + LIVE_LEAF_PAGES)
+
+#define LIVE_START 0x80000000u
+#define LIVE_STACK_MASK 0x0fffffffu
+#define LIVE_EPOCH_MASK 0x01ffffffu
+#define LIVE_SIZE_SHIFT 25
+#define LIVE_SIZE_FAR 63u     /* size is in word 2 */
+#define LIVE_SIZE_BITS 30     /* of word 2 */
+#define LIVE_SIZE_MORE (1u << LIVE_SIZE_BITS)
+#define LIVE_LARGE (1u << 20) /* blocks from this size on move the bound of backward scans */
+
+typedef _Atomic uint32_t live_word;
+extern live_word *_Atomic live_top[LIVE_LEAVES];
+extern _Atomic uint64_t live_largest;
+
+/* Slow paths, out of line. */
+live_word *live_leaf_make(size_t index);
+bool live_put_odd(uintptr_t address, uint64_t size, uint32_t stack, uint32_t epoch);
+bool live_take_odd(uintptr_t address, struct live_block *block);
+bool live_find_odd(uintptr_t address, struct live_block *block);
+void live_note_large(uint64_t size);
+
+static inline bool live_is_odd(uintptr_t address)
+{
+	return (address & ((1u << LIVE_GRANULE_SHIFT) - 1)) || address >> LIVE_ADDRESS_BITS;
+}
+
+static inline live_word *live_leaf(uintptr_t address)
+{
+	return atomic_load_explicit(&live_top[address >> LIVE_LEAF_SHIFT], memory_order_acquire);
+}
+
+static inline size_t live_index(uintptr_t address)
+{
+	return (address >> LIVE_GRANULE_SHIFT) & (LIVE_LEAF_WORDS - 1);
+}
+
+static inline uint8_t *live_touched(live_word *leaf, size_t index)
+{
+	return (uint8_t *)(leaf + LIVE_LEAF_WORDS + LIVE_TAIL_WORDS) + (index >> LIVE_PAGE_SHIFT);
+}
+
+static inline void live_word_set(live_word *w, uint32_t value)
+{
+	atomic_store_explicit(w, value, memory_order_relaxed);
+}
+
+static inline uint32_t live_word_get(const live_word *w)
+{
+	return atomic_load_explicit(w, memory_order_relaxed);
+}
+
+static inline void live_put_words(live_word *w, uint64_t size, uint32_t stack, uint32_t epoch)
+{
+	if (likely(size < LIVE_SIZE_FAR)) {
+		live_word_set(w + 1, epoch | (uint32_t)size << LIVE_SIZE_SHIFT);
+	} else {
+		live_word_set(w + 1, epoch | LIVE_SIZE_FAR << LIVE_SIZE_SHIFT);
+		if (likely(size < LIVE_LARGE)) {
+			live_word_set(w + 2, (uint32_t)size);
+		} else if (size < LIVE_SIZE_MORE) {
+			live_word_set(w + 2, (uint32_t)size);
+			live_note_large(size);
+		} else {
+			live_word_set(w + 2, ((uint32_t)size & (LIVE_SIZE_MORE - 1)) | LIVE_SIZE_MORE);
+			live_word_set(w + 3, (uint32_t)(size >> LIVE_SIZE_BITS));
+			live_note_large(size);
+		}
+	}
+	live_word_set(w, LIVE_START | stack);
+}
+
+static inline uint64_t live_size(const live_word *w, uint32_t word1)
+{
+	uint64_t size = word1 >> LIVE_SIZE_SHIFT;
+
+	if (likely(size != LIVE_SIZE_FAR))
+		return size;
+	size = live_word_get(w + 2);
+	if (unlikely(size & LIVE_SIZE_MORE))
+		size = (size & (LIVE_SIZE_MORE - 1)) | (uint64_t)live_word_get(w + 3) << LIVE_SIZE_BITS;
+	return size;
+}
+
+/* False: there is no memory for it (counted). */
+static inline __attribute__((always_inline)) bool live_put(uintptr_t address, uint64_t size, uint32_t stack,
+							   uint32_t epoch)
+{
+	live_word *leaf;
+	uint8_t *touched;
+	size_t index;
+
+	if (unlikely(live_is_odd(address)))
+		return live_put_odd(address, size, stack, epoch);
+	leaf = live_leaf(address);
+	if (unlikely(!leaf)) {
+		leaf = live_leaf_make(address >> LIVE_LEAF_SHIFT);
+		if (!leaf)
+			return false;
+	}
+	index = live_index(address);
+	touched = live_touched(leaf, index);
+	if (unlikely(!__atomic_load_n(touched, __ATOMIC_RELAXED)))
+		__atomic_store_n(touched, 1, __ATOMIC_RELAXED);
+	live_put_words(leaf + index, size, stack, epoch);
+	return true;
+}
+
+/* False: not known. */
+static inline __attribute__((always_inline)) bool live_take(uintptr_t address, struct live_block *block)
+{
+	live_word *leaf, *w;
+	uint32_t word0, word1;
+
+	if (unlikely(live_is_odd(address)))
+		return live_take_odd(address, block);
+	leaf = live_leaf(address);
+	if (unlikely(!leaf))
+		return false;
+	w = leaf + live_index(address);
+	word0 = live_word_get(w);
+	if (unlikely(!(word0 & LIVE_START)))
+		return false;
+	live_word_set(w, 0);
+	word1 = live_word_get(w + 1);
+	block->address = address;
+	block->stack = word0 & LIVE_STACK_MASK;
+	block->epoch = word1 & LIVE_EPOCH_MASK;
+	block->size = live_size(w, word1);
+	return true;
+}
+
+/* What the owner of a block just took out goes back as it was. */
+static inline void live_put_back(const struct live_block *block)
+{
+	live_put(block->address, block->size, block->stack, block->epoch);
+}
+
+#endif

@@ -1,0 +1,279 @@
+/*
+ * threads.c - one record per thread that ever entered a hook.
+ *
+ * Records are made lazily, by the thread itself: an interposed pthread_create would put a frame of ours under every thread and
+ * still miss raw clone(). They are given back by a destructor of a pthread key in its last round, so that the destructors
+ * of the program still find the record. What a thread does after that (libc frees its own per-thread memory) gets a fresh
+ * record, marked late; it is taken back when the kernel no longer knows the thread. Totals stay in a record when
+ * its owner goes: they are sums over all records.
+ */
+#include <limits.h>
+#include <pthread.h>
+#include <sys/resource.h>
+
+#include "glue.h"
+#include "guard.h"
+
+__thread struct thread *thread_current TLS_FAST;
+static __thread bool thread_ended TLS_FAST;
+
+static struct thread *_Atomic threads_list;
+trylock_t threads_lock; /* spare, late */
+static struct thread *threads_spare, *threads_late;
+static _Atomic int64_t orphan_objects, orphan_bytes;
+static pthread_key_t threads_key;
+static bool threads_key_made;
+
+extern void *__libc_stack_end; /* ld.so: where the kernel left the initial stack */
+
+struct thread *threads_first(void)
+{
+	return atomic_load_explicit(&threads_list, memory_order_acquire);
+}
+
+static void record_release(struct thread *t)
+{
+	__atomic_store_n(&t->state, THREAD_FREE, __ATOMIC_RELEASE);
+	if (!trylock(&threads_lock))
+		return; /* never used again: one record is lost */
+	t->spare = threads_spare;
+	threads_spare = t;
+	trylock_release(&threads_lock);
+}
+
+/* Runs in each of glibc's rounds of destructors; the others' may still allocate after ours. */
+static void record_owner_ends(void *value)
+{
+	struct thread *t = value;
+
+	if (thread_current != t)
+		return;
+	if (++t->end_rounds < PTHREAD_DESTRUCTOR_ITERATIONS) {
+		pthread_setspecific(threads_key, t);
+		return;
+	}
+	thread_ended = true;
+	thread_current = NULL;
+	record_release(t);
+}
+
+static bool thread_is_gone(uint32_t tid)
+{
+	return sys(SYS_tgkill, glue_pid(), tid, 0) == -ESRCH;
+}
+
+/* Under the lock: late records whose owners are gone become spare. A few at a time. */
+static void records_reclaim(void)
+{
+	struct thread **link = &threads_late;
+
+	for (int probes = 0; *link && probes < 8; probes++) {
+		struct thread *t = *link;
+
+		if (!thread_is_gone(t->tid)) {
+			link = &t->spare;
+			continue;
+		}
+		*link = t->spare;
+		__atomic_store_n(&t->state, THREAD_FREE, __ATOMIC_RELEASE);
+		t->spare = threads_spare;
+		threads_spare = t;
+	}
+}
+
+static struct thread *record_spare(void)
+{
+	struct thread *t;
+
+	if (!trylock(&threads_lock))
+		return NULL;
+	if (!threads_spare)
+		records_reclaim();
+	t = threads_spare;
+	if (t)
+		threads_spare = t->spare;
+	trylock_release(&threads_lock);
+	return t;
+}
+
+static struct thread *record_fresh(void)
+{
+	struct thread *t = arena_alloc(sizeof(*t));
+
+	if (!t)
+		return NULL;
+	t->next = threads_first();
+	while (!atomic_compare_exchange_weak_explicit(&threads_list, &t->next, t, memory_order_release,
+						      memory_order_relaxed))
+		;
+	return t;
+}
+
+static void record_mark_late(struct thread *t)
+{
+	__atomic_store_n(&t->state, THREAD_LATE, __ATOMIC_RELEASE);
+	if (!trylock(&threads_lock))
+		return;
+	t->spare = threads_late;
+	threads_late = t;
+	trylock_release(&threads_lock);
+}
+
+/* Everything but the totals, the links and what belongs to the unwinder. */
+static void record_reset(struct thread *t)
+{
+	t->hook_depth = 0;
+	__atomic_store_n(&t->park_pending, 0, __ATOMIC_RELAXED);
+	t->hook_frame = 0;
+	t->tid = glue_tid();
+	t->end_rounds = 0;
+	t->stack_low = t->stack_high = 0;
+	t->next_tick = t->allocated + TICK_BYTES;
+	t->parked_sp = t->parked_pc = 0;
+	t->nregisters = 0;
+	t->internal = false;
+}
+
+static struct thread *record_make(void)
+{
+	struct thread *t = record_spare();
+
+	if (!t)
+		t = record_fresh();
+	if (!t)
+		return NULL;
+	record_reset(t);
+	if (thread_current) { /* a signal handler was faster on this very thread */
+		record_release(t);
+		return thread_current;
+	}
+	thread_current = t;
+	if (thread_ended) {
+		record_mark_late(t);
+		return t;
+	}
+	__atomic_store_n(&t->state, THREAD_USED, __ATOMIC_RELEASE);
+	if (threads_key_made) {
+		t->hook_depth = 1; /* pthread_setspecific may allocate */
+		ERRNO_KEPT(pthread_setspecific(threads_key, t));
+		t->hook_depth = 0;
+	}
+	return t;
+}
+
+struct thread *thread_self(void)
+{
+	if (thread_current)
+		return thread_current;
+	if (unlikely(atomic_load_explicit(&shim_state, memory_order_acquire) != SHIM_ON) &&
+	    shim_start() != SHIM_ON)
+		return NULL;
+	return record_make();
+}
+
+bool threads_init(void)
+{
+	/* one of the first keys: its values lie in the thread itself, so setting one allocates nothing */
+	threads_key_made = pthread_key_create(&threads_key, record_owner_ends) == 0;
+	return record_make() != NULL;
+}
+
+void threads_account(struct thread *t, int64_t objects, int64_t bytes)
+{
+	if (likely(t)) {
+		t->live_objects += objects;
+		t->live_bytes += bytes;
+		return;
+	}
+	atomic_fetch_add_explicit(&orphan_objects, objects, memory_order_relaxed);
+	atomic_fetch_add_explicit(&orphan_bytes, bytes, memory_order_relaxed);
+}
+
+void threads_sum(int64_t *objects, int64_t *bytes)
+{
+	*objects = atomic_load_explicit(&orphan_objects, memory_order_relaxed);
+	*bytes = atomic_load_explicit(&orphan_bytes, memory_order_relaxed);
+	for (struct thread *t = threads_first(); t; t = t->next) {
+		*objects += __atomic_load_n(&t->live_objects, __ATOMIC_RELAXED);
+		*bytes += __atomic_load_n(&t->live_bytes, __ATOMIC_RELAXED);
+	}
+}
+
+/* Only the thread that forked is there: all other records are free. */
+void threads_after_fork_child(void)
+{
+	threads_spare = threads_late = NULL;
+	for (struct thread *t = threads_first(); t; t = t->next) {
+		if (t == thread_current)
+			continue;
+		t->hook_depth = 0;
+		__atomic_store_n(&t->state, THREAD_FREE, __ATOMIC_RELAXED);
+		t->spare = threads_spare;
+		threads_spare = t;
+	}
+	if (thread_current) {
+		thread_current->tid = glue_tid();
+		__atomic_store_n(&thread_current->park_pending, 0, __ATOMIC_RELAXED);
+	}
+}
+
+/* ---- the thread's own stack ------------------------------------------------------------------------------------- */
+
+/* The kernel keeps at least this much free below the main stack for its growth. */
+#define MAIN_STACK_GAP (128ul << 20)
+
+static bool main_stack(struct thread *t)
+{
+	struct rlimit limit;
+	uintptr_t size = MAIN_STACK_GAP;
+
+	if (sys(SYS_prlimit64, 0, RLIMIT_STACK, 0, &limit) == 0 && limit.rlim_cur < size)
+		size = limit.rlim_cur;
+	t->stack_high = (uintptr_t)__libc_stack_end;
+	t->stack_low = t->stack_high - size;
+	return true;
+}
+
+static bool other_stack(struct thread *t)
+{
+	pthread_attr_t attributes;
+	void *low;
+	size_t size;
+	bool known = false;
+
+	if (pthread_getattr_np(pthread_self(), &attributes))
+		return false;
+	if (!pthread_attr_getstack(&attributes, &low, &size)) {
+		t->stack_low = (uintptr_t)low;
+		t->stack_high = (uintptr_t)low + size;
+		known = true;
+	}
+	pthread_attr_destroy(&attributes);
+	return known;
+}
+
+/* Inside a hook: pthread_getattr_np allocates, and that passes through. */
+bool thread_stack(struct thread *t)
+{
+	bool known;
+
+	if (t->stack_high)
+		return t->stack_high != 1;
+	if (t->tid == shim_pid)
+		return main_stack(t);
+	ERRNO_KEPT(known = other_stack(t));
+	if (!known)
+		t->stack_high = 1; /* not asked again */
+	return known;
+}
+
+/* ---- the tick ------------------------------------------------------------------------------------------------------- */
+
+void thread_tick(struct thread *t)
+{
+	t->next_tick = t->allocated + TICK_BYTES;
+	ERRNO_KEPT({
+		modules_poll();
+		control_tick();
+	});
+}
