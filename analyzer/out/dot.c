@@ -91,7 +91,8 @@ static const struct {
 	{ AGNODE, "fontname", "Helvetica" }, { AGNODE, "fontsize", "11" },
 	{ AGNODE, "fontcolor", "black" }, { AGNODE, "color", "black" },
 	{ AGNODE, "height", "0.4" },	{ AGNODE, "tooltip", "" },
-	{ AGNODE, "width", "0.6" },	{ AGEDGE, "label", "" },
+	{ AGNODE, "width", "0.6" },	{ AGNODE, "margin", "0.11,0.055" },
+	{ AGEDGE, "label", "" },
 	{ AGEDGE, "fontname", "Helvetica" }, { AGEDGE, "fontsize", "10" },
 	{ AGEDGE, "style", "solid" },	{ AGEDGE, "color", "black" },
 	{ AGEDGE, "fontcolor", "black" }, { AGEDGE, "weight", "1" },
@@ -186,6 +187,7 @@ static void red_and_small(Agnode_t *node, Agedge_t *edge)
 {
 	set(node, "height", "0.25");
 	set(node, "width", "0.25");
+	set(node, "margin", "0.02");
 	set(node, "color", "red");
 	set(node, "fontsize", "8");
 	set(edge, "color", "red");
@@ -258,6 +260,21 @@ static void style_edge(Agedge_t *edge, enum drawing_edge_style style)
 	set(edge, "fontcolor", edge_styles[style].color);
 }
 
+/* Graphviz sets a label close beside its line; in pictures a blank keeps them apart. */
+static const char *edge_text(struct writer *w, const char *label)
+{
+	escape(w, label);
+	if (w->drawing->padded) {
+		struct str padded = { 0 };
+		str_printf(&padded, " %s ", str_text(&w->text));
+		str_clear(&w->text);
+		str_add(&w->text, str_text(&padded));
+		w->failed = w->failed || padded.failed || w->text.failed;
+		str_free(&padded);
+	}
+	return str_text(&w->text);
+}
+
 static void draw_edge(struct writer *w, const struct drawing_edge *edge)
 {
 	Agedge_t *drawn = make_edge(w, w->nodes[edge->from], w->nodes[edge->to]);
@@ -267,7 +284,7 @@ static void draw_edge(struct writer *w, const struct drawing_edge *edge)
 		return;
 	style_edge(drawn, edge->style);
 	if (edge->label[0])
-		set(drawn, "label", escape(w, edge->label));
+		set(drawn, "label", edge_text(w, edge->label));
 	if (edge->weight) {
 		snprintf(weight, sizeof(weight), "%u", edge->weight);
 		set(drawn, "weight", weight);
@@ -276,112 +293,88 @@ static void draw_edge(struct writer *w, const struct drawing_edge *edge)
 
 /* Legend --------------------------------------------------------------------------------------------------------- */
 
-struct used {
-	bool start, far, module, highlighted, finalizer, root, more, styles[5];
+/* A bit per kind of thing that the drawing holds: only these are explained. */
+enum {
+	USED_START = 1u << 0,
+	USED_FAR = 1u << 1,
+	USED_MODULE = 1u << 2,
+	USED_HIGHLIGHT = 1u << 3,
+	USED_ROOT = 1u << 4,
+	USED_FINALIZER = 1u << 5,
+	USED_MORE = 1u << 6,
+	USED_STYLE = 1u << 7, /* shifted by enum drawing_edge_style */
 };
 
-static struct used what_is_used(const struct drawing *drawing)
+static const struct {
+	unsigned used;
+	const char *fill, *text, *sample, *meaning;
+} legend_rows[] = {
+	{ USED_START, "white", "red", "name", "what was asked for" },
+	{ USED_FAR, "0,0,0.65", "black", "name", "the darker, the more steps away" },
+	{ USED_MODULE, "0.3,1,0.8", "black", "name", "a module" },
+	{ USED_HIGHLIGHT, "0.6,0.6,0.9", "black", "name", "highlighted" },
+	{ USED_ROOT, "0.15,0.25,1", "black", "( name )", "a root: a global, a stack, a table of a runtime" },
+	{ USED_FINALIZER, "0,.5,1", "black", "__del__", "has a finalizer" },
+	{ USED_MORE, "0,1,0.6", "white", "N more", "neighbours that are not drawn" },
+	{ USED_STYLE << EDGE_STRONG, "white", "black", "———▸", "reference" },
+	{ USED_STYLE << EDGE_WEAK, "white", "black", "– – –▸", "weak: does not keep alive" },
+	{ USED_STYLE << EDGE_INTERNAL, "white", "gray55", "———▸", "the object's own storage" },
+	{ USED_STYLE << EDGE_CONSERVATIVE, "white", "black", "· · · ·▸", "a word that looks like a pointer" },
+	{ USED_STYLE << EDGE_BORROWED, "white", "gray55", "– – –▸", "borrowed: not counted" },
+};
+
+static unsigned what_is_used(const struct drawing *drawing)
 {
-	struct used used = { 0 };
+	unsigned used = 0;
 
 	for (size_t i = 0; i < drawing->node_count; i++) {
 		const struct drawing_node *node = &drawing->nodes[i];
-		used.start |= node->start;
-		used.far |= !node->start && !node->module && !node->highlighted && !node->root;
-		used.module |= node->module;
-		used.highlighted |= node->highlighted;
-		used.finalizer |= node->finalizer;
-		used.root |= node->root;
-		used.more |= node->more > 0;
+		bool plain = !node->start && !node->module && !node->highlighted && !node->root;
+		used |= (node->start ? USED_START : 0) | (plain ? USED_FAR : 0) |
+			(node->module ? USED_MODULE : 0) | (node->highlighted ? USED_HIGHLIGHT : 0) |
+			(node->finalizer ? USED_FINALIZER : 0) | (node->root ? USED_ROOT : 0) |
+			(node->more ? USED_MORE : 0);
 	}
 	for (size_t i = 0; i < drawing->edge_count; i++)
-		used.styles[drawing->edges[i].style] = true;
+		used |= USED_STYLE << drawing->edges[i].style;
 	return used;
 }
 
-static Agnode_t *legend_node(struct writer *w, Agraph_t *box, const char *name, const char *label,
-			     const char *fill, const char *text)
+static void legend_text(struct writer *w)
 {
-	Agnode_t *node = make_node(w, name);
+	unsigned used = what_is_used(w->drawing);
 
-	if (!node)
-		return NULL;
-	agsubnode(box, node, 1);
-	set(node, "label", label);
-	set(node, "fillcolor", fill);
-	set(node, "fontcolor", text);
-	return node;
-}
-
-static void legend_nodes(struct writer *w, Agraph_t *box, const struct used *used)
-{
-	const struct {
-		bool used;
-		const char *name, *label, *fill, *text, *shape;
-	} rows[] = {
-		{ used->start, "legend_start", "asked for", "white", "red", "box" },
-		{ used->far, "legend_far", "the darker, the\\nmore steps away", "0,0,0.65", "black", "box" },
-		{ used->module, "legend_module", "module", "0.3,1,0.8", "black", "box" },
-		{ used->highlighted, "legend_highlight", "highlighted", "0.6,0.6,0.9", "black", "box" },
-		{ used->root, "legend_root", "root: a global, a stack,\\na runtime's table", "0.15,0.25,1",
-		  "black", "ellipse" },
-		{ used->finalizer, "legend_finalizer", "has __del__", "0,.5,1", "black", "doublecircle" },
-		{ used->more, "legend_more", "N more: neighbours\\nthat are not drawn", "0,1,0.6", "white",
-		  "box" },
-	};
-	Agnode_t *above = NULL;
-
-	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
-		Agnode_t *node;
-		Agedge_t *edge;
-		if (!rows[i].used)
+	str_clear(&w->text);
+	str_add(&w->text, "<TABLE BORDER=\"1\" COLOR=\"gray70\" CELLBORDER=\"0\" CELLSPACING=\"3\">");
+	for (size_t i = 0; i < sizeof(legend_rows) / sizeof(*legend_rows); i++) {
+		if (!(legend_rows[i].used & used))
 			continue;
-		node = legend_node(w, box, rows[i].name, rows[i].label, rows[i].fill, rows[i].text);
-		if (!node)
-			return;
-		set(node, "shape", rows[i].shape);
-		edge = above ? make_edge(w, above, node) : NULL;
-		if (edge)
-			set(edge, "style", "invis"); /* keeps the rows in one column */
-		above = node;
+		str_printf(&w->text,
+			   "<TR><TD BGCOLOR=\"%s\"><FONT COLOR=\"%s\">%s</FONT></TD>"
+			   "<TD ALIGN=\"LEFT\">%s</TD></TR>",
+			   legend_rows[i].fill, legend_rows[i].text, legend_rows[i].sample,
+			   legend_rows[i].meaning);
 	}
-}
-
-static void legend_edges(struct writer *w, Agraph_t *box, const struct used *used)
-{
-	for (int style = 0; style < 5; style++) {
-		Agnode_t *from, *to;
-		Agedge_t *edge;
-		char name[48];
-		if (!used->styles[style])
-			continue;
-		snprintf(name, sizeof(name), "legend_from_%d", style);
-		from = legend_node(w, box, name, "", "white", "black");
-		snprintf(name, sizeof(name), "legend_to_%d", style);
-		to = legend_node(w, box, name, edge_styles[style].meaning, "white", "black");
-		edge = make_edge(w, from, to);
-		if (!edge)
-			return;
-		set(from, "shape", "point");
-		set(to, "shape", "plaintext");
-		set(to, "style", "");
-		style_edge(edge, style);
-	}
+	str_add(&w->text, "</TABLE>");
+	w->failed = w->failed || w->text.failed;
 }
 
 static void draw_legend(struct writer *w)
 {
-	struct used used = what_is_used(w->drawing);
-	Agraph_t *box = agsubg(w->graph, "cluster_legend", 1);
+	Agnode_t *node = make_node(w, "legend");
+	char *html;
 
-	w->failed = w->failed || !box;
-	if (!box)
+	if (!node)
 		return;
-	agsafeset(box, "label", "Legend", "");
-	agsafeset(box, "color", "gray80", "");
-	agsafeset(box, "fontname", "Helvetica", "");
-	legend_nodes(w, box, &used);
-	legend_edges(w, box, &used);
+	legend_text(w);
+	html = agstrdup_html(w->graph, (char *)str_text(&w->text));
+	w->failed = w->failed || !html;
+	if (!html)
+		return;
+	set(node, "label", html);
+	agstrfree(w->graph, html);
+	set(node, "shape", "plaintext");
+	set(node, "style", "");
 }
 
 static struct error *draw(struct writer *w)

@@ -42,6 +42,7 @@ struct drawing {
 	unsigned max_depth;
 	bool backwards;     /* stubs say "backreferences" and point at their node */
 	bool legend;
+	bool padded;        /* blanks around the labels of edges: nicer in a picture, but no longer the label itself */
 };
 
 /* The drawing takes the strings, also when it fails. */

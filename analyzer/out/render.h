@@ -1,0 +1,16 @@
+/*
+ * render.h - where a drawing goes: DOT text as it is, or a picture that Graphviz's program `dot` makes of it. A viewer is
+ * never started. A file appears under its name only when it is complete.
+ */
+#ifndef REFGRAPH_OUT_RENDER_H
+#define REFGRAPH_OUT_RENDER_H
+
+#include "out/dot.h"
+
+/*
+ * `filename` NULL or "-": standard output. `format`: "dot", "svg", "png", "pdf" or what else Graphviz knows; NULL: by the
+ * file name's ending, "dot" without one.
+ */
+struct error *render_drawing(const struct drawing *drawing, const char *filename, const char *format);
+
+#endif
