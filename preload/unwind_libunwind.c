@@ -21,6 +21,8 @@ static struct {
 	int (*step)(unw_cursor_t *);
 	int (*get_reg)(unw_cursor_t *, int, unw_word_t *);
 	int (*getcontext)(unw_context_t *);
+	void (*flush_cache)(unw_addr_space_t, unw_word_t, unw_word_t);
+	unw_addr_space_t *local_space;
 } lib;
 
 static __thread bool inside TLS_FAST;
@@ -63,7 +65,16 @@ static bool reference_init(void)
 	*(void **)&lib.step = dlsym(handle, "_ULx86_64_step");
 	*(void **)&lib.get_reg = dlsym(handle, "_ULx86_64_get_reg");
 	*(void **)&lib.getcontext = dlsym(handle, "_Ux86_64_getcontext");
+	*(void **)&lib.flush_cache = dlsym(handle, "_Ux86_64_flush_cache");
+	*(void **)&lib.local_space = dlsym(handle, "_ULx86_64_local_addr_space");
 	return lib.init_local && lib.step && lib.get_reg && lib.getcontext;
+}
+
+/* libunwind 1.6 alone does not notice that another library came to the same addresses. */
+static void reference_forget(uintptr_t low, uintptr_t high)
+{
+	if (lib.flush_cache && lib.local_space)
+		lib.flush_cache(*lib.local_space, low, high);
 }
 #else
 static size_t reference_walk(uintptr_t return_address, uintptr_t cfa, uintptr_t frame_pointer,
@@ -78,12 +89,11 @@ static bool reference_init(void)
 {
 	return false;
 }
-#endif
 
-/* libunwind asks the loader for its count of dlopens and dlcloses and so notices by itself. */
 static void reference_forget(uintptr_t low, uintptr_t high)
 {
 }
+#endif
 
 const struct unwinder unwinder_libunwind = {
 	.name = "libunwind",

@@ -299,6 +299,8 @@ uint32_t memo_stack(uintptr_t return_address, uintptr_t cfa, uintptr_t frame_poi
 	if (unlikely(memo->generation != generation ||
 		     (memo->n && memo->sp[0] > thread->stack_high)))
 		memo_flush(memo, generation);
+	if (unlikely(!thread->stack_high))
+		thread_stack(thread);
 	if (likely(cfa - 8 >= thread->stack_low && cfa < thread->stack_high))
 		node = walk_remembered(memo, thread, state);
 	else

@@ -59,7 +59,7 @@ uint32_t stack_child(uint32_t parent, uintptr_t pc)
 
 /* ---- comparing ------------------------------------------------------------------------------------------------------------- */
 
-#define DEPTH 80
+#define DEPTH 256
 static struct {
 	unsigned long walked, compared, frames, differ_libunwind, differ_backtrace, differ_memo,
 		deepest;
@@ -105,9 +105,9 @@ static void differ(const char *with, const uintptr_t *a, size_t na, const uintpt
 /* The memo may keep a quarter more than the limit; up to there it must be the same. */
 static bool same_memo(const uintptr_t *pcs, size_t n, uint32_t stack)
 {
-	uintptr_t kept[256];
+	uintptr_t kept[DEPTH];
 	size_t depth = 0, limit = config.stack_depth;
-	for (; stack && depth < 256; stack = nodes[stack].parent)
+	for (; stack && depth < DEPTH; stack = nodes[stack].parent)
 		kept[depth++] = nodes[stack].pc;
 	bool same = depth <= n && (depth == n || depth >= limit) &&
 		    !memcmp(kept, pcs, depth * sizeof(*pcs));
@@ -149,21 +149,19 @@ static __attribute__((noinline)) void compare(uintptr_t pc, uintptr_t cfa, uintp
 	}
 }
 
-static void know_stack(void)
+bool thread_stack(struct thread *t)
 {
 	pthread_attr_t attributes;
 	void *low;
 	size_t size;
-	struct thread *t = arena_map(sizeof(*t));
-	if (!t)
-		return;
-	if (pthread_getattr_np(pthread_self(), &attributes) == 0) {
-		pthread_attr_getstack(&attributes, &low, &size);
-		t->stack_low = (uintptr_t)low;
-		t->stack_high = (uintptr_t)low + size;
-		pthread_attr_destroy(&attributes);
-	}
-	thread_current = t;
+	t->stack_high = 1;
+	if (pthread_getattr_np(pthread_self(), &attributes))
+		return false;
+	pthread_attr_getstack(&attributes, &low, &size);
+	t->stack_low = (uintptr_t)low;
+	t->stack_high = (uintptr_t)low + size;
+	pthread_attr_destroy(&attributes);
+	return true;
 }
 
 static void sample(uintptr_t pc, uintptr_t cfa, uintptr_t rbp)
@@ -173,7 +171,7 @@ static void sample(uintptr_t pc, uintptr_t cfa, uintptr_t rbp)
 	int saved = errno;
 	busy = 1;
 	if (!thread_current)
-		know_stack();
+		thread_current = arena_map(sizeof(*thread_current));
 	uint32_t stack = unwinder_fast.stack(pc, cfa, rbp);
 	unsigned long n = __atomic_fetch_add(&count.walked, 1, __ATOMIC_RELAXED);
 	if (n % every == 0)
@@ -230,7 +228,7 @@ EXPORT int dlclose(void *handle)
 		*(void **)&real = dlsym(RTLD_NEXT, "dlclose");
 	int result = real(handle);
 	if (ready)
-		unwinder_fast.forget(0, UINTPTR_MAX);
+		unwinder_fast.forget(0, UINTPTR_MAX), unwinder_libunwind.forget(0, UINTPTR_MAX);
 	return result;
 }
 
