@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# samples/forgot_decref.c and .py: lists with a count and no holder.
+. "$(dirname "$0")/../sample.sh"
+# shellcheck disable=SC2046
+if ! gcc -shared -fPIC -O2 $(/usr/bin/python3-config --includes) -o forgot_decref_ext.so "$SAMPLES/forgot_decref.c" 2>gcc.err; then
+	skip forgot_decref "python3-dev is not installed: $(head -1 gcc.err)"; exit 0
+fi
+export PYTHONPATH=$TMP
+start $PY "$SAMPLES/forgot_decref.py"
+take before; go_on; take after
+finish
+equal "forgot_decref: growth" "$(rg show-growth --limit 0 before.rgd after.rgd | grep -E '^list ' | grep -oE '\+[0-9]+$')" "+500"
+held='type == list and indegree == 0 and refcount == 1'
+equal "forgot_decref: a count and no holder" "$(rg count --where "$held" before.rgd) $(rg count --where "$held" after.rgd)" "0 500"
+exit $failed
