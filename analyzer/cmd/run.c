@@ -1,0 +1,197 @@
+/* run.c - `refgraph run PROGRAM`: starts a program under the shim. Becomes the program, so its exit status is its own. */
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cmd/cmd.h"
+#include "control/target.h"
+
+/* As env(1) and nohup(1): what a program's own exit status cannot be mistaken for. */
+enum { EXIT_OURS = 125, EXIT_CANNOT_RUN = 126, EXIT_NOT_FOUND = 127 };
+
+#define SHIM_NAME "librefgraph.so"
+
+/* Options that become variables of the program's environment. --NAME gives the value, --no-NAME the second word. */
+static const struct {
+	enum option_id option;
+	const char *variable, *yes, *no; /* yes: a flag's words; NULL: the option's text */
+	bool is_path;
+} variables[] = {
+	{ OPT_STACKS, "REFGRAPH_STACKS" },
+	{ OPT_STACK_DEPTH, "REFGRAPH_STACK_DEPTH" },
+	{ OPT_UNWINDER, "REFGRAPH_UNWINDER" },
+	{ OPT_PYTHON_STACKS, "REFGRAPH_PYTHON_STACKS" },
+	{ OPT_DUMP, "REFGRAPH_DUMP" },
+	{ OPT_DIRECTORY, "REFGRAPH_DIR", .is_path = true },
+	{ OPT_SIGNAL, "REFGRAPH_SIGNAL" },
+	{ OPT_EVERY, "REFGRAPH_EVERY" },
+	{ OPT_GROWTH, "REFGRAPH_GROWTH" },
+	{ OPT_DEADLINE, "REFGRAPH_DEADLINE" },
+	{ OPT_ON_EXIT, "REFGRAPH_ON_EXIT", "1", "0" },
+	{ OPT_ON_FATAL, "REFGRAPH_ON_FATAL", "1", "0" },
+	{ OPT_VALUES, "REFGRAPH_VALUES", "1", "0" },
+	{ OPT_VERBOSE, "REFGRAPH_VERBOSE", "1", "0" },
+	{ OPT_PYTHON, "REFGRAPH_PYTHON", "on", "off" },
+	{ OPT_NATIVE, "REFGRAPH_NATIVE", "on", "off" },
+	{ OPT_CHILDREN, "REFGRAPH_CHILDREN", "on", "off" },
+	{ OPT_HELPER, "REFGRAPH_HELPER", "on", "off" },
+};
+
+static struct error *put(const char *name, const char *value)
+{
+	return setenv(name, value, 1) == 0 ? NULL : error_system(errno, NULL, "cannot set %s", name);
+}
+
+/* A folder for dumps must be there now: later only the program's own stderr could tell. */
+static struct error *put_folder(const char *name, const char *path)
+{
+	char absolute[PATH_MAX];
+	struct stat st;
+
+	if (!realpath(path, absolute))
+		return error_system(errno, path, "cannot use this folder for dumps");
+	if (stat(absolute, &st) < 0 || !S_ISDIR(st.st_mode))
+		return error_usage("%s is not a folder", path);
+	return put(name, absolute);
+}
+
+static struct error *set_variables(const struct context *context)
+{
+	for (size_t i = 0; i < sizeof(variables) / sizeof(*variables); i++) {
+		const struct option_value *value = &context->options[variables[i].option];
+		char number[32];
+		const char *text = value->text;
+		if (!value->given)
+			continue;
+		if (variables[i].yes) {
+			text = value->flag ? variables[i].yes : variables[i].no;
+		} else if (!text) {
+			snprintf(number, sizeof(number), "%llu", (unsigned long long)value->number);
+			text = number;
+		}
+		TRY(variables[i].is_path ? put_folder(variables[i].variable, text) :
+					   put(variables[i].variable, text));
+	}
+	return NULL;
+}
+
+/* The shim ---------------------------------------------------------------------------------------------------------- */
+
+/* Folders where the shim may lie, from the folder of this program. */
+static const char *const shim_places[] = { "/", "/../lib/refgraph/", "/../lib/" };
+
+static struct error *use_shim(const char *path, char shim[PATH_MAX])
+{
+	char reason[128];
+
+	if (!realpath(path, shim))
+		return error_system(errno, path, "cannot use this shim");
+	if (!target_is_shim(shim, reason, sizeof(reason)))
+		return error_input(shim, NULL, ERROR_NO_OFFSET, "cannot be preloaded: %s", reason);
+	if (strpbrk(shim, " :"))
+		return error_input(shim, NULL, ERROR_NO_OFFSET,
+				   "LD_PRELOAD cannot name a path with a blank or a colon; "
+				   "set REFGRAPH_LIB to a copy in another folder");
+	return NULL;
+}
+
+static struct error *find_shim(char shim[PATH_MAX])
+{
+	const char *wish = getenv("REFGRAPH_LIB");
+	char self[PATH_MAX], path[PATH_MAX + 64];
+	ssize_t length;
+
+	if (wish && wish[0])
+		return use_shim(wish, shim);
+	length = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	self[length > 0 ? length : 0] = 0;
+	if (strrchr(self, '/'))
+		*strrchr(self, '/') = 0;
+	for (size_t i = 0; i < sizeof(shim_places) / sizeof(*shim_places); i++) {
+		snprintf(path, sizeof(path), "%s%s%s", self, shim_places[i], SHIM_NAME);
+		if (access(path, F_OK) == 0)
+			return use_shim(path, shim);
+	}
+	return error_input(NULL, NULL, ERROR_NO_OFFSET,
+			   "cannot find " SHIM_NAME " beside this program or in ../lib/refgraph; "
+			   "set REFGRAPH_LIB to its path");
+}
+
+/* Ours comes first, so that its malloc stands before another preloaded allocator's; it is named once. */
+static struct error *set_preload(const char *shim)
+{
+	const char *old = getenv("LD_PRELOAD");
+	char *list, *words, *state, *word;
+	struct error *error;
+
+	words = strdup(old ? old : "");
+	list = malloc(strlen(shim) + (old ? strlen(old) : 0) + 2);
+	if (!words || !list) {
+		free(words);
+		free(list);
+		return error_memory();
+	}
+	strcpy(list, shim);
+	for (word = strtok_r(words, " :", &state); word; word = strtok_r(NULL, " :", &state)) {
+		const char *slash = strrchr(word, '/');
+		if (strcmp(slash ? slash + 1 : word, SHIM_NAME) != 0)
+			strcat(strcat(list, ":"), word);
+	}
+	error = put("LD_PRELOAD", list);
+	free(words);
+	free(list);
+	return error;
+}
+
+/* The program ------------------------------------------------------------------------------------------------------- */
+
+static void leave(int status, const char *text, const char *program)
+{
+	fflush(stdout);
+	fprintf(stderr, "refgraph: %s: %s\n", program, text);
+	_exit(status);
+}
+
+static struct error *run(struct context *context)
+{
+	char **argv = context->args;
+	struct target target;
+	char shim[PATH_MAX];
+	struct error *error;
+
+	target_inspect(argv[0], &target);
+	if (target.error)
+		leave(target.error == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN, strerror(target.error), argv[0]);
+	if (target.reason[0]) {
+		fprintf(stderr, "refgraph: %s: %s; the shim stays out and it runs as without refgraph\n",
+			target.path, target.reason);
+	} else {
+		TRY(set_variables(context));
+		error = find_shim(shim);
+		if (!error)
+			error = set_preload(shim);
+		if (error)
+			leave(EXIT_OURS, error->text, argv[0]);
+	}
+	fflush(stdout);
+	execvp(argv[0], argv);
+	leave(errno == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN, strerror(errno), argv[0]);
+	return NULL;
+}
+
+const struct command cmd_run = {
+	.name = "run",
+	.usage = "[--] PROGRAM [ARGUMENT...]",
+	.summary = "start a program under the shim; its children follow",
+	.about = "Sets LD_PRELOAD (keeping what is there) and REFGRAPH_* variables from the options, then becomes the program. "
+		 "Exit status: the program's own; 125 no shim, 126 cannot be run, 127 not found.",
+	.options = OPTIONS_RUN,
+	.pass_arguments = true,
+	.min_args = 1,
+	.max_args = UINT_MAX,
+	.run = run,
+};
