@@ -15,6 +15,7 @@
 #include "dump/reader.h"
 #include "graph/csr.h"
 #include "util/err.h"
+#include "util/hash.h"
 #include "util/str.h"
 
 enum model_part {
@@ -212,9 +213,8 @@ struct model {
 	uint64_t *meta_start[2];
 
 	struct edge_cache *edge_cache;
-	uint32_t *site_type; /* by stack + 1: type number + 1, 0 = not asked for yet */
-	char **site_names;
-	size_t nsite_names, site_names_room;
+	uint32_t *site_type;     /* by stack: type number + 1, 0 = not asked for yet */
+	struct names site_names; /* number + ntypes = type; texts are malloc()ed */
 };
 
 struct error *model_open(const char *path, struct model **ret);

@@ -1,0 +1,322 @@
+/* model.c - opening a model, and its parts as a table: what is loaded by whom, after what else. */
+#include "dump/model_internal.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "util/big.h"
+
+/* ---- columns of objects ---------------------------------------------------------------------------------------------- */
+
+static struct error *column32(struct model *m, unsigned column, uint64_t limit, uint32_t **field)
+{
+	uint32_t *values;
+	struct error *e;
+
+	TRY(big_alloc(m->nobjects, sizeof *values, &values));
+	e = dump_read_u32(m->dump, RGD_SEC_OBJECTS, column, limit, values);
+	if (e)
+		big_free(values, m->nobjects, sizeof *values);
+	else
+		*field = values;
+	return e;
+}
+
+static struct error *column64(struct model *m, unsigned column, uint64_t **field)
+{
+	uint64_t *values;
+	struct error *e;
+
+	TRY(big_alloc(m->nobjects, sizeof *values, &values));
+	e = dump_read_u64(m->dump, RGD_SEC_OBJECTS, column, 0, values);
+	if (e)
+		big_free(values, m->nobjects, sizeof *values);
+	else
+		*field = values;
+	return e;
+}
+
+/* Searches rely on the order. */
+static struct error *load_address(struct model *m)
+{
+	TRY(column64(m, RGD_OBJ_ADDRESS, &m->address));
+	for (uint32_t i = 1; i < m->nobjects; i++)
+		if (m->address[i] <= m->address[i - 1])
+			return dump_error(m->dump, RGD_SEC_OBJECTS, RGD_OBJ_ADDRESS, i,
+					  "object %u is not behind the one before it", i);
+	return NULL;
+}
+
+static struct error *load_type(struct model *m)
+{
+	if (!m->ntypes && m->nobjects)
+		return dump_error(m->dump, RGD_SEC_OBJECTS, RGD_OBJ_TYPE, 0, "objects without a table of types");
+	return column32(m, RGD_OBJ_TYPE, m->ntypes, &m->type);
+}
+
+static struct error *load_size(struct model *m)
+{
+	return column64(m, RGD_OBJ_SIZE, &m->size);
+}
+
+static struct error *load_refcount(struct model *m)
+{
+	return column64(m, RGD_OBJ_REFCOUNT, &m->refcount);
+}
+
+static struct error *load_flags(struct model *m)
+{
+	return column32(m, RGD_OBJ_FLAGS, 0, &m->flags);
+}
+
+static struct error *load_epoch(struct model *m)
+{
+	return column32(m, RGD_OBJ_EPOCH, 0, &m->epoch);
+}
+
+static struct error *load_stack(struct model *m)
+{
+	return column32(m, RGD_OBJ_STACK, (uint64_t)m->nstacks + 1, &m->stack);
+}
+
+static struct error *load_base(struct model *m)
+{
+	return column64(m, RGD_OBJ_BASE, &m->base);
+}
+
+/* ---- parts ------------------------------------------------------------------------------------------------------------- */
+
+static const struct {
+	unsigned part, needs;
+	struct error *(*load)(struct model *);
+} parts[] = {
+	{MODEL_STRINGS, 0, load_strings},
+	{MODEL_META, 0, load_meta},
+	{MODEL_TYPES, MODEL_STRINGS, load_types},
+	{MODEL_LABELS, 0, load_labels},
+	{MODEL_SUMMARY, 0, load_summary},
+	{MODEL_ADDRESS, 0, load_address},
+	{MODEL_TYPE, 0, load_type},
+	{MODEL_SIZE, 0, load_size},
+	{MODEL_REFCOUNT, 0, load_refcount},
+	{MODEL_FLAGS, 0, load_flags},
+	{MODEL_EPOCH, 0, load_epoch},
+	{MODEL_STACK, 0, load_stack},
+	{MODEL_BASE, 0, load_base},
+	{MODEL_EDGES, MODEL_LABELS, load_edges},
+	{MODEL_ROOTS, MODEL_STRINGS, load_roots},
+	{MODEL_FRAMES, MODEL_STRINGS, load_frames},
+	{MODEL_STACKS, 0, load_stacks},
+	{MODEL_MODULES, MODEL_STRINGS, load_modules},
+	{MODEL_MAPS, MODEL_STRINGS, load_maps},
+	{MODEL_THREADS, MODEL_STRINGS, load_threads},
+	{MODEL_RUNTIMES, MODEL_STRINGS, load_runtimes},
+	{MODEL_GC, MODEL_STRINGS, load_gc},
+	{MODEL_COUNTERS, MODEL_STRINGS, load_counters},
+	{MODEL_PROPERTIES, MODEL_STRINGS, load_properties},
+	{MODEL_EPOCHS, MODEL_STRINGS, load_epochs},
+	{MODEL_REGIONS, 0, load_regions},
+};
+
+struct error *model_load(struct model *m, unsigned want)
+{
+	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+		if (!(want & parts[i].part) || (m->loaded & parts[i].part))
+			continue;
+		if (parts[i].needs & ~m->loaded)
+			TRY(model_load(m, parts[i].needs));
+		TRY(parts[i].load(m));
+		m->loaded |= parts[i].part;
+	}
+	return NULL;
+}
+
+struct error *model_open(const char *path, struct model **ret)
+{
+	struct model *m = calloc(1, sizeof *m);
+	struct error *e;
+
+	if (!m)
+		return error_memory();
+	e = dump_open(path, &m->dump);
+	if (e) {
+		free(m);
+		return e;
+	}
+	m->path = dump_path(m->dump);
+	m->nstrings = dump_rows(m->dump, RGD_SEC_STRINGS);
+	m->ntypes = dump_rows(m->dump, RGD_SEC_TYPES);
+	m->nlabels = dump_rows(m->dump, RGD_SEC_LABELS);
+	m->nobjects = dump_rows(m->dump, RGD_SEC_OBJECTS);
+	m->nedges = dump_column_rows(m->dump, RGD_SEC_EDGES, RGD_EDGE_LABEL);
+	m->nroots = dump_rows(m->dump, RGD_SEC_ROOTS);
+	m->nframes = dump_rows(m->dump, RGD_SEC_FRAMES);
+	m->nstacks = dump_rows(m->dump, RGD_SEC_STACKS);
+	m->nmodules = dump_rows(m->dump, RGD_SEC_MODULES);
+	m->nmaps = dump_rows(m->dump, RGD_SEC_MAPS);
+	m->nthreads = dump_rows(m->dump, RGD_SEC_THREADS);
+	m->nruntimes = dump_rows(m->dump, RGD_SEC_RUNTIMES);
+	m->ngc = dump_rows(m->dump, RGD_SEC_GC);
+	m->ncounters = dump_rows(m->dump, RGD_SEC_COUNTERS);
+	m->nproperties = dump_rows(m->dump, RGD_SEC_PROPERTIES);
+	m->nsummary = dump_rows(m->dump, RGD_SEC_SUMMARY);
+	m->nepochs = dump_rows(m->dump, RGD_SEC_EPOCHS);
+	m->nregions = dump_rows(m->dump, RGD_SEC_REGIONS);
+	m->nmeta = dump_rows(m->dump, RGD_SEC_META);
+	*ret = m;
+	return NULL;
+}
+
+void model_close(struct model *m)
+{
+	if (!m)
+		return;
+	sites_deinit(m);
+	edge_cache_destroy(m->edge_cache);
+	big_free(m->text, m->text_size, 1);
+	big_free(m->text_start, m->nstrings, sizeof *m->text_start);
+	for (unsigned i = 0; i < 2; i++) {
+		big_free(m->meta_text[i], m->meta_size[i], 1);
+		big_free(m->meta_start[i], m->nmeta, sizeof *m->meta_start[i]);
+	}
+	big_free(m->address, m->nobjects, sizeof *m->address);
+	big_free(m->size, m->nobjects, sizeof *m->size);
+	big_free(m->refcount, m->nobjects, sizeof *m->refcount);
+	big_free(m->base, m->nobjects, sizeof *m->base);
+	big_free(m->type, m->nobjects, sizeof *m->type);
+	big_free(m->flags, m->nobjects, sizeof *m->flags);
+	big_free(m->epoch, m->nobjects, sizeof *m->epoch);
+	big_free(m->stack, m->nobjects, sizeof *m->stack);
+	big_free(m->graph.out_first, (size_t)m->nobjects + 1, sizeof *m->graph.out_first);
+	big_free(m->graph.out_target, m->nedges, sizeof *m->graph.out_target);
+	big_free(m->graph.edge_class, m->nedges, sizeof *m->graph.edge_class);
+	big_free(m->labels, m->nlabels, sizeof *m->labels);
+	big_free(m->summary, m->nsummary, sizeof *m->summary);
+	big_free(m->roots, m->nroots, sizeof *m->roots);
+	big_free(m->frames, m->nframes, sizeof *m->frames);
+	big_free(m->stacks, m->nstacks, sizeof *m->stacks);
+	big_free(m->modules, m->nmodules, sizeof *m->modules);
+	big_free(m->maps, m->nmaps, sizeof *m->maps);
+	big_free(m->threads, m->nthreads, sizeof *m->threads);
+	big_free(m->runtimes, m->nruntimes, sizeof *m->runtimes);
+	big_free(m->gc, m->ngc, sizeof *m->gc);
+	big_free(m->counters, m->ncounters, sizeof *m->counters);
+	big_free(m->properties, m->nproperties, sizeof *m->properties);
+	big_free(m->epochs, m->nepochs, sizeof *m->epochs);
+	big_free(m->regions, m->nregions, sizeof *m->regions);
+	free(m->types);
+	dump_close(m->dump);
+	free(m);
+}
+
+/* ---- looking things up --------------------------------------------------------------------------------------------------- */
+
+const char *model_meta_key(const struct model *m, uint32_t i)
+{
+	return m->meta_text[0] + m->meta_start[0][i];
+}
+
+const char *model_meta_value(const struct model *m, uint32_t i)
+{
+	return m->meta_text[1] + m->meta_start[1][i];
+}
+
+const char *model_meta(const struct model *m, const char *key)
+{
+	for (uint32_t i = 0; i < m->nmeta; i++)
+		if (strcmp(model_meta_key(m, i), key) == 0)
+			return model_meta_value(m, i);
+	return NULL;
+}
+
+/* Number of the last object that begins at or before the address, + 1. */
+static uint32_t objects_until(const struct model *m, uint64_t address)
+{
+	uint32_t low = 0, high = m->nobjects;
+
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (m->address[middle] <= address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+uint32_t model_find_address(const struct model *m, uint64_t address, uint64_t *offset)
+{
+	uint32_t i = objects_until(m, address);
+
+	/* An object may begin within a block that was listed before it: the innermost one is the answer. */
+	for (unsigned tries = 0; i-- > 0 && tries < 16; tries++) {
+		if (address == m->address[i] || address - m->address[i] < m->size[i]) {
+			*offset = address - m->address[i];
+			return i;
+		}
+	}
+	return MODEL_NONE;
+}
+
+bool model_property(const struct model *m, uint32_t object, enum rgd_property key, uint64_t *ret)
+{
+	uint32_t low = 0, high = m->nproperties;
+
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (m->properties[middle].object < object)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (; low < m->nproperties && m->properties[low].object == object; low++) {
+		if (m->properties[low].key == key) {
+			*ret = m->properties[low].value;
+			return true;
+		}
+	}
+	return false;
+}
+
+const char *model_property_text(const struct model *m, uint32_t object, enum rgd_property key)
+{
+	uint64_t string;
+
+	return model_property(m, object, key, &string) ? model_string(m, string) : NULL;
+}
+
+const char *model_runtime_name(unsigned runtime)
+{
+	static const char *const names[] = {"native", "cpython", "php", "gobject", "refhook"};
+
+	return runtime < sizeof names / sizeof *names ? names[runtime] : NULL;
+}
+
+const char *model_edge_kind_name(unsigned kind)
+{
+	static const char *const names[] = {"strong", "weak", "internal", "conservative", "borrowed"};
+
+	return kind < sizeof names / sizeof *names ? names[kind] : "other";
+}
+
+const char *model_root_class_name(unsigned class)
+{
+	static const char *const names[] = {"none",    "global", "stack",  "register",	"tls",	 "runtime",
+					    "local", "module", "region", "annotated", "pinned"};
+
+	return class < sizeof names / sizeof *names ? names[class] : "other";
+}
+
+bool model_has_runtime(const struct model *m, unsigned runtime)
+{
+	for (uint32_t i = 0; i < m->nruntimes; i++)
+		if (m->runtimes[i].id == runtime && m->runtimes[i].state == RGD_RUNTIME_OK)
+			return true;
+	for (uint32_t i = 0; i < m->ntypes; i++)
+		if (m->types[i].runtime == runtime)
+			return true;
+	return false;
+}

@@ -1,0 +1,390 @@
+/*
+ * tables.c - the small sections. Each is a table of columns: where a value goes in the row's struct and below what it must
+ * lie; one function reads them all.
+ */
+#include "dump/model_internal.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "util/big.h"
+
+/* Below what a column's values must lie: a count of the model. */
+enum limit { ANY, STRINGS, TYPES, OBJECTS, FRAMES, STACKS, MODULES };
+
+struct field {
+	uint8_t column;
+	uint8_t width;  /* of the struct's member */
+	uint8_t limit;  /* enum limit */
+	bool plus_one;  /* stored + 1, 0 = none, which becomes MODEL_NONE */
+	size_t offset;
+};
+#define FIELD(column, row, member, limit) {column, sizeof((struct row *)0)->member, limit, false, offsetof(struct row, member)}
+#define FIELD_OR_NONE(column, row, member, limit) \
+	{column, sizeof((struct row *)0)->member, limit, true, offsetof(struct row, member)}
+
+static uint64_t limit_of(const struct model *m, const struct field *f)
+{
+	uint64_t n = 0;
+
+	switch ((enum limit)f->limit) {
+	case ANY:
+		return f->width == 8 ? 0 : 1ull << (8 * f->width);
+	case STRINGS:
+		n = m->nstrings;
+		break;
+	case TYPES:
+		n = m->ntypes;
+		break;
+	case OBJECTS:
+		n = m->nobjects;
+		break;
+	case FRAMES:
+		n = m->nframes;
+		break;
+	case STACKS:
+		n = m->nstacks;
+		break;
+	case MODULES:
+		n = m->nmodules;
+		break;
+	}
+	/* nothing can lie below 0: the reader takes 0 for "any", so an empty table fails here by the first value instead */
+	return n + f->plus_one;
+}
+
+static void scatter(const struct field *f, const uint64_t *values, uint32_t n, uint8_t *rows, size_t row_size)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		uint64_t v = values[i];
+		uint8_t *member = rows + i * row_size + f->offset;
+
+		if (f->plus_one)
+			v = v ? v - 1 : MODEL_NONE;
+		if (f->width == 1) {
+			*member = v;
+		} else if (f->width == 4) {
+			uint32_t word = v;
+			memcpy(member, &word, sizeof word);
+		} else {
+			memcpy(member, &v, sizeof v);
+		}
+	}
+}
+
+static struct error *fill(struct model *m, unsigned section, const struct field *f, uint32_t n, uint8_t *rows,
+			  size_t row_size, uint64_t *values)
+{
+	uint64_t limit = limit_of(m, f);
+
+	if (!limit && f->limit != ANY && n)
+		return dump_error(m->dump, section, f->column, 0, "column %u refers to a table that is empty", f->column);
+	TRY(dump_read_u64(m->dump, section, f->column, limit, values));
+	scatter(f, values, n, rows, row_size);
+	return NULL;
+}
+
+/* Reads `n` rows of a section into *ret, a new array of structs of row_size bytes. */
+static struct error *load_rows(struct model *m, unsigned section, const struct field *fields, size_t nfields, uint32_t n,
+			       size_t row_size, void *ret)
+{
+	uint64_t *values;
+	uint8_t *rows;
+	struct error *e;
+
+	TRY(big_alloc(n, sizeof *values, &values));
+	e = big_alloc(n, row_size, &rows);
+	if (e) {
+		big_free(values, n, sizeof *values);
+		return e;
+	}
+	for (size_t i = 0; i < nfields && !e; i++)
+		e = fill(m, section, &fields[i], n, rows, row_size, values);
+	big_free(values, n, sizeof *values);
+	if (e)
+		big_free(rows, n, row_size);
+	else
+		memcpy(ret, &rows, sizeof rows);
+	return e;
+}
+#define LOAD_ROWS(m, section, fields, n, array) \
+	load_rows((m), (section), (fields), sizeof(fields) / sizeof *(fields), (n), sizeof *(array), &(array))
+
+/* ---- texts ------------------------------------------------------------------------------------------------------------ */
+
+struct error *load_strings(struct model *m)
+{
+	return dump_read_texts(m->dump, RGD_SEC_STRINGS, RGD_STRINGS_TEXT, &m->text, &m->text_size, &m->text_start);
+}
+
+struct error *load_meta(struct model *m)
+{
+	if (dump_column_rows(m->dump, RGD_SEC_META, RGD_META_KEY) !=
+	    dump_column_rows(m->dump, RGD_SEC_META, RGD_META_VALUE))
+		return dump_error(m->dump, RGD_SEC_META, RGD_META_KEY, 0, "keys without values");
+	TRY(dump_read_texts(m->dump, RGD_SEC_META, RGD_META_KEY, &m->meta_text[0], &m->meta_size[0], &m->meta_start[0]));
+	return dump_read_texts(m->dump, RGD_SEC_META, RGD_META_VALUE, &m->meta_text[1], &m->meta_size[1],
+			       &m->meta_start[1]);
+}
+
+/* ---- types and labels --------------------------------------------------------------------------------------------------- */
+
+struct type_row {
+	uint32_t name, module, flags, object, base;
+	uint64_t basic_size;
+	uint8_t runtime;
+};
+
+static const struct field type_fields[] = {
+	FIELD(RGD_TYPE_NAME, type_row, name, STRINGS),
+	FIELD(RGD_TYPE_MODULE, type_row, module, STRINGS),
+	FIELD(RGD_TYPE_RUNTIME, type_row, runtime, ANY),
+	FIELD(RGD_TYPE_FLAGS, type_row, flags, ANY),
+	FIELD(RGD_TYPE_BASIC_SIZE, type_row, basic_size, ANY),
+	FIELD_OR_NONE(RGD_TYPE_OBJECT, type_row, object, OBJECTS),
+	FIELD_OR_NONE(RGD_TYPE_BASE, type_row, base, TYPES),
+};
+
+struct error *load_types(struct model *m)
+{
+	struct type_row *rows;
+
+	TRY(LOAD_ROWS(m, RGD_SEC_TYPES, type_fields, m->ntypes, rows));
+	m->types = calloc((size_t)m->ntypes + 1, sizeof *m->types);
+	for (uint32_t i = 0; m->types && i < m->ntypes; i++) {
+		const struct type_row *r = &rows[i];
+
+		m->types[i] = (struct type){
+			.name = model_string(m, r->name),
+			.module = model_string(m, r->module),
+			.runtime = r->runtime,
+			.flags = r->flags,
+			.basic_size = r->basic_size,
+			.object = r->object,
+			.base = r->base,
+		};
+	}
+	big_free(rows, m->ntypes, sizeof *rows);
+	m->nall_types = m->ntypes;
+	m->types_room = (size_t)m->ntypes + 1;
+	return m->types ? NULL : error_memory();
+}
+
+static const struct field label_fields[] = {
+	FIELD(RGD_LABEL_KIND, label, kind, ANY),
+	FIELD(RGD_LABEL_CLASS, label, class, ANY),
+	FIELD(RGD_LABEL_FLAGS, label, flags, ANY),
+	FIELD(RGD_LABEL_STRING, label, string, STRINGS),
+};
+
+struct error *load_labels(struct model *m)
+{
+	return LOAD_ROWS(m, RGD_SEC_LABELS, label_fields, m->nlabels, m->labels);
+}
+
+/* ---- the rest ------------------------------------------------------------------------------------------------------------- */
+
+static const struct field summary_fields[] = {
+	FIELD(RGD_SUM_TYPE, summary, type, TYPES),
+	FIELD_OR_NONE(RGD_SUM_STACK, summary, stack, STACKS),
+	FIELD(RGD_SUM_TRACKED, summary, tracked, ANY),
+	FIELD(RGD_SUM_COUNT, summary, count, ANY),
+	FIELD(RGD_SUM_BYTES, summary, bytes, ANY),
+};
+
+struct error *load_summary(struct model *m)
+{
+	return LOAD_ROWS(m, RGD_SEC_SUMMARY, summary_fields, m->nsummary, m->summary);
+}
+
+static const struct field root_fields[] = {
+	FIELD(RGD_ROOT_CLASS, root, class, ANY),
+	FIELD(RGD_ROOT_KIND, root, kind, ANY),
+	FIELD(RGD_ROOT_LABEL, root, label, STRINGS),
+	FIELD_OR_NONE(RGD_ROOT_OWNER, root, owner, ANY), /* of modules or threads: root_name() looks again */
+	FIELD(RGD_ROOT_VALUE, root, value, ANY),
+	FIELD(RGD_ROOT_TARGET, root, target, OBJECTS),
+	FIELD(RGD_ROOT_INTERIOR, root, interior, ANY),
+	FIELD(RGD_ROOT_CONTEXT, root, context, STRINGS),
+};
+
+struct error *load_roots(struct model *m)
+{
+	return LOAD_ROWS(m, RGD_SEC_ROOTS, root_fields, m->nroots, m->roots);
+}
+
+static const struct field frame_fields[] = {
+	FIELD(RGD_FRAME_KIND, frame, kind, ANY),
+	FIELD_OR_NONE(RGD_FRAME_MODULE, frame, module, MODULES),
+	FIELD(RGD_FRAME_OFFSET, frame, offset, ANY),
+	FIELD(RGD_FRAME_FUNCTION, frame, function, STRINGS),
+	FIELD(RGD_FRAME_FILE, frame, file, STRINGS),
+	FIELD(RGD_FRAME_LINE, frame, line, ANY),
+};
+
+struct error *load_frames(struct model *m)
+{
+	return LOAD_ROWS(m, RGD_SEC_FRAMES, frame_fields, m->nframes, m->frames);
+}
+
+static const struct field stack_fields[] = {
+	FIELD_OR_NONE(RGD_STACK_PARENT, stack, parent, STACKS),
+	FIELD(RGD_STACK_FRAME, stack, frame, FRAMES),
+};
+
+/* A parent is always the smaller number: so every walk outwards ends. */
+struct error *load_stacks(struct model *m)
+{
+	struct stack *rows;
+
+	TRY(LOAD_ROWS(m, RGD_SEC_STACKS, stack_fields, m->nstacks, rows));
+	for (uint32_t i = 0; i < m->nstacks; i++) {
+		if (rows[i].parent != MODEL_NONE && rows[i].parent >= i) {
+			big_free(rows, m->nstacks, sizeof *rows);
+			return dump_error(m->dump, RGD_SEC_STACKS, RGD_STACK_PARENT, i, "stack %u has a later one for a caller",
+					  i);
+		}
+	}
+	m->stacks = rows;
+	return NULL;
+}
+
+static const struct field module_fields[] = {
+	FIELD(RGD_MODULE_PATH, module, path, STRINGS),
+	FIELD(RGD_MODULE_BUILD_ID, module, build_id, STRINGS),
+	FIELD(RGD_MODULE_BASE, module, base, ANY),
+	FIELD(RGD_MODULE_LOW, module, low, ANY),
+	FIELD(RGD_MODULE_HIGH, module, high, ANY),
+	FIELD(RGD_MODULE_LOADED, module, loaded, ANY),
+	FIELD(RGD_MODULE_UNLOADED, module, unloaded, ANY),
+};
+
+struct error *load_modules(struct model *m)
+{
+	return LOAD_ROWS(m, RGD_SEC_MODULES, module_fields, m->nmodules, m->modules);
+}
+
+static const struct field map_fields[] = {
+	FIELD(RGD_MAP_START, map, start, ANY),
+	FIELD(RGD_MAP_END, map, end, ANY),
+	FIELD(RGD_MAP_PERMS, map, perms, STRINGS),
+	FIELD(RGD_MAP_PATH, map, path, STRINGS),
+	FIELD(RGD_MAP_OFFSET, map, offset, ANY),
+	FIELD(RGD_MAP_RSS, map, rss, ANY),
+	FIELD(RGD_MAP_PSS, map, pss, ANY),
+	FIELD(RGD_MAP_PRIVATE_DIRTY, map, private_dirty, ANY),
+	FIELD(RGD_MAP_ANONYMOUS, map, anonymous, ANY),
+	FIELD(RGD_MAP_SWAP, map, swap, ANY),
+};
+
+struct error *load_maps(struct model *m)
+{
+	return LOAD_ROWS(m, RGD_SEC_MAPS, map_fields, m->nmaps, m->maps);
+}
+
+static const struct field thread_fields[] = {
+	FIELD(RGD_THREAD_TID, thread, tid, ANY),
+	FIELD(RGD_THREAD_NAME, thread, name, STRINGS),
+	FIELD(RGD_THREAD_STACK_LOW, thread, stack_low, ANY),
+	FIELD(RGD_THREAD_STACK_HIGH, thread, stack_high, ANY),
+	FIELD(RGD_THREAD_SP, thread, sp, ANY),
+	FIELD(RGD_THREAD_STATE, thread, state, ANY),
+};
+
+struct error *load_threads(struct model *m)
+{
+	return LOAD_ROWS(m, RGD_SEC_THREADS, thread_fields, m->nthreads, m->threads);
+}
+
+static const struct field runtime_fields[] = {
+	FIELD(RGD_RUNTIME_ID, runtime, id, ANY),
+	FIELD(RGD_RUNTIME_VERSION, runtime, version, STRINGS),
+	FIELD(RGD_RUNTIME_STATE, runtime, state, ANY),
+	FIELD(RGD_RUNTIME_NOTE, runtime, note, STRINGS),
+};
+
+struct error *load_runtimes(struct model *m)
+{
+	return LOAD_ROWS(m, RGD_SEC_RUNTIMES, runtime_fields, m->nruntimes, m->runtimes);
+}
+
+static const struct field gc_fields[] = {
+	FIELD(RGD_GC_RUNTIME, gc_value, runtime, ANY),
+	FIELD(RGD_GC_NAME, gc_value, name, STRINGS),
+	FIELD(RGD_GC_INDEX, gc_value, index, ANY),
+	FIELD(RGD_GC_VALUE, gc_value, value, ANY),
+};
+
+struct error *load_gc(struct model *m)
+{
+	return LOAD_ROWS(m, RGD_SEC_GC, gc_fields, m->ngc, m->gc);
+}
+
+static const struct field counter_fields[] = {
+	FIELD(RGD_COUNTER_NAME, counter, name, STRINGS),
+	FIELD(RGD_COUNTER_VALUE, counter, value, ANY),
+};
+
+struct error *load_counters(struct model *m)
+{
+	return LOAD_ROWS(m, RGD_SEC_COUNTERS, counter_fields, m->ncounters, m->counters);
+}
+
+static const struct field property_fields[] = {
+	FIELD(RGD_PROP_OBJECT, property, object, OBJECTS),
+	FIELD(RGD_PROP_KEY, property, key, ANY),
+	FIELD(RGD_PROP_VALUE, property, value, ANY),
+};
+
+static bool is_string_property(unsigned key)
+{
+	return key == RGD_PROP_NAME || key == RGD_PROP_FILE || key == RGD_PROP_REPR || key == RGD_PROP_STATE ||
+	       key == RGD_PROP_QUALNAME;
+}
+
+struct error *load_properties(struct model *m)
+{
+	const char *fault = NULL;
+	struct property *rows;
+	uint32_t i;
+
+	TRY(LOAD_ROWS(m, RGD_SEC_PROPERTIES, property_fields, m->nproperties, rows));
+	for (i = 0; i < m->nproperties && !fault; i++) {
+		if (i && rows[i].object < rows[i - 1].object)
+			fault = "properties are not sorted by object";
+		else if (is_string_property(rows[i].key) && rows[i].value >= m->nstrings)
+			fault = "a property refers to a string that is not there";
+	}
+	if (fault) {
+		big_free(rows, m->nproperties, sizeof *rows);
+		return dump_error(m->dump, RGD_SEC_PROPERTIES, RGD_PROP_OBJECT, i - 1, "%s", fault);
+	}
+	m->properties = rows;
+	return NULL;
+}
+
+static const struct field epoch_fields[] = {
+	FIELD(RGD_EPOCH_NUMBER, epoch, number, ANY),
+	FIELD(RGD_EPOCH_TIME, epoch, time_ns, ANY),
+	FIELD(RGD_EPOCH_KIND, epoch, kind, ANY),
+	FIELD(RGD_EPOCH_LABEL, epoch, label, STRINGS),
+};
+
+struct error *load_epochs(struct model *m)
+{
+	return LOAD_ROWS(m, RGD_SEC_EPOCHS, epoch_fields, m->nepochs, m->epochs);
+}
+
+static const struct field region_fields[] = {
+	FIELD(RGD_REGION_ADDRESS, region, address, ANY),
+	FIELD(RGD_REGION_SIZE, region, size, ANY),
+	FIELD_OR_NONE(RGD_REGION_STACK, region, stack, STACKS),
+	FIELD(RGD_REGION_EPOCH, region, epoch, ANY),
+	FIELD(RGD_REGION_KIND, region, kind, ANY),
+};
+
+struct error *load_regions(struct model *m)
+{
+	return LOAD_ROWS(m, RGD_SEC_REGIONS, region_fields, m->nregions, m->regions);
+}

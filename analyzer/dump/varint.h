@@ -1,0 +1,57 @@
+/* varint.h - LEB128 and zigzag, bounds-checked. */
+#ifndef REFGRAPH_VARINT_H
+#define REFGRAPH_VARINT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* The rest of varint_get(): p[0] has its high bit set or lies at the end. */
+static inline const uint8_t *varint_long(const uint8_t *p, const uint8_t *end, uint64_t *value)
+{
+	uint64_t v = 0;
+
+	for (unsigned shift = 0; p < end && shift < 70; shift += 7) {
+		uint8_t byte = *p++;
+
+		if (shift == 63 && byte > 1)
+			return NULL; /* more than 64 bits */
+		v |= (uint64_t)(byte & 0x7f) << shift;
+		if (byte < 0x80) {
+			*value = v;
+			return p;
+		}
+	}
+	return NULL;
+}
+
+/* Reads one number at p; NULL when it is cut off by `end` or longer than 64 bits. */
+static inline const uint8_t *varint_get(const uint8_t *p, const uint8_t *end, uint64_t *value)
+{
+	if (__builtin_expect(end - p >= 3, 1)) {
+		if (p[0] < 0x80) {
+			*value = p[0];
+			return p + 1;
+		}
+		if (p[1] < 0x80) {
+			*value = (p[0] & 0x7f) | (uint32_t)p[1] << 7;
+			return p + 2;
+		}
+		if (p[2] < 0x80) {
+			*value = (p[0] & 0x7f) | (uint32_t)(p[1] & 0x7f) << 7 | (uint32_t)p[2] << 14;
+			return p + 3;
+		}
+	}
+	return varint_long(p, end, value);
+}
+
+static inline int64_t zigzag_decode(uint64_t v)
+{
+	return (int64_t)(v >> 1) ^ -(int64_t)(v & 1);
+}
+
+static inline int32_t zigzag_decode32(uint32_t v)
+{
+	return (int32_t)(v >> 1) ^ -(int32_t)(v & 1);
+}
+
+#endif
