@@ -34,6 +34,7 @@ static void free_node(struct drawing_node *node)
 	free(node->name);
 	free(node->label);
 	free(node->tooltip);
+	free(node->attributes);
 }
 
 struct error *drawing_add_node(struct drawing *drawing, struct drawing_node node, uint32_t *number)
@@ -226,6 +227,15 @@ static void draw_more(struct writer *w, const struct drawing_node *owner, Agnode
 	set(node, "fontcolor", "white");
 }
 
+static void set_attributes(struct writer *w, Agnode_t *node, const char *pairs)
+{
+	while (pairs && *pairs) {
+		const char *value = pairs + strlen(pairs) + 1;
+		agsafeset(node, (char *)pairs, (char *)escape(w, value), (char *)"");
+		pairs = value + strlen(value) + 1;
+	}
+}
+
 static void draw_node(struct writer *w, size_t i)
 {
 	const struct drawing_node *node = &w->drawing->nodes[i];
@@ -237,6 +247,7 @@ static void draw_node(struct writer *w, size_t i)
 	if (node->tooltip)
 		set(drawn, "tooltip", escape(w, node->tooltip));
 	colour_node(w, node, drawn);
+	set_attributes(w, drawn, node->attributes);
 	if (node->finalizer)
 		draw_finalizer(w, node->name, drawn);
 	if (node->more)

@@ -22,6 +22,7 @@ struct drawing_node {
 	char *tooltip;   /* shown by SVG viewers; NULL none */
 	unsigned depth;  /* from the start objects */
 	bool start, module, highlighted, finalizer, root;
+	char *attributes; /* more attributes for Graphviz: NAME NUL VALUE NUL ... NUL; NULL none */
 	uint64_t more;   /* neighbours that were not drawn: > 0 gives a stub */
 };
 

@@ -1,0 +1,119 @@
+/* draw.c - see draw.h. */
+#include "cmd/draw.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "out/json.h"
+#include "out/render.h"
+
+#define MANY_NODES 2000 /* from here Graphviz's layout takes noticeably long */
+
+struct error *draw_options(const struct context *context, struct picture_query *query)
+{
+	if (context->options[OPT_FILENAME].given && context->options[OPT_OUTPUT].given)
+		return error_usage("--filename and --output are the same thing; give one");
+	query->max_depth = (uint32_t)option_number(context, OPT_MAX_DEPTH, 3);
+	query->too_many = option_number(context, OPT_TOO_MANY, 10);
+	query->extra_ignore = option_text(context, OPT_EXTRA_IGNORE, NULL);
+	query->filter = option_text(context, OPT_FILTER, NULL);
+	query->highlight = option_text(context, OPT_HIGHLIGHT, NULL);
+	query->extra_info = option_text(context, OPT_EXTRA_INFO, NULL);
+	query->extra_node_attrs = option_text(context, OPT_EXTRA_NODE_ATTRS, NULL);
+	query->refcounts = option_flag(context, OPT_REFCOUNTS, false);
+	query->long_names = !option_flag(context, OPT_SHORTNAMES, true);
+	query->legend = option_flag(context, OPT_LEGEND, false);
+	return NULL;
+}
+
+static void print_node(const struct drawing_node *node)
+{
+	struct json json;
+
+	json_begin(&json, stdout);
+	json_text(&json, "kind", node->root ? "root" : "node");
+	json_text(&json, "name", node->name);
+	json_text(&json, "label", node->label);
+	json_number(&json, "depth", node->depth);
+	json_bool(&json, "start", node->start);
+	json_bool(&json, "module", node->module);
+	json_bool(&json, "highlighted", node->highlighted);
+	json_bool(&json, "finalizer", node->finalizer);
+	json_number(&json, "more", node->more);
+	json_end(&json);
+}
+
+static void print_edge(const struct drawing *drawing, const struct drawing_edge *edge)
+{
+	static const char *const styles[] = {
+		[EDGE_STRONG] = "strong",	    [EDGE_WEAK] = "weak",	  [EDGE_INTERNAL] = "internal",
+		[EDGE_CONSERVATIVE] = "conservative", [EDGE_BORROWED] = "borrowed",
+	};
+	struct json json;
+
+	json_begin(&json, stdout);
+	json_text(&json, "kind", "edge");
+	json_text(&json, "from", drawing->nodes[edge->from].name);
+	json_text(&json, "to", drawing->nodes[edge->to].name);
+	json_text(&json, "label", edge->label);
+	json_text(&json, "reference", styles[edge->style]);
+	json_end(&json);
+}
+
+static void print_json(const struct drawing *drawing)
+{
+	for (size_t i = 0; i < drawing->node_count; i++)
+		print_node(&drawing->nodes[i]);
+	for (size_t i = 0; i < drawing->edge_count; i++)
+		print_edge(drawing, &drawing->edges[i]);
+}
+
+static struct error *output(const struct context *context, const struct drawing *drawing)
+{
+	const char *name = option_text(context, OPT_FILENAME, option_text(context, OPT_OUTPUT, NULL));
+
+	if (context->style.format == TABLE_JSON) {
+		print_json(drawing);
+		return NULL;
+	}
+	if (drawing->node_count > MANY_NODES && isatty(STDERR_FILENO))
+		fprintf(stderr, "refgraph: %zu nodes: a layout may take long; --max-depth, --too-many and --filter "
+				"make it smaller\n",
+			drawing->node_count);
+	TRY(render_drawing(drawing, name, option_text(context, OPT_FORMAT, NULL)));
+	if (name && strcmp(name, "-") != 0)
+		printf("Graph written to %s (%zu nodes)\n", name, drawing->node_count);
+	return NULL;
+}
+
+struct error *draw_picture(const struct context *context, struct model *model, const struct picture_query *query)
+{
+	struct drawing drawing = { 0 };
+	struct error *error = picture_make(model, query, &drawing);
+
+	if (!error)
+		error = output(context, &drawing);
+	drawing_free(&drawing);
+	return error;
+}
+
+struct error *draw_selected(struct context *context, bool backwards)
+{
+	struct picture_query query = { .backwards = backwards };
+	struct universe universe;
+	struct model *model;
+	struct ids starts = { 0 };
+	struct error *error;
+
+	TRY(draw_options(context, &query));
+	TRY(context_model(context, 0, &model));
+	TRY(context_universe(context, model, &universe));
+	error = context_select(context, model, &universe, &starts);
+	query.universe = &universe;
+	query.starts = &starts;
+	if (!error)
+		error = draw_picture(context, model, &query);
+	VEC_FREE(&starts);
+	return error;
+}

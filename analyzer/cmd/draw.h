@@ -1,0 +1,17 @@
+/* draw.h - what show-refs, show-backrefs and show-chain share: their options, and where the picture goes. */
+#ifndef REFGRAPH_CMD_DRAW_H
+#define REFGRAPH_CMD_DRAW_H
+
+#include "cmd/cmd.h"
+#include "report/picture.h"
+
+/* Everything but starts, direction, universe and only. */
+struct error *draw_options(const struct context *context, struct picture_query *query);
+
+/* Makes the picture and writes it where the options say: DOT or a picture to a file or standard output, or JSON Lines. */
+struct error *draw_picture(const struct context *context, struct model *model, const struct picture_query *query);
+
+/* The whole of show-refs and show-backrefs. */
+struct error *draw_selected(struct context *context, bool backwards);
+
+#endif

@@ -1,0 +1,439 @@
+/* picture.c - see picture.h. */
+#include "report/picture.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "report/edge_name.h"
+#include "report/picture_label.h"
+#include "report/picture_roots.h"
+#include "report/repr.h"
+#include "report/select.h"
+#include "report/where.h"
+#include "util/big.h"
+#include "util/bits.h"
+
+/* One reference to an object whose referrers are wanted. */
+struct hit {
+	uint32_t node; /* number in the drawing of its target */
+	uint32_t source, edge;
+};
+
+struct picture {
+	struct model *model;
+	const struct picture_query *query;
+	struct drawing *out;
+	struct follow follow;
+	uint64_t *closed;       /* objects that are no referrers in this universe; NULL none */
+	uint64_t *hidden;       /* --extra-ignore and what is not in query->only */
+	uint64_t *modules;      /* proper ones; backwards only */
+	uint64_t *frontier;     /* objects whose referrers are wanted; backwards only */
+	struct where *filter, *highlight;
+	uint32_t *node;         /* by object: number in the drawing + 1 */
+	struct ids objects;     /* by number in the drawing */
+	VEC(struct hit) hits;
+	struct label_style style;
+};
+
+static size_t words(const struct picture *p)
+{
+	return bits_words(p->model->nobjects);
+}
+
+/* Nodes ----------------------------------------------------------------------------------------------------------- */
+
+static bool visible(const struct picture *p, uint32_t object)
+{
+	return !(p->hidden && bits_get(p->hidden, object)) && (!p->filter || where_test(p->filter, object));
+}
+
+static char *take(struct str *text)
+{
+	char *data = text->failed ? NULL : strdup(str_text(text));
+
+	str_free(text);
+	return data;
+}
+
+static char *object_label(struct picture *p, uint32_t object)
+{
+	struct str text = { 0 };
+
+	label_object(p->model, &p->style, object, &text);
+	return take(&text);
+}
+
+static char *object_tooltip(struct picture *p, uint32_t object)
+{
+	struct str text = { 0 };
+
+	label_tooltip(p->model, object, &text);
+	return take(&text);
+}
+
+/* "URL=http://host/{address},penwidth=2" as NAME NUL VALUE NUL ... NUL */
+static char *object_attributes(struct picture *p, uint32_t object)
+{
+	struct str text = { 0 };
+	char *data;
+
+	for (const char *at = p->query->extra_node_attrs; at && *at;) {
+		size_t length = strcspn(at, ","), name = strcspn(at, "=,");
+		str_bytes(&text, at, name);
+		str_bytes(&text, "", 1);
+		if (name < length)
+			label_template(p->model, object, at + name + 1, length - name - 1, &text);
+		str_bytes(&text, "", 1);
+		at += length + (at[length] == ',');
+	}
+	str_bytes(&text, "", 1);
+	data = text.failed ? NULL : malloc(text.n);
+	if (data)
+		memcpy(data, text.data, text.n);
+	str_free(&text);
+	return data;
+}
+
+static struct error *add_object(struct picture *p, uint32_t object, unsigned depth)
+{
+	uint32_t flags = model_type(p->model, p->model->type[object])->flags, number;
+	struct drawing_node node = {
+		.label = object_label(p, object),
+		.tooltip = object_tooltip(p, object),
+		.depth = depth,
+		.start = depth == 0,
+		.module = flags & RGD_TYPE_F_IS_MODULE,
+		.finalizer = flags & RGD_TYPE_F_FINALIZER,
+		.highlighted = p->highlight && where_test(p->highlight, object),
+	};
+
+	if (asprintf(&node.name, "o%" PRIu64, p->model->address[object]) < 0)
+		node.name = NULL;
+	if (p->query->extra_node_attrs)
+		node.attributes = object_attributes(p, object);
+	TRY(drawing_add_node(p->out, node, &number));
+	if (!VEC_PUSH(&p->objects, object))
+		return error_memory();
+	p->node[object] = number + 1;
+	return NULL;
+}
+
+/* Edges ----------------------------------------------------------------------------------------------------------- */
+
+/* Of parallel references the one that keeps alive most surely gives the line its style. */
+static const uint8_t style_strength[] = {
+	[EDGE_STRONG] = 4,   [EDGE_INTERNAL] = 3, [EDGE_CONSERVATIVE] = 2,
+	[EDGE_BORROWED] = 1, [EDGE_WEAK] = 0,
+};
+
+/* objgraph's weights: structural parts hold tight, names less so. */
+static unsigned edge_weight(const struct edge *edge)
+{
+	switch (edge->class) {
+	case RGD_LABEL_PART:
+		return 10;
+	case RGD_LABEL_ATTRIBUTE:
+	case RGD_LABEL_KEY:
+	case RGD_LABEL_LOCAL:
+		return 2;
+	default:
+		return 0;
+	}
+}
+
+#define MAX_NAMES 4 /* of parallel references, written on one line */
+
+/* Parallel references from hits[0].source as one line of the drawing. */
+static struct error *add_line(struct picture *p, const struct hit *hits, size_t n)
+{
+	struct drawing_edge line = {
+		.from = p->node[hits[0].source] - 1,
+		.to = hits[0].node,
+		.style = EDGE_WEAK,
+	};
+	enum drawing_edge_style style;
+	struct str label = { 0 };
+
+	for (size_t i = 0; i < n; i++) {
+		struct edge edge;
+		struct error *error = model_edge(p->model, hits[i].source, hits[i].edge, &edge);
+		if (error) {
+			str_free(&label);
+			return error;
+		}
+		style = picture_edge_style(edge.kind);
+		if (style_strength[style] > style_strength[line.style])
+			line.style = style;
+		if (edge_weight(&edge) > line.weight)
+			line.weight = edge_weight(&edge);
+		if (i == MAX_NAMES)
+			str_printf(&label, "\n... %zu more", n - i);
+		if (i >= MAX_NAMES)
+			continue;
+		if (label.n)
+			str_char(&label, '\n');
+		edge_label(p->model, &edge, &label);
+	}
+	line.label = take(&label);
+	return drawing_add_edge(p->out, line);
+}
+
+/* Forwards ---------------------------------------------------------------------------------------------------------- */
+
+static struct error *draw_reference(struct picture *p, uint32_t number, uint32_t edge, uint32_t target)
+{
+	struct edge decoded;
+	struct drawing_edge line = { .from = number };
+	struct str label = { 0 };
+
+	if (!p->node[target])
+		TRY(add_object(p, target, p->out->nodes[number].depth + 1));
+	line.to = p->node[target] - 1;
+	TRY(model_edge(p->model, p->objects.data[number], edge, &decoded));
+	edge_label(p->model, &decoded, &label);
+	line.style = picture_edge_style(decoded.kind);
+	line.weight = edge_weight(&decoded);
+	line.label = take(&label);
+	return drawing_add_edge(p->out, line);
+}
+
+static struct error *expand_forwards(struct picture *p, uint32_t number)
+{
+	const struct graph *graph = &p->model->graph;
+	uint32_t source = p->objects.data[number];
+	uint64_t drawn = 0;
+
+	for (uint32_t e = graph->out_first[source]; e < graph->out_first[source + 1]; e++) {
+		uint32_t target = graph->out_target[e];
+		if (!p->follow.pass[graph->edge_class[e]] || !visible(p, target))
+			continue;
+		if (drawn >= p->query->too_many) {
+			p->out->nodes[number].more++;
+			continue;
+		}
+		TRY(draw_reference(p, number, e, target));
+		drawn++;
+	}
+	return NULL;
+}
+
+static struct error *draw_forwards(struct picture *p)
+{
+	for (uint32_t i = 0; i < p->objects.n; i++)
+		if (p->out->nodes[i].depth < p->query->max_depth)
+			TRY(expand_forwards(p, i));
+	return NULL;
+}
+
+/* Backwards --------------------------------------------------------------------------------------------------------- */
+
+static bool collect(struct picture *p, uint32_t source)
+{
+	const struct graph *graph = &p->model->graph;
+
+	for (uint32_t e = graph->out_first[source]; e < graph->out_first[source + 1]; e++) {
+		uint32_t target = graph->out_target[e];
+		struct hit hit;
+		if (!bits_get(p->frontier, target) || !p->follow.pass[graph->edge_class[e]])
+			continue;
+		hit = (struct hit){ p->node[target] - 1, source, e };
+		if (!VEC_PUSH(&p->hits, hit))
+			return false;
+	}
+	return true;
+}
+
+static int compare_hits(const void *a, const void *b)
+{
+	const struct hit *x = a, *y = b;
+
+	if (x->node != y->node)
+		return x->node < y->node ? -1 : 1;
+	if (x->source != y->source)
+		return x->source < y->source ? -1 : 1;
+	return (x->edge > y->edge) - (x->edge < y->edge);
+}
+
+/*
+ * The referrers of one level of the picture. A pass over all edges, not an index of in-edges: a picture is a few levels
+ * deep, an index costs more than that many passes.
+ */
+static struct error *find_hits(struct picture *p, uint32_t from, uint32_t to)
+{
+	const struct ids *only = p->query->only;
+	uint32_t n = only ? (uint32_t)only->n : p->model->nobjects;
+	bool good = true;
+
+	p->hits.n = 0;
+	/* Modules are where a search for holders ends: behind them lies sys.modules, which holds everything. */
+	for (uint32_t i = from; i < to; i++)
+		if (!bits_get(p->modules, p->objects.data[i]))
+			bits_set(p->frontier, p->objects.data[i]);
+	for (uint32_t i = 0; good && i < n; i++) {
+		uint32_t source = only ? only->data[i] : i;
+		if (!p->closed || !bits_get(p->closed, source))
+			good = collect(p, source);
+	}
+	for (uint32_t i = from; i < to; i++)
+		bits_clear(p->frontier, p->objects.data[i]);
+	if (p->hits.n)
+		qsort(p->hits.data, p->hits.n, sizeof(*p->hits.data), compare_hits);
+	return good ? NULL : error_memory();
+}
+
+static struct error *draw_hits(struct picture *p)
+{
+	const struct hit *hits = p->hits.data;
+	uint64_t drawn = 0;
+
+	for (size_t i = 0, n; i < p->hits.n; i += n) {
+		uint32_t node = hits[i].node, source = hits[i].source;
+		for (n = 1; i + n < p->hits.n && hits[i + n].node == node && hits[i + n].source == source; n++)
+			;
+		if (i && hits[i - 1].node != node)
+			drawn = 0;
+		if (!visible(p, source))
+			continue;
+		if (drawn >= p->query->too_many) {
+			p->out->nodes[node].more++;
+			continue;
+		}
+		if (!p->node[source])
+			TRY(add_object(p, source, p->out->nodes[node].depth + 1));
+		TRY(add_line(p, hits + i, n));
+		drawn++;
+	}
+	return NULL;
+}
+
+static struct error *draw_backwards(struct picture *p)
+{
+	uint32_t from = 0;
+
+	for (uint32_t depth = 0; depth < p->query->max_depth && from < p->objects.n; depth++) {
+		uint32_t to = (uint32_t)p->objects.n;
+		TRY(find_hits(p, from, to));
+		TRY(draw_hits(p));
+		from = to;
+	}
+	return NULL;
+}
+
+/* Around it all ------------------------------------------------------------------------------------------------------- */
+
+/* Outside of a collector's view a weak or borrowed reference is worth seeing: it is why someone thinks it is held. */
+static void choose_edges(struct picture *p)
+{
+	universe_follow(p->query->universe, &p->follow);
+	if (p->query->universe->kind == UNIVERSE_GC)
+		return;
+	for (unsigned c = 0; c < 256; c++)
+		if (MODEL_CLASS_KIND(c) == RGD_EDGE_WEAK || MODEL_CLASS_KIND(c) == RGD_EDGE_BORROWED)
+			p->follow.pass[c] = true;
+}
+
+static struct error *compile(struct picture *p, const char *expression, struct where **ret)
+{
+	if (!expression)
+		return NULL;
+	TRY(where_compile(expression, ret));
+	return where_bind(*ret, p->model);
+}
+
+static struct error *ignore(struct picture *p, const char *selectors)
+{
+	const struct universe all = { .kind = UNIVERSE_ALL, .chosen = true };
+	struct ids found = { 0 };
+	struct error *error = NULL;
+
+	for (const char *at = selectors; *at && !error;) {
+		size_t length = strcspn(at, ",");
+		char *one = strndup(at, length);
+		found.n = 0;
+		error = !one ? error_memory() :
+			length ? select_objects(p->model, &all, one, &found) : NULL;
+		for (size_t i = 0; i < found.n && !error; i++)
+			bits_set(p->hidden, found.data[i]);
+		free(one);
+		at += length + (at[length] == ',');
+	}
+	VEC_FREE(&found);
+	return error;
+}
+
+static struct error *hide(struct picture *p)
+{
+	const struct picture_query *query = p->query;
+
+	if (!query->only && !query->extra_ignore)
+		return NULL;
+	TRY(big_alloc(words(p), sizeof(*p->hidden), &p->hidden));
+	if (query->only) {
+		memset(p->hidden, 0xff, words(p) * sizeof(*p->hidden));
+		for (size_t i = 0; i < query->only->n; i++)
+			bits_clear(p->hidden, query->only->data[i]);
+	}
+	return query->extra_ignore ? ignore(p, query->extra_ignore) : NULL;
+}
+
+static struct error *prepare(struct picture *p)
+{
+	const struct picture_query *query = p->query;
+	uint32_t count;
+
+	TRY(label_check(query->extra_info, query->extra_node_attrs));
+	TRY(model_load(p->model, LABEL_PARTS | MODEL_EDGES | MODEL_LABELS | UNIVERSE_PARTS));
+	TRY(compile(p, query->filter, &p->filter));
+	TRY(compile(p, query->highlight, &p->highlight));
+	TRY(hide(p));
+	choose_edges(p);
+	TRY(big_alloc(p->model->nobjects, sizeof(*p->node), &p->node));
+	if (!query->backwards)
+		return NULL;
+	TRY(universe_closed(query->universe, p->model, &p->closed));
+	TRY(proper_modules(p->model, &p->modules, &count));
+	return big_alloc(words(p), sizeof(*p->frontier), &p->frontier);
+}
+
+static struct error *draw(struct picture *p)
+{
+	const struct ids *starts = p->query->starts;
+
+	TRY(prepare(p));
+	for (size_t i = 0; i < starts->n; i++)
+		if (!p->node[starts->data[i]])
+			TRY(add_object(p, starts->data[i], 0));
+	TRY(p->query->backwards ? draw_backwards(p) : draw_forwards(p));
+	if (p->query->universe->kind == UNIVERSE_GC)
+		return NULL;
+	return picture_roots(p->model, p->query, p->node, p->out);
+}
+
+struct error *picture_make(struct model *model, const struct picture_query *query, struct drawing *ret)
+{
+	struct picture p = {
+		.model = model,
+		.query = query,
+		.out = ret,
+		.style = { query->refcounts, query->long_names, query->extra_info },
+	};
+	struct error *error;
+
+	*ret = (struct drawing){
+		.max_depth = query->max_depth,
+		.backwards = query->backwards,
+		.legend = query->legend,
+	};
+	error = draw(&p);
+	big_free(p.closed, words(&p), sizeof(*p.closed));
+	big_free(p.hidden, words(&p), sizeof(*p.hidden));
+	big_free(p.modules, words(&p), sizeof(*p.modules));
+	big_free(p.frontier, words(&p), sizeof(*p.frontier));
+	big_free(p.node, model->nobjects, sizeof(*p.node));
+	where_destroy(p.filter);
+	where_destroy(p.highlight);
+	VEC_FREE(&p.objects);
+	VEC_FREE(&p.hits);
+	return error;
+}
