@@ -341,6 +341,9 @@ void adapters_loaded(void);
 void adapters_recheck(void);  /* cheap */
 void adapters_after_fork_child(void);
 bool adapters_helper_late(void); /* one of them asked for it */
+/* Runtimes that were found and refused, for RUNTIMES. */
+struct refused { uint32_t runtime; char version[32]; char note[160]; };
+size_t adapters_refused(const struct refused **list);
 
 /* ---- freeze.c: stopping and releasing all other threads -------------------------------------------------------------- */
 
@@ -375,6 +378,8 @@ int control_request(uint32_t command, const char *label, const char *path);
 /* Async-signal-safe: asks and does not wait. */
 void control_post(uint32_t command);
 void control_at_exit(bool quick);
+/* The program is about to forbid system calls (seccomp): the helper goes and never comes back, state RGC_SANDBOXED. */
+void control_sandboxed(void);
 /* From thread_tick(), inside a hook: brings the helper back when it is due, watches growth. Takes no lock for long. */
 void control_tick(void);
 

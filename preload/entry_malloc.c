@@ -1,0 +1,452 @@
+/*
+ * entry_malloc.c - the C allocator's hooks, and how the real functions are found.
+ *
+ * The first hook is often called by ld.so or by another library's constructor, long before ours. `real` therefore starts with
+ * functions that find the real ones first; what dlsym itself asks for meanwhile comes from a small static arena, whose
+ * blocks are never freed.
+ *
+ * A block leaves the table before the real free: afterwards another thread may own the address. It enters after the real
+ * malloc. A hook that passes through (re-entry) does not record but still forgets: a signal handler may free.
+ */
+#include <dlfcn.h>
+#include <gnu/libc-version.h>
+#include <malloc.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <unistd.h>
+
+#include "entry.h"
+
+size_t request_min;
+bool native_followed;
+const char *native_note = "not started";
+
+/* ---- before the real functions are known ---------------------------------------------------------------------------- */
+
+#define BOOT_SIZE (64u << 10)
+static _Alignas(16) char boot_memory[BOOT_SIZE];
+static _Atomic size_t boot_used;
+struct boot_header {
+	size_t size, pad;
+};
+
+bool boot_owns(const void *block)
+{
+	return (uintptr_t)block - (uintptr_t)boot_memory < BOOT_SIZE;
+}
+
+static void *boot_take(size_t alignment, size_t size)
+{
+	size_t need, at, start;
+
+	if (alignment < 16)
+		alignment = 16;
+	if (size > BOOT_SIZE || alignment > 4096)
+		return NULL;
+	need = size + sizeof(struct boot_header) + alignment;
+	at = atomic_fetch_add_explicit(&boot_used, (need + 15) & ~(size_t)15, memory_order_relaxed);
+	if (at + need > BOOT_SIZE)
+		return NULL;
+	start = ((uintptr_t)boot_memory + at + sizeof(struct boot_header) + alignment - 1) & ~(alignment - 1);
+	((struct boot_header *)start - 1)->size = size;
+	return (void *)start;
+}
+
+static size_t boot_size(const void *block)
+{
+	return ((const struct boot_header *)block - 1)->size;
+}
+
+/* True when the real functions are there now. */
+static bool boot_ready(void)
+{
+	return shim_start() != SHIM_STARTING;
+}
+
+static void *boot_malloc(size_t size)
+{
+	return boot_ready() ? real.malloc(size) : boot_take(16, size);
+}
+
+static void *boot_calloc(size_t n, size_t size)
+{
+	/* the arena is zero and used once */
+	size_t total;
+
+	if (boot_ready())
+		return real.calloc(n, size);
+	return __builtin_mul_overflow(n, size, &total) ? NULL : boot_take(16, total);
+}
+
+static void *boot_realloc(void *block, size_t size)
+{
+	return boot_ready() ? real.realloc(block, size) : boot_take(16, size); /* of NULL only */
+}
+
+static void boot_free(void *block)
+{
+	if (boot_ready())
+		real.free(block);
+}
+
+static void *boot_memalign(size_t alignment, size_t size)
+{
+	return boot_ready() ? real.memalign(alignment, size) : boot_take(alignment, size);
+}
+
+static void *boot_aligned_alloc(size_t alignment, size_t size)
+{
+	return boot_ready() ? real.aligned_alloc(alignment, size) : boot_take(alignment, size);
+}
+
+static int boot_posix_memalign(void **block, size_t alignment, size_t size)
+{
+	if (boot_ready())
+		return real.posix_memalign(block, alignment, size);
+	*block = boot_take(alignment, size);
+	return *block ? 0 : ENOMEM;
+}
+
+static size_t boot_usable_size(void *block)
+{
+	return boot_ready() ? real.usable_size(block) : 0;
+}
+
+static void *boot_mmap(void *address, size_t size, int protection, int flags, int fd, long offset)
+{
+	long p;
+
+	if (boot_ready())
+		return real.mmap(address, size, protection, flags, fd, offset);
+	p = sys(SYS_mmap, address, size, protection, flags, fd, offset);
+	if (p < 0 && p > -4096) {
+		errno = (int)-p;
+		return (void *)-1;
+	}
+	return (void *)p;
+}
+
+static int boot_munmap(void *address, size_t size)
+{
+	long r;
+
+	if (boot_ready())
+		return real.munmap(address, size);
+	r = sys(SYS_munmap, address, size);
+	if (r < 0)
+		errno = (int)-r;
+	return r < 0 ? -1 : 0;
+}
+
+struct real real = {
+	.malloc = boot_malloc,
+	.calloc = boot_calloc,
+	.realloc = boot_realloc,
+	.free = boot_free,
+	.memalign = boot_memalign,
+	.aligned_alloc = boot_aligned_alloc,
+	.posix_memalign = boot_posix_memalign,
+	.usable_size = boot_usable_size,
+	.mmap = boot_mmap,
+	.munmap = boot_munmap,
+};
+
+/* ---- the real functions ------------------------------------------------------------------------------------------------- */
+
+void *entry_next(const char *name)
+{
+	void *p = dlsym(RTLD_NEXT, name);
+
+	if (!p)
+		dlerror();
+	return p;
+}
+
+/* Hidden names of our own, since `malloc` in this library may mean the program's. */
+extern __typeof__(boot_malloc) own_malloc __attribute__((visibility("hidden")));
+
+static const void *module_of(const void *function)
+{
+	Dl_info info;
+
+	return dladdr(function, &info) ? info.dli_fbase : NULL;
+}
+
+static void judge_allocator(void)
+{
+	if (!config.native) {
+		native_note = "off by REFGRAPH_NATIVE";
+	} else if (dlsym(RTLD_DEFAULT, "malloc") != (void *)own_malloc) {
+		native_note = "the program brings its own malloc, which is called instead of ours: its heap is not followed";
+		if (config.verbose)
+			log_line(native_note);
+	} else {
+		native_note = "followed";
+		native_followed = true;
+	}
+	/* glibc's blocks are 32 bytes apart; of others we do not know */
+	if (native_followed && module_of((void *)real.malloc) != module_of((void *)gnu_get_libc_version))
+		request_min = 32;
+}
+
+#define NEXT(field, name) *(void **)&found.field = entry_next(name)
+
+void entry_init(void)
+{
+	struct real found = {0};
+
+	NEXT(malloc, "malloc");
+	NEXT(calloc, "calloc");
+	NEXT(realloc, "realloc");
+	NEXT(free, "free");
+	NEXT(memalign, "memalign");
+	NEXT(aligned_alloc, "aligned_alloc");
+	NEXT(posix_memalign, "posix_memalign");
+	NEXT(usable_size, "malloc_usable_size");
+	NEXT(mmap, "mmap");
+	NEXT(munmap, "munmap");
+	NEXT(mremap, "mremap");
+	NEXT(dlopen, "dlopen");
+	NEXT(dlclose, "dlclose");
+	NEXT(pthread_create, "pthread_create");
+	NEXT(fork, "fork");
+	NEXT(exit_now, "_exit");
+	real = found;
+	judge_allocator();
+	if (native_followed)
+		entry_new_init();
+}
+
+/* ---- hooks ----------------------------------------------------------------------------------------------------------------- */
+
+uint32_t entry_full_stack(struct thread *t, uintptr_t caller, uintptr_t frame)
+{
+	uintptr_t pcs[STACK_MAX_DEPTH], frame_pointer = *(const uintptr_t *)frame;
+	size_t n;
+
+	if (!unwinder)
+		return stack_site_cached(t, caller);
+	thread_stack(t);
+	if (unwinder->stack)
+		return unwinder->stack(caller, frame + 2 * sizeof(uintptr_t), frame_pointer);
+	n = unwinder->walk(caller, frame + 2 * sizeof(uintptr_t), frame_pointer, pcs, config.stack_depth);
+	return stack_intern(pcs, n);
+}
+
+EXPORT void *malloc(size_t size)
+{
+	struct thread *t = hook_enter(FRAME);
+	void *block;
+
+	if (unlikely(!t))
+		return real.malloc(request(size));
+	block = real.malloc(request(size));
+	if (likely(block))
+		entry_record(t, block, size, entry_epoch(), CALLER, FRAME);
+	hook_leave(t);
+	return block;
+}
+extern __typeof__(boot_malloc) own_malloc __attribute__((alias("malloc"), copy(malloc)));
+
+static void *real_calloc(size_t n, size_t size)
+{
+	size_t total;
+
+	if (unlikely(request_min) && !__builtin_mul_overflow(n, size, &total) && total < request_min)
+		return real.calloc(1, request_min);
+	return real.calloc(n, size);
+}
+
+EXPORT void *calloc(size_t n, size_t size)
+{
+	struct thread *t = hook_enter(FRAME);
+	void *block;
+
+	if (unlikely(!t))
+		return real_calloc(n, size);
+	block = real_calloc(n, size);
+	if (likely(block))
+		entry_record(t, block, n * size, entry_epoch(), CALLER, FRAME);
+	hook_leave(t);
+	return block;
+}
+
+void entry_free_unknown(void *block, bool counted)
+{
+	if (boot_owns(block))
+		return;
+	if (counted && native_followed)
+		counter_add(COUNTER_UNKNOWN_FREES, 1);
+	real.free(block);
+}
+
+void entry_free_passing(void *block)
+{
+	struct live_block was;
+
+	if (entry_forget(thread_current, block, &was))
+		real.free(block);
+	else
+		entry_free_unknown(block, false);
+}
+
+EXPORT void free(void *block)
+{
+	entry_free(block, FRAME);
+}
+
+/* C23. The sizes are promises of the caller that the real allocator, which may be older, need not hear. */
+EXPORT void free_sized(void *block, size_t size);
+EXPORT void free_sized(void *block, size_t size)
+{
+	entry_free(block, FRAME);
+}
+
+EXPORT void free_aligned_sized(void *block, size_t alignment, size_t size);
+EXPORT void free_aligned_sized(void *block, size_t alignment, size_t size)
+{
+	entry_free(block, FRAME);
+}
+
+static void *realloc_boot(void *block, size_t size)
+{
+	void *moved = real.malloc(request(size));
+
+	if (moved)
+		memcpy(moved, block, boot_size(block) < size ? boot_size(block) : size);
+	return moved;
+}
+
+/* realloc(p, 0) frees in glibc; where it yields a block instead, that one is made large enough for the table too. */
+static void *real_realloc(void *block, size_t size)
+{
+	void *moved;
+
+	if (unlikely(boot_owns(block)))
+		return realloc_boot(block, size);
+	if (likely(size || !block))
+		return real.realloc(block, request(size));
+	moved = real.realloc(block, 0);
+	if (moved && request_min) {
+		void *larger = real.realloc(moved, request_min);
+		moved = larger ? larger : moved;
+	}
+	return moved;
+}
+
+/* A block that stays where it is stays the same object, of the same birth, now with the site of its last change. */
+static uint32_t birth_after_realloc(const struct live_block *was, const void *moved)
+{
+	return was->address && was->address == (uintptr_t)moved ? was->epoch : entry_epoch();
+}
+
+static inline __attribute__((always_inline)) void *realloc_hook(void *block, size_t size, uintptr_t caller,
+								uintptr_t frame)
+{
+	struct thread *t = hook_enter(frame);
+	struct live_block was = {0};
+	void *moved;
+	bool known;
+
+	if (unlikely(!t)) {
+		/* nobody else may touch this block meanwhile, so it can go back as it was */
+		known = block && entry_forget(thread_current, block, &was);
+		moved = real_realloc(block, size);
+		if (known && !moved && size) {
+			live_put_back(&was);
+			threads_account(thread_current, 1, (int64_t)was.size);
+		}
+		return moved;
+	}
+	known = block && entry_forget(t, block, &was);
+	if (block && !known && native_followed && !boot_owns(block))
+		counter_add(COUNTER_UNKNOWN_FREES, 1);
+	moved = real_realloc(block, size);
+	if (likely(moved)) {
+		entry_record(t, moved, size, birth_after_realloc(&was, moved), caller, frame);
+	} else if (known && size) {
+		live_put_back(&was);
+		threads_account(t, 1, (int64_t)was.size);
+	}
+	hook_leave(t);
+	return moved;
+}
+
+EXPORT void *realloc(void *block, size_t size)
+{
+	return realloc_hook(block, size, CALLER, FRAME);
+}
+
+EXPORT void *reallocarray(void *block, size_t n, size_t size)
+{
+	size_t total;
+
+	if (unlikely(__builtin_mul_overflow(n, size, &total))) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	return realloc_hook(block, total, CALLER, FRAME);
+}
+
+static inline __attribute__((always_inline)) void *
+aligned_hook(void *(*allocate)(size_t, size_t), size_t alignment, size_t size, uintptr_t caller, uintptr_t frame)
+{
+	struct thread *t = hook_enter(frame);
+	void *block;
+
+	if (unlikely(!t))
+		return allocate(alignment, request(size));
+	block = allocate(alignment, request(size));
+	if (likely(block))
+		entry_record(t, block, size, entry_epoch(), caller, frame);
+	hook_leave(t);
+	return block;
+}
+
+EXPORT void *memalign(size_t alignment, size_t size)
+{
+	return aligned_hook(real.memalign, alignment, size, CALLER, FRAME);
+}
+
+EXPORT void *aligned_alloc(size_t alignment, size_t size)
+{
+	return aligned_hook(real.aligned_alloc, alignment, size, CALLER, FRAME);
+}
+
+EXPORT void *valloc(size_t size)
+{
+	return aligned_hook(real.memalign, getauxval(AT_PAGESZ), size, CALLER, FRAME);
+}
+
+EXPORT void *pvalloc(size_t size)
+{
+	size_t page = getauxval(AT_PAGESZ), rounded;
+
+	if (unlikely(__builtin_add_overflow(size, page - 1, &rounded))) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	rounded &= ~(page - 1);
+	/* nothing asked for still gets a page */
+	return aligned_hook(real.memalign, page, rounded ? rounded : page, CALLER, FRAME);
+}
+
+EXPORT int posix_memalign(void **block, size_t alignment, size_t size)
+{
+	struct thread *t = hook_enter(FRAME);
+	int failed;
+
+	if (unlikely(!t))
+		return real.posix_memalign(block, alignment, request(size));
+	failed = real.posix_memalign(block, alignment, request(size));
+	if (likely(!failed && *block))
+		entry_record(t, *block, size, entry_epoch(), CALLER, FRAME);
+	hook_leave(t);
+	return failed;
+}
+
+EXPORT size_t malloc_usable_size(void *block)
+{
+	return unlikely(boot_owns(block)) ? boot_size(block) : real.usable_size(block);
+}

@@ -1,0 +1,281 @@
+/*
+ * entry_process.c - what changes the process as a whole: libraries that go, identity, exit.
+ *
+ * What is deliberately not hooked
+ *   dlopen, dlmopen  The loader takes its caller's address for RUNPATH, $ORIGIN and the namespace: a wrapper would be that
+ *                    caller and change which library is found. modules.c learns of new ones from the loader's counters.
+ *   pthread_create   Records of threads are made lazily (threads.c).
+ *   fork             pthread_atfork also covers forkpty, daemon and libc's inner calls (init.c).
+ *   _Fork, clone     What a child of these may do until it execs is so little that there is nothing to follow; a wrapper that
+ *                    returns twice, or on another stack, cannot be written soundly. Such a child has another pid than shim_pid.
+ *   vfork            As clone. It shares our memory: what it allocates, its parent owns, and the records say just that.
+ *   execve, posix_spawn  The new image starts under the shim by its environment, like any program.
+ */
+#include <dlfcn.h>
+#include <grp.h>
+#include <locale.h>
+#include <sched.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "entry.h"
+
+/* A real function that is found when first called. */
+#define REAL(result, name, ...)                                                                    \
+	static result (*next)(__VA_ARGS__);                                                        \
+	if (unlikely(!next))                                                                       \
+		*(void **)&next = entry_next(name)
+
+/* ---- libraries ------------------------------------------------------------------------------------------------------- */
+
+EXPORT int dlclose(void *handle)
+{
+	int result;
+
+	if (thread_self() == NULL) {
+		if (!real.dlclose)
+			shim_start();
+		return real.dlclose(handle);
+	}
+	/* What is loaded now must be known, so that its frames can be bound to it when it is gone. Not inside a hook: the
+	 * library's destructors are the program's code. */
+	ERRNO_KEPT(modules_poll());
+	result = real.dlclose(handle);
+	ERRNO_KEPT(modules_poll());
+	return result;
+}
+
+/* CPython calls this early in its start, right after it may have dropped our allocator hooks; and whoever loads a runtime by
+ * dlopen comes by here before the runtime's first object. */
+EXPORT char *setlocale(int category, const char *locale)
+{
+	REAL(char *, "setlocale", int, const char *);
+
+	if (thread_self())
+		ERRNO_KEPT({
+			adapters_loaded();
+			adapters_recheck();
+		});
+	return next(category, locale);
+}
+
+/* ---- what must not see a second thread ----------------------------------------------------------------------------------- */
+
+/* The helper is stopped around the call, so that it neither makes the call fail nor is half reached by it. */
+#define ALONE(call)                                                                                \
+	do {                                                                                       \
+		__typeof__(call) result_alone;                                                     \
+		bool paused_alone = alone_begin();                                                 \
+		result_alone = call;                                                               \
+		alone_end(paused_alone);                                                           \
+		return result_alone;                                                               \
+	} while (0)
+
+static bool alone_begin(void)
+{
+	if (!thread_self() || glue_pid() != shim_pid)
+		return false;
+	ERRNO_KEPT(control_pause());
+	return true;
+}
+
+static void alone_end(bool paused)
+{
+	if (paused)
+		ERRNO_KEPT(control_resume(true));
+}
+
+EXPORT int unshare(int flags)
+{
+	REAL(int, "unshare", int);
+	ALONE(next(flags));
+}
+
+EXPORT int setns(int fd, int type)
+{
+	REAL(int, "setns", int, int);
+	ALONE(next(fd, type));
+}
+
+EXPORT int setuid(uid_t uid)
+{
+	REAL(int, "setuid", uid_t);
+	ALONE(next(uid));
+}
+
+EXPORT int setgid(gid_t gid)
+{
+	REAL(int, "setgid", gid_t);
+	ALONE(next(gid));
+}
+
+EXPORT int seteuid(uid_t uid)
+{
+	REAL(int, "seteuid", uid_t);
+	ALONE(next(uid));
+}
+
+EXPORT int setegid(gid_t gid)
+{
+	REAL(int, "setegid", gid_t);
+	ALONE(next(gid));
+}
+
+EXPORT int setreuid(uid_t ruid, uid_t euid)
+{
+	REAL(int, "setreuid", uid_t, uid_t);
+	ALONE(next(ruid, euid));
+}
+
+EXPORT int setregid(gid_t rgid, gid_t egid)
+{
+	REAL(int, "setregid", gid_t, gid_t);
+	ALONE(next(rgid, egid));
+}
+
+EXPORT int setresuid(uid_t ruid, uid_t euid, uid_t suid)
+{
+	REAL(int, "setresuid", uid_t, uid_t, uid_t);
+	ALONE(next(ruid, euid, suid));
+}
+
+EXPORT int setresgid(gid_t rgid, gid_t egid, gid_t sgid)
+{
+	REAL(int, "setresgid", gid_t, gid_t, gid_t);
+	ALONE(next(rgid, egid, sgid));
+}
+
+EXPORT int setgroups(size_t n, const gid_t *groups)
+{
+	REAL(int, "setgroups", size_t, const gid_t *);
+	ALONE(next(n, groups));
+}
+
+/*
+ * A sandbox: from now on a system call that the program does not make itself may kill it. The helper goes for good.
+ */
+static void sandbox_ahead(void)
+{
+	if (thread_self() && glue_pid() == shim_pid)
+		ERRNO_KEPT(control_sandboxed());
+}
+
+EXPORT int prctl(int option, ...)
+{
+	unsigned long a[4];
+	va_list args;
+	REAL(int, "prctl", int, unsigned long, unsigned long, unsigned long, unsigned long);
+
+	/* as libc's own: what was not passed is rubbish that the kernel does not look at */
+	va_start(args, option);
+	for (unsigned i = 0; i < 4; i++)
+		a[i] = va_arg(args, unsigned long);
+	va_end(args);
+	if (option == PR_SET_SECCOMP)
+		sandbox_ahead();
+	return next(option, a[0], a[1], a[2], a[3]);
+}
+
+/*
+ * syscall() reaches the same by number; seccomp(2) has no other way. All numbers but a few go straight to libc's function, by
+ * a jump, so that even those that return twice or to another stack work as without us.
+ */
+#if defined(__x86_64__)
+static long (*real_syscall)(long, ...);
+
+static __attribute__((used)) void *syscall_target(void)
+{
+	if (!real_syscall)
+		*(void **)&real_syscall = entry_next("syscall");
+	return (void *)real_syscall;
+}
+
+static __attribute__((used)) long syscall_alone(long number, long a, long b, long c, long d, long e)
+{
+	syscall_target();
+	if (number == SYS_seccomp) {
+		/* 1: SECCOMP_SET_MODE_FILTER, 0: STRICT; others only ask */
+		if (a == 0 || a == 1)
+			sandbox_ahead();
+		return real_syscall(number, a, b, c, d, e);
+	}
+	ALONE(real_syscall(number, a, b, c, d, e));
+}
+
+_Static_assert(SYS_unshare == 272 && SYS_setns == 308 && SYS_seccomp == 317, "the numbers below");
+__asm__(".text\n"
+	".globl syscall\n"
+	".type syscall, @function\n"
+	".p2align 4\n"
+	"syscall:\n"
+	"	.cfi_startproc\n"
+	"	endbr64\n"
+	"	cmp $272, %rdi\n"
+	"	je syscall_alone\n"
+	"	cmp $308, %rdi\n"
+	"	je syscall_alone\n"
+	"	cmp $317, %rdi\n"
+	"	je syscall_alone\n"
+	"	mov real_syscall(%rip), %r11\n"
+	"	test %r11, %r11\n"
+	"	je 1f\n"
+	"	jmp *%r11\n"
+	"1:	push %rdi\n"
+	"	.cfi_adjust_cfa_offset 8\n"
+	"	push %rsi\n"
+	"	.cfi_adjust_cfa_offset 8\n"
+	"	push %rdx\n"
+	"	.cfi_adjust_cfa_offset 8\n"
+	"	push %rcx\n"
+	"	.cfi_adjust_cfa_offset 8\n"
+	"	push %r8\n"
+	"	.cfi_adjust_cfa_offset 8\n"
+	"	push %r9\n"
+	"	.cfi_adjust_cfa_offset 8\n"
+	"	push %rax\n"
+	"	.cfi_adjust_cfa_offset 8\n"
+	"	call syscall_target\n"
+	"	mov %rax, %r11\n"
+	"	pop %rax\n"
+	"	.cfi_adjust_cfa_offset -8\n"
+	"	pop %r9\n"
+	"	.cfi_adjust_cfa_offset -8\n"
+	"	pop %r8\n"
+	"	.cfi_adjust_cfa_offset -8\n"
+	"	pop %rcx\n"
+	"	.cfi_adjust_cfa_offset -8\n"
+	"	pop %rdx\n"
+	"	.cfi_adjust_cfa_offset -8\n"
+	"	pop %rsi\n"
+	"	.cfi_adjust_cfa_offset -8\n"
+	"	pop %rdi\n"
+	"	.cfi_adjust_cfa_offset -8\n"
+	"	jmp *%r11\n"
+	"	.cfi_endproc\n"
+	".size syscall, . - syscall\n");
+#endif
+
+/* ---- exit --------------------------------------------------------------------------------------------------------------- */
+
+static __attribute__((noreturn)) void exit_hook(int status)
+{
+	/* not in a vfork child, whose memory is its parent's, and not from inside a hook (a signal handler) */
+	if (thread_current && !thread_current->hook_depth && glue_pid() == shim_pid)
+		control_at_exit(true);
+	if (real.exit_now)
+		real.exit_now(status);
+	for (;;)
+		sys(SYS_exit_group, status);
+}
+
+EXPORT void _exit(int status)
+{
+	exit_hook(status);
+}
+
+EXPORT void _Exit(int status)
+{
+	exit_hook(status);
+}

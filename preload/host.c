@@ -1,0 +1,260 @@
+/*
+ * host.c - the shim as adapters see it, and the shim's calls into them.
+ */
+#include <dlfcn.h>
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+
+#include "adapters/adapter.h"
+#include "entry.h"
+
+#define ADAPTERS_MAX 16u
+#define REFUSED_MAX 8u
+
+static bool in_force[ADAPTERS_MAX];
+static bool all_in_force;
+static bool helper_late;
+static trylock_t probing;
+static size_t modules_probed;
+static struct refused refused[REFUSED_MAX];
+static size_t refused_used;
+
+/* ---- services ---------------------------------------------------------------------------------------------------------- */
+
+static void *host_symbol(void *handle, const char *name)
+{
+	void *p = dlsym(handle ? handle : RTLD_DEFAULT, name);
+
+	if (!p)
+		dlerror();
+	return p;
+}
+
+static bool host_enter(void)
+{
+	return hook_enter(FRAME) != NULL;
+}
+
+static void host_leave(void)
+{
+	hook_leave(thread_current);
+}
+
+static void host_add(uintptr_t address, size_t size, uint32_t stack)
+{
+	struct thread *t = thread_current;
+
+	live_insert(address, size, stack);
+	if (likely(t) && unlikely((t->allocated += size) >= t->next_tick))
+		thread_tick(t);
+}
+
+static void host_remove(uintptr_t address)
+{
+	if (unlikely(!live_remove(address, NULL)))
+		counter_add(COUNTER_UNKNOWN_FREES, 1);
+}
+
+static bool host_find(uintptr_t address, size_t *size, uint32_t *stack)
+{
+	struct live_block block;
+
+	if (!live_find(address, &block))
+		return false;
+	*size = block.size;
+	*stack = block.stack;
+	return true;
+}
+
+static void host_refuse(uint32_t runtime, const char *version, const char *note)
+{
+	struct refused *r = refused_used < REFUSED_MAX ? &refused[refused_used] : NULL;
+
+	if (!r)
+		return;
+	r->runtime = runtime;
+	log_format(r->version, sizeof(r->version), "%s", version);
+	log_format(r->note, sizeof(r->note), "%s", note);
+	refused_used++;
+	log_line2(version, note);
+}
+
+static void host_helper_late(void)
+{
+	helper_late = true;
+}
+
+/* A thread of ours gets its record before anything else runs in it: so it is known as ours from the first. */
+struct host_thread {
+	void (*run)(void *);
+	void *argument;
+};
+
+static void *host_thread_main(void *context)
+{
+	struct host_thread start = *(struct host_thread *)context;
+	struct thread *t = thread_self();
+
+	if (t) {
+		t->internal = true;
+		t->hook_depth = 1; /* what it allocates is not the program's */
+		t->hook_frame = UINTPTR_MAX;
+	}
+	start.run(start.argument);
+	return NULL;
+}
+
+static bool host_thread_start(struct host_thread *start)
+{
+	pthread_attr_t attributes;
+	pthread_t thread;
+	sigset_t all, before;
+	bool started;
+
+	sigfillset(&all);
+	if (pthread_attr_init(&attributes))
+		return false;
+	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+	pthread_sigmask(SIG_SETMASK, &all, &before); /* inherited */
+	started = real.pthread_create(&thread, &attributes, host_thread_main, start) == 0;
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	pthread_attr_destroy(&attributes);
+	return started;
+}
+
+static bool host_thread(void (*run)(void *), void *argument)
+{
+	struct host_thread *start = arena_alloc(sizeof(*start)); /* a few in a process's life */
+	struct thread *t = thread_self();
+	bool started = false;
+	uint32_t depth;
+
+	if (!start || !t)
+		return false;
+	*start = (struct host_thread){run, argument};
+	depth = t->hook_depth;
+	t->hook_depth = 1;
+	ERRNO_KEPT(started = host_thread_start(start));
+	t->hook_depth = depth;
+	return started;
+}
+
+static void host_exiting(void)
+{
+	ERRNO_KEPT(control_at_exit(true));
+}
+
+static struct adapter_host host = {
+	.symbol = host_symbol,
+	.log = log_line,
+	.block_enter = host_enter,
+	.block_leave = host_leave,
+	.block_add = host_add,
+	.block_remove = host_remove,
+	.site = stack_site,
+	.frame = stack_frame_runtime,
+	.stack = stack_intern_frames,
+	.region = region_marked,
+	.memory = arena_alloc,
+	.refuse = host_refuse,
+	.config = &config,
+	.helper_late = host_helper_late,
+	.block_find = host_find,
+	.thread = host_thread,
+	.exiting = host_exiting,
+};
+
+/* ---- calls into the adapters ---------------------------------------------------------------------------------------- */
+
+static bool wanted(const struct adapter *adapter)
+{
+	return adapter->runtime != RGD_RT_CPYTHON || config.python;
+}
+
+static void probe_all(void *handle)
+{
+	bool all = true;
+
+	for (unsigned i = 0; adapters[i] && i < ADAPTERS_MAX; i++) {
+		if (!wanted(adapters[i]))
+			continue;
+		if (!in_force[i])
+			in_force[i] = adapters[i]->probe(&host, handle);
+		all = all && in_force[i];
+	}
+	all_in_force = all;
+}
+
+void adapters_start(void)
+{
+	host.python_stacks = config.python_stacks;
+	host.stack_depth = config.stack_depth;
+	host.on_exit = config.on_exit;
+	probe_all(NULL);
+	modules_probed = modules_count();
+}
+
+/* A library in a scope of its own is asked through a handle; one that is followed is then never unloaded. */
+static void probe_module(const struct module *m)
+{
+	unsigned before = 0, after = 0;
+	void *handle;
+
+	if (m->own || m->unloaded || m->path[0] != '/')
+		return;
+	handle = real.dlopen(m->path, RTLD_LAZY | RTLD_NOLOAD);
+	if (!handle) {
+		dlerror();
+		return;
+	}
+	for (unsigned i = 0; adapters[i] && i < ADAPTERS_MAX; i++)
+		before += in_force[i];
+	probe_all(handle);
+	for (unsigned i = 0; adapters[i] && i < ADAPTERS_MAX; i++)
+		after += in_force[i];
+	if (before == after)
+		real.dlclose(handle);
+}
+
+void adapters_loaded(void)
+{
+	size_t count;
+
+	modules_poll();
+	count = modules_count();
+	if (all_in_force || count == modules_probed || !trylock_once(&probing))
+		return;
+	for (size_t i = modules_probed; i < count && !all_in_force; i++)
+		probe_module(modules_get(i));
+	modules_probed = count;
+	trylock_release(&probing);
+}
+
+void adapters_recheck(void)
+{
+	for (unsigned i = 0; adapters[i] && i < ADAPTERS_MAX; i++) {
+		if (in_force[i] && adapters[i]->recheck)
+			adapters[i]->recheck();
+	}
+}
+
+void adapters_after_fork_child(void)
+{
+	trylock_release(&probing);
+	for (unsigned i = 0; adapters[i] && i < ADAPTERS_MAX; i++) {
+		if (in_force[i] && adapters[i]->after_fork_child)
+			adapters[i]->after_fork_child();
+	}
+}
+
+bool adapters_helper_late(void)
+{
+	return helper_late;
+}
+
+size_t adapters_refused(const struct refused **list)
+{
+	*list = refused;
+	return refused_used;
+}

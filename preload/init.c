@@ -1,0 +1,175 @@
+/*
+ * init.c - how the shim starts, forks and ends.
+ *
+ * It starts in two steps. shim_start() runs inside the first hook that anybody calls, often ld.so itself: configuration, real
+ * functions, tables. The constructor, which comes after those of all libraries and before those of the program, does what
+ * needs a working libc: unwinder, modules, adapters, the helper.
+ *
+ * It stays out, and everything passes through, when it is told to (REFGRAPH=off), when there is no memory for its tables, and in a
+ * set-uid program, should the loader ever let us in there.
+ */
+#include <pthread.h>
+#include <sys/auxv.h>
+
+#include "entry.h"
+
+_Atomic uint32_t shim_state = SHIM_NEW;
+uint32_t shim_pid;
+
+const struct unwinder *unwinder;
+
+extern void *__libc_stack_end; /* ld.so: where the kernel left argc, argv, environment */
+
+char **shim_environment(void)
+{
+	/* libc's own copy is set by its constructor, which has not run when the first hook is called */
+	char **words = (char **)__libc_stack_end + 1;
+
+	while (*words)
+		words++;
+	return words + 1;
+}
+
+static bool start_tables(void)
+{
+	return live_init() && stack_init() && threads_init();
+}
+
+static void go_off(const char *why)
+{
+	native_followed = false;
+	native_note = why;
+	atomic_store_explicit(&shim_state, SHIM_OFF, memory_order_release);
+}
+
+static void start(void)
+{
+	config_init();
+	entry_init();
+	shim_pid = glue_pid();
+	if (!config.enabled) {
+		go_off("off by REFGRAPH");
+	} else if (getauxval(AT_SECURE)) {
+		go_off("a privileged program");
+	} else if (!start_tables()) {
+		go_off("no memory for the tables");
+		log_line("there is no memory for the tables: this program is not followed");
+	} else {
+		epoch_advance(0, NULL);
+		atomic_store_explicit(&shim_state, SHIM_ON, memory_order_release);
+	}
+}
+
+enum shim_state shim_start(void)
+{
+	uint32_t state = SHIM_NEW;
+
+	if (atomic_compare_exchange_strong_explicit(&shim_state, &state, SHIM_STARTING, memory_order_acq_rel,
+						    memory_order_acquire))
+		ERRNO_KEPT(start());
+	return (enum shim_state)atomic_load_explicit(&shim_state, memory_order_acquire);
+}
+
+/* ---- fork -------------------------------------------------------------------------------------------------------------- */
+
+static trylock_t *const fork_locks[] = {&threads_lock, &epoch_lock, &modules_lock,
+					&regions_lock, &stack_lock, &live_odd_lock};
+#define FORK_LOCKS (sizeof(fork_locks) / sizeof(fork_locks[0]))
+static bool fork_taken[FORK_LOCKS];
+
+/* Ours are registered first, so they run last before the fork and first after it. */
+static void fork_prepare(void)
+{
+	if (atomic_load_explicit(&shim_state, memory_order_relaxed) != SHIM_ON)
+		return;
+	ERRNO_KEPT(control_pause());
+	for (unsigned i = 0; i < FORK_LOCKS; i++)
+		fork_taken[i] = trylock(fork_locks[i]);
+}
+
+static void fork_parent(void)
+{
+	if (atomic_load_explicit(&shim_state, memory_order_relaxed) != SHIM_ON)
+		return;
+	for (unsigned i = FORK_LOCKS; i-- > 0;) {
+		if (fork_taken[i])
+			trylock_release(fork_locks[i]);
+	}
+	ERRNO_KEPT(control_resume(!adapters_helper_late()));
+}
+
+static void fork_child(void)
+{
+	if (atomic_load_explicit(&shim_state, memory_order_relaxed) != SHIM_ON)
+		return;
+	for (unsigned i = 0; i < FORK_LOCKS; i++)
+		trylock_release(fork_locks[i]);
+	shim_pid = glue_pid();
+	threads_after_fork_child();
+	if (!config.children) {
+		go_off("a child, by REFGRAPH_CHILDREN");
+		thread_current = NULL;
+		return;
+	}
+	ERRNO_KEPT({
+		epoch_advance(3, "fork");
+		adapters_after_fork_child();
+		control_after_fork_child();
+	});
+}
+
+/* ---- constructor and destructor ------------------------------------------------------------------------------------------- */
+
+static void start_unwinder(void)
+{
+	if (config.stacks != STACKS_FULL)
+		return;
+	unwinder = config.unwind_reference ? &unwinder_libunwind : &unwinder_fast;
+	if (!unwinder->init())
+		unwinder = unwinder == &unwinder_fast && unwinder_libunwind.init() ? &unwinder_libunwind : NULL;
+	if (!unwinder)
+		log_line("no unwinder works here: only the callers of allocations are kept");
+}
+
+__attribute__((constructor(101))) static void shim_constructor(void)
+{
+	struct thread *t = thread_self();
+
+	if (!t)
+		return;
+	t->hook_depth++; /* what our own start allocates is not the program's */
+	ERRNO_KEPT({
+		modules_init();
+		start_unwinder();
+		pthread_atfork(fork_prepare, fork_parent, fork_child);
+		adapters_start();
+		control_init();
+	});
+	t->hook_depth--;
+}
+
+static void say_counters(void)
+{
+	char line[512];
+	uint64_t objects, bytes;
+	int n;
+
+	live_totals(&objects, &bytes);
+	n = log_format(line, sizeof(line), "pid %u: %lu live blocks, %lu bytes, epoch %u, %u stacks", shim_pid, objects,
+		       bytes, epoch_now, stack_count());
+	for (unsigned i = 0; i < COUNTER_MAX; i++) {
+		if (counter_get(i))
+			n += log_format(line + n, sizeof(line) - (size_t)n, ", %s %lu", counter_names[i],
+					counter_get(i));
+	}
+	log_line(line);
+}
+
+__attribute__((destructor)) static void shim_destructor(void)
+{
+	if (!thread_self())
+		return;
+	ERRNO_KEPT(control_at_exit(false));
+	if (config.verbose)
+		say_counters();
+}
