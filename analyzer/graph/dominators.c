@@ -5,7 +5,7 @@
  * i-th node met. In these numbers parents are smaller than children, and the predecessor lists that the second pass walks
  * lie in the order in which it walks them.
  */
-#include "dominators.h"
+#include "graph/dominators.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -17,11 +17,12 @@ struct link {
 };
 
 struct work {
-	const struct dominators_graph *g;
-	uint32_t count;     /* preorder numbers used, the virtual root included */
-	uint32_t *number;   /* node -> preorder number, 0 = not met */
-	uint32_t *node;     /* preorder number -> node */
-	uint32_t *parent;   /* in the depth-first tree */
+	const struct dominators_query *q;
+	const struct graph *g;
+	uint32_t count;	  /* preorder numbers used, the virtual root included */
+	uint32_t *number; /* node -> preorder number, 0 = not met */
+	uint32_t *node;	  /* preorder number -> node */
+	uint32_t *parent; /* in the depth-first tree */
 	uint32_t *semi;
 	uint32_t *idom;
 	uint32_t *pred_off; /* predecessors of each number, in CSR */
@@ -33,9 +34,9 @@ struct work {
 /* How far ahead the linear passes fetch what they will look up at random. */
 #define AHEAD 24
 
-static bool edge_skipped(const struct dominators_graph *g, uint32_t edge)
+static bool follows(const struct dominators_query *q, uint32_t edge)
 {
-	return g->skip && (g->skip[edge >> 6] >> (edge & 63) & 1);
+	return !q->follow || q->follow->pass[q->graph->edge_class[edge]];
 }
 
 static void *array(size_t n)
@@ -46,21 +47,21 @@ static void *array(size_t n)
 /* Numbers `root` and everything behind it that has no number yet. `cursor` holds, per number, the next edge to look at. */
 static void search_from(struct work *w, uint32_t root, uint32_t *cursor)
 {
-	const struct dominators_graph *g = w->g;
+	const struct graph *g = w->g;
 	uint32_t top = w->count;
 
 	w->number[root] = w->count;
 	w->node[w->count] = root;
 	w->parent[w->count] = 0;
-	cursor[w->count++] = g->offset[root];
+	cursor[w->count++] = g->out_first[root];
 
 	while (top) {
-		uint32_t from = w->node[top], end = g->offset[from + 1], edge = cursor[top];
+		uint32_t from = w->node[top], end = g->out_first[from + 1], edge = cursor[top];
 		uint32_t to = 0;
 
 		for (; edge < end; edge++) {
-			to = g->target[edge];
-			if (!w->number[to] && !edge_skipped(g, edge))
+			to = g->out_target[edge];
+			if (!w->number[to] && follows(w->q, edge))
 				break;
 		}
 		if (edge == end) {
@@ -72,21 +73,21 @@ static void search_from(struct work *w, uint32_t root, uint32_t *cursor)
 		w->number[to] = w->count;
 		w->node[w->count] = to;
 		w->parent[w->count] = top;
-		cursor[w->count] = g->offset[to];
+		cursor[w->count] = g->out_first[to];
 		top = w->count++;
 	}
 }
 
 static bool search(struct work *w)
 {
-	uint32_t *cursor = array((size_t)w->g->nodes + 1);
+	uint32_t *cursor = array((size_t)w->g->nnodes + 1);
 
 	if (!cursor)
 		return false;
 	w->count = 1;
-	for (size_t i = 0; i < w->g->nroots; i++)
-		if (!w->number[w->g->roots[i]])
-			search_from(w, w->g->roots[i], cursor);
+	for (size_t i = 0; i < w->q->nroots; i++)
+		if (!w->number[w->q->roots[i]])
+			search_from(w, w->q->roots[i], cursor);
 	free(cursor);
 	return true;
 }
@@ -97,22 +98,22 @@ static bool search(struct work *w)
  */
 #define EACH_EDGE(w, from, to, body)                                                               \
 	do {                                                                                       \
-		const struct dominators_graph *g_ = (w)->g;                                        \
-		uint32_t m_ = g_->offset[g_->nodes];                                               \
-		for (uint32_t v_ = 0; v_ < g_->nodes; v_++) {                                      \
+		const struct graph *g_ = (w)->g;                                                   \
+		uint32_t m_ = g_->out_first[g_->nnodes];                                           \
+		for (uint32_t v_ = 0; v_ < g_->nnodes; v_++) {                                     \
 			uint32_t from = (w)->number[v_];                                           \
-			for (uint32_t e_ = g_->offset[v_]; e_ < g_->offset[v_ + 1]; e_++) {        \
+			for (uint32_t e_ = g_->out_first[v_]; e_ < g_->out_first[v_ + 1]; e_++) {  \
 				if (e_ + 2 * AHEAD < m_) {                                         \
 					__builtin_prefetch(                                        \
-						&(w)->number[g_->target[e_ + 2 * AHEAD]]);         \
+						&(w)->number[g_->out_target[e_ + 2 * AHEAD]]);     \
 					__builtin_prefetch(                                        \
-						&(w)->pred_off[(w)->number[g_->target[e_ +         \
-										      AHEAD]] +   \
+						&(w)->pred_off[(w)->number[g_->out_target          \
+										   [e_ + AHEAD]] + \
 							       1],                                 \
 						1);                                                \
 				}                                                                  \
-				uint32_t to = (w)->number[g_->target[e_]];                         \
-				if (from && from != to && !edge_skipped(g_, e_))                   \
+				uint32_t to = (w)->number[g_->out_target[e_]];                     \
+				if (from && from != to && follows((w)->q, e_))                     \
 					body;                                                      \
 			}                                                                          \
 		}                                                                                  \
@@ -200,7 +201,7 @@ static void immediate_dominators(struct work *w)
 
 static bool allocate(struct work *w)
 {
-	size_t n = (size_t)w->g->nodes + 1;
+	size_t n = (size_t)w->g->nnodes + 1;
 
 	w->number = calloc(n, sizeof(uint32_t));
 	w->node = array(n);
@@ -230,9 +231,10 @@ static void release(struct work *w)
 	free(w->pred);
 }
 
-static void publish(const struct work *w, uint32_t *immediate, uint32_t *preorder, uint32_t *reached)
+static void publish(const struct work *w, uint32_t *immediate, uint32_t *preorder,
+		    uint32_t *reached)
 {
-	for (uint32_t v = 0; v < w->g->nodes; v++)
+	for (uint32_t v = 0; v < w->g->nnodes; v++)
 		immediate[v] = DOM_NONE;
 	for (uint32_t i = 1; i < w->count; i++)
 		immediate[w->node[i]] = w->idom[i] ? w->node[w->idom[i]] : DOM_ROOT;
@@ -242,11 +244,11 @@ static void publish(const struct work *w, uint32_t *immediate, uint32_t *preorde
 		*reached = w->count - 1;
 }
 
-bool dominators_compute(const struct dominators_graph *graph, uint32_t *immediate, uint32_t *preorder,
-			uint32_t *reached)
+struct error *dominators_compute(const struct dominators_query *query, uint32_t *immediate,
+				 uint32_t *preorder, uint32_t *reached)
 {
-	struct work w = {.g = graph};
-	bool done = false;
+	struct work w = {.q = query, .g = query->graph};
+	struct error *error = error_memory();
 
 	if (!allocate(&w) || !search(&w) || !collect_predecessors(&w) || !allocate_second(&w))
 		goto out;
@@ -255,15 +257,15 @@ bool dominators_compute(const struct dominators_graph *graph, uint32_t *immediat
 	/* The virtual root's edges are in no predecessor list. A root that another root reached first would miss its own: with
 	 * parent 0, its semidominator and its dominator are the virtual root, as they must be. The tree path through it
 	 * stays in link[].ancestor. */
-	for (size_t i = 0; i < graph->nroots; i++)
-		w.parent[w.number[graph->roots[i]]] = 0;
+	for (size_t i = 0; i < query->nroots; i++)
+		w.parent[w.number[query->roots[i]]] = 0;
 	semidominators(&w);
 	immediate_dominators(&w);
 	publish(&w, immediate, preorder, reached);
-	done = true;
+	error = NULL;
 out:
 	release(&w);
-	return done;
+	return error;
 }
 
 void dominators_retained(const uint32_t *immediate, const uint32_t *preorder, uint32_t reached,

@@ -2,8 +2,7 @@
  * dominators.h - who alone keeps what alive: the dominator tree of everything that the roots reach, and retained
  * sizes.
  *
- * Knows nothing of objects, types or dumps: nodes are 0..n-1, edges come as offset + target arrays (CSR), weights are
- * numbers.
+ * Knows nothing of objects, types or dumps: nodes and edges are numbers (csr.h), and so are weights.
  *
  * Algorithm: SEMI-NCA. L. Georgiadis, R. E. Tarjan, R. F. Werneck, "Finding Dominators in Practice", Journal of Graph
  * Algorithms and Applications 10(1), 2006; semidominators after T. Lengauer, R. E. Tarjan, "A Fast Algorithm for Finding
@@ -16,29 +15,28 @@
 #ifndef GRAPH_DOMINATORS_H
 #define GRAPH_DOMINATORS_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#define DOM_NONE 0xffffffffu /* not reachable from any root */
-#define DOM_ROOT 0xfffffffeu /* kept by more than one root, or by a root itself: its dominator is the virtual root */
+#include "graph/csr.h"
 
-struct dominators_graph {
-	uint32_t nodes;
-	const uint32_t *offset; /* nodes + 1 */
-	const uint32_t *target;
-	const uint64_t *skip;   /* bitset over edges that do not keep their target alive; NULL: none */
-	const uint32_t *roots;  /* may repeat */
+#define DOM_NONE 0xffffffffu /* not reachable from any root */
+#define DOM_ROOT                                                                                   \
+	0xfffffffeu /* kept by more than one root, or by a root itself: its dominator is the virtual root */
+
+struct dominators_query {
+	const struct graph *graph;
+	const struct follow *follow; /* edges that keep their target alive; NULL: all */
+	const uint32_t *roots;	     /* may repeat */
 	size_t nroots;
 };
 
 /*
  * Fills immediate[node] (nodes entries, the caller's) with the immediate dominator. Preorder, when not NULL, receives
  * the reachable nodes (up to `nodes`) in an order in which every node comes after its dominator, and *reached their number.
- * False: out of memory; nothing is kept.
  */
-bool dominators_compute(const struct dominators_graph *graph, uint32_t *immediate, uint32_t *preorder,
-			uint32_t *reached);
+struct error *dominators_compute(const struct dominators_query *query, uint32_t *immediate,
+				 uint32_t *preorder, uint32_t *reached);
 
 /*
  * retained[node] = sum of weight over the node's subtree in the dominator tree; 0 for what is not reachable. `weight`

@@ -61,7 +61,8 @@ static uint32_t reach(const struct small *g, uint32_t without)
 		before = seen;
 		for (uint32_t v = 0; v < g->n; v++)
 			for (uint32_t e = g->offset[v]; e < g->offset[v + 1]; e++)
-				if ((seen >> v & 1) && !(g->skip >> e & 1) && g->target[e] != without)
+				if ((seen >> v & 1) && !(g->skip >> e & 1) &&
+				    g->target[e] != without)
 					seen |= 1u << g->target[e];
 	} while (seen != before);
 	return seen;
@@ -70,13 +71,18 @@ static uint32_t reach(const struct small *g, uint32_t without)
 static int one(const struct small *g)
 {
 	uint32_t immediate[MAXN + 1], order[MAXN + 1], reached = 0, all = reach(g, g->n);
-	uint64_t retained[MAXN + 1], weight[MAXN + 1], skip[1] = {g->skip};
-	struct dominators_graph d = {g->n, g->offset, g->target, skip, g->roots, g->nroots};
+	uint64_t retained[MAXN + 1], weight[MAXN + 1];
+	uint8_t class[MAXE];
+	struct follow follow = {{true, false}};
+	struct graph graph = {g->n, g->offset[g->n], g->offset, g->target, class};
+	struct dominators_query d = {&graph, &follow, g->roots, g->nroots};
 	uint32_t dominated[MAXN + 1]; /* bits of v that d dominates strictly */
 
 	for (uint32_t v = 0; v < g->n; v++)
 		weight[v] = 1 + 3 * v;
-	if (!dominators_compute(&d, immediate, order, &reached))
+	for (uint32_t e = 0; e < g->m; e++)
+		class[e] = g->skip >> e & 1;
+	if (dominators_compute(&d, immediate, order, &reached))
 		return 1;
 	dominators_retained(immediate, order, reached, weight, retained, g->n);
 	for (uint32_t v = 0; v < g->n; v++)
@@ -107,8 +113,9 @@ static int one(const struct small *g)
 /* A list of `n` nodes, each of which also points back to the head: deep, and every idom is the node before. */
 static int long_list(uint32_t n)
 {
-	uint32_t *offset = malloc((n + 1) * 4), *target = malloc(2ull * n * 4), *immediate = malloc(n * 4ull),
-		 *order = malloc(n * 4ull), root = 0, reached, bad = 0;
+	uint32_t *offset = malloc((n + 1) * 4), *target = malloc(2ull * n * 4),
+		 *immediate = malloc(n * 4ull), *order = malloc(n * 4ull), root = 0, reached,
+		 bad = 0;
 	uint64_t *retained = malloc(n * 8ull);
 
 	for (uint32_t v = 0; v < n; v++) {
@@ -117,8 +124,9 @@ static int long_list(uint32_t n)
 		target[2 * v + 1] = 0;
 	}
 	offset[n] = 2 * n;
-	struct dominators_graph d = {n, offset, target, NULL, &root, 1};
-	bad |= !dominators_compute(&d, immediate, order, &reached) || reached != n;
+	struct graph graph = {n, 2 * n, offset, target, NULL};
+	struct dominators_query d = {&graph, NULL, &root, 1};
+	bad |= dominators_compute(&d, immediate, order, &reached) != NULL || reached != n;
 	dominators_retained(immediate, order, reached, NULL, retained, n);
 	for (uint32_t v = 0; v < n; v++)
 		bad |= immediate[v] != (v ? v - 1 : DOM_ROOT) || retained[v] != n - v;
@@ -139,7 +147,8 @@ int main(int argc, char **argv)
 
 		make(&g, i);
 		if (one(&g)) {
-			printf("not ok dominators: random graph %u differs from the definition\n", i);
+			printf("not ok dominators: random graph %u differs from the definition\n",
+			       i);
 			bad++;
 		}
 	}
