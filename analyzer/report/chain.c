@@ -1,0 +1,162 @@
+/* chain.c - see chain.h. */
+#include "report/chain.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "graph/bfs.h"
+#include "report/repr.h"
+#include "report/select.h"
+#include "report/where.h"
+#include "util/big.h"
+#include "util/bits.h"
+
+static bool has_modules(const struct model *m)
+{
+	for (uint32_t i = 0; i < m->nroots; i++)
+		if (m->roots[i].class == RGD_ROOT_MODULE)
+			return true;
+	return false;
+}
+
+static struct error *goals_where(struct model *m, const char *expression, uint64_t **ret)
+{
+	struct where *where;
+	uint64_t *bits;
+	struct error *e;
+
+	TRY(where_compile(expression, &where));
+	e = where_bind(where, m);
+	if (!e)
+		e = big_alloc(bits_words(m->nobjects), sizeof *bits, &bits);
+	if (!e) {
+		for (uint32_t i = 0; i < m->nobjects; i++)
+			if (where_test(where, i))
+				bits_set(bits, i);
+		*ret = bits;
+	}
+	where_destroy(where);
+	return e;
+}
+
+static struct error *find_goals(struct model *m, const struct chain_query *q, uint64_t **ret)
+{
+	const char *predicate = q->predicate;
+	uint32_t count;
+
+	TRY(model_load(m, MODEL_ROOTS));
+	if (q->any_root || (!predicate && !has_modules(m)))
+		predicate = "is-root";
+	if (!predicate || strcmp(predicate, "is-proper-module") == 0)
+		return proper_modules(m, ret, &count);
+	if (strcmp(predicate, "is-root") == 0)
+		return root_targets(m, ret, &count);
+	return goals_where(m, predicate, ret);
+}
+
+/* Sets the bits of what selectors name. */
+static struct error *ignore(struct model *m, const struct universe *u, const char *list, uint64_t *bits)
+{
+	struct ids ids = {0};
+	struct error *e = NULL;
+
+	while (list && *list && !e) {
+		size_t n = strcspn(list, ",");
+		char *selector = strndup(list, n);
+
+		e = selector ? select_objects(m, u, selector, &ids) : error_memory();
+		free(selector);
+		list += n + (list[n] == ',');
+	}
+	for (size_t i = 0; i < ids.n; i++)
+		bits_set(bits, ids.data[i]);
+	VEC_FREE(&ids);
+	return e;
+}
+
+static struct error *closed_nodes(struct model *m, const struct chain_query *q, uint64_t **ret)
+{
+	uint64_t *bits = NULL;
+	struct error *e = NULL;
+
+	if (q->backwards) /* only there must a node be a referrer that the collector sees */
+		TRY(universe_closed(q->universe, m, &bits));
+	if (!bits && q->extra_ignore)
+		TRY(big_alloc(bits_words(m->nobjects), sizeof *bits, &bits));
+	if (bits)
+		e = ignore(m, q->universe, q->extra_ignore, bits);
+	if (e)
+		big_free(bits, bits_words(m->nobjects), sizeof *bits);
+	else
+		*ret = bits;
+	return e;
+}
+
+static void turn_round(struct ids *ids)
+{
+	for (size_t i = 0, j = ids->n - 1; ids->n && i < j; i++, j--) {
+		uint32_t swap = ids->data[i];
+
+		ids->data[i] = ids->data[j];
+		ids->data[j] = swap;
+	}
+}
+
+static struct error *search(struct model *m, const struct chain_query *q, const uint64_t *goals, const uint64_t *closed,
+			    struct ids *ret)
+{
+	struct reverse reverse = {0};
+	struct follow follow;
+	struct bfs_query b = {
+		.graph = &m->graph,
+		.follow = &follow,
+		.starts = &q->start,
+		.nstarts = 1,
+		.goals = goals,
+		.closed = closed,
+		.max_depth = q->max_depth,
+	};
+	struct error *e;
+
+	universe_follow(q->universe, &follow);
+	if (q->backwards) {
+		TRY(graph_reverse(&m->graph, &follow, &reverse));
+		b.reverse = &reverse;
+	}
+	e = bfs_path(&b, ret);
+	reverse_deinit(&reverse);
+	if (q->backwards)
+		turn_round(ret);
+	return e;
+}
+
+struct error *chain_find(struct model *m, const struct chain_query *q, struct ids *ret, bool *found)
+{
+	uint64_t *goals, *closed = NULL;
+	size_t words = bits_words(m->nobjects);
+	struct error *e;
+
+	TRY(model_load(m, MODEL_EDGES | MODEL_FLAGS));
+	TRY(find_goals(m, q, &goals));
+	e = closed_nodes(m, q, &closed);
+	if (!e)
+		e = search(m, q, goals, closed, ret);
+	big_free(goals, words, sizeof *goals);
+	big_free(closed, words, sizeof *closed);
+	if (e)
+		return e;
+	*found = ret->n > 0;
+	return ret->n || VEC_PUSH(ret, q->start) ? NULL : error_memory();
+}
+
+struct error *chain_edge(struct model *m, const struct universe *u, uint32_t a, uint32_t b, struct edge *ret)
+{
+	struct follow follow;
+
+	universe_follow(u, &follow);
+	for (uint32_t e = m->graph.out_first[a]; e < m->graph.out_first[a + 1]; e++)
+		if (m->graph.out_target[e] == b && follow.pass[m->graph.edge_class[e]])
+			return model_edge(m, a, e, ret);
+	ret->number = MODEL_NONE;
+	return NULL;
+}

@@ -1,0 +1,170 @@
+/* edge_name.c - see edge_name.h. */
+#include "report/edge_name.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "report/repr.h"
+
+static void word(struct model *m, const struct edge *e, bool bare, struct str *out)
+{
+	const char *text = model_string(m, e->string);
+
+	switch (e->class) {
+	case RGD_LABEL_ATTRIBUTE:
+		str_printf(out, "%s%s", bare ? "" : ".", text);
+		break;
+	case RGD_LABEL_KEY:
+		str_printf(out, bare ? "%s" : "['%s']", text);
+		break;
+	case RGD_LABEL_INDEX:
+		str_printf(out, "[%" PRIu64 "]", e->value);
+		break;
+	case RGD_LABEL_KEY_OBJECT:
+		str_char(out, '{');
+		repr_full(m, e->value, out);
+		str_char(out, '}');
+		break;
+	case RGD_LABEL_IS_KEY:
+		str_add(out, "(key)");
+		break;
+	case RGD_LABEL_MEMBER:
+		str_add(out, "(member)");
+		break;
+	case RGD_LABEL_LOCAL:
+		str_printf(out, "%s%s", bare ? "" : "local ", text);
+		break;
+	case RGD_LABEL_CELL:
+		str_printf(out, "%s%s", bare ? "" : "cell ", text);
+		break;
+	case RGD_LABEL_OFFSET:
+		str_printf(out, "+0x%" PRIx64, e->value);
+		break;
+	case RGD_LABEL_STACK:
+		str_printf(out, "stack[%" PRIu64 "]", e->value);
+		break;
+	case RGD_LABEL_KEY_INT:
+		str_printf(out, "[%" PRId64 "]", (int64_t)(e->value >> 1) ^ -(int64_t)(e->value & 1));
+		break;
+	case RGD_LABEL_KEY_TEXT:
+		str_printf(out, "[%s]", text);
+		break;
+	default: /* NONE, PART, and what later versions may add */
+		str_add(out, text);
+	}
+}
+
+void edge_label(struct model *m, const struct edge *e, struct str *out)
+{
+	word(m, e, true, out);
+}
+
+void edge_name(struct model *m, const struct edge *e, struct str *out)
+{
+	if (e->kind == RGD_EDGE_CONSERVATIVE)
+		str_char(out, '~');
+	word(m, e, false, out);
+	if (e->interior)
+		str_printf(out, "->+0x%" PRIx64, e->interior);
+	if (e->kind == RGD_EDGE_WEAK)
+		str_add(out, " (weak)");
+	else if (e->kind == RGD_EDGE_BORROWED)
+		str_add(out, " (borrowed)");
+}
+
+/* ---- roots --------------------------------------------------------------------------------------------------------------------- */
+
+static const char *const x86_64_registers[] = {"rax", "rdx", "rcx", "rbx", "rsi", "rdi", "rbp", "rsp", "r8",
+						"r9",  "r10", "r11", "r12", "r13", "r14", "r15", "rip"};
+
+static void add_module(const struct model *m, uint32_t owner, struct str *out)
+{
+	const char *path, *slash;
+
+	if (owner >= m->nmodules)
+		return;
+	path = model_string(m, m->modules[owner].path);
+	slash = strrchr(path, '/');
+	str_add(out, slash ? slash + 1 : path);
+}
+
+static void add_thread(const struct model *m, uint32_t owner, struct str *out)
+{
+	const char *name;
+
+	if (owner >= m->nthreads) {
+		str_add(out, "a thread");
+		return;
+	}
+	name = model_string(m, m->threads[owner].name);
+	str_printf(out, "thread %" PRIu64, m->threads[owner].tid);
+	if (name[0])
+		str_printf(out, " (%s)", name);
+}
+
+static void global_name(const struct model *m, const struct root *r, const char *label, struct str *out)
+{
+	const char *symbol = NULL;
+
+	if (!label[0] && m->namer.data && r->owner < m->nmodules)
+		symbol = m->namer.data(m->namer.context, r->owner, r->value);
+	if (label[0] || symbol) {
+		str_printf(out, "%s in ", label[0] ? label : symbol);
+		add_module(m, r->owner, out);
+		return;
+	}
+	add_module(m, r->owner, out);
+	str_printf(out, "+0x%" PRIx64, r->value);
+}
+
+static void register_name(const struct model *m, const struct root *r, struct str *out)
+{
+	const size_t known = sizeof x86_64_registers / sizeof *x86_64_registers;
+
+	if (dump_header(m->dump)->machine == 62 && r->value < known)
+		str_printf(out, "register %s of ", x86_64_registers[r->value]);
+	else
+		str_printf(out, "register %" PRIu64 " of ", r->value);
+	add_thread(m, r->owner, out);
+}
+
+void root_name(struct model *m, const struct root *r, struct str *out)
+{
+	const char *label = model_string(m, r->label), *context = model_string(m, r->context);
+
+	switch (r->class) {
+	case RGD_ROOT_MODULE:
+		str_printf(out, "sys.modules['%s']", label);
+		break;
+	case RGD_ROOT_GLOBAL:
+		global_name(m, r, label, out);
+		break;
+	case RGD_ROOT_STACK:
+		str_add(out, "stack of ");
+		add_thread(m, r->owner, out);
+		if (label[0])
+			str_printf(out, ": %s", label);
+		break;
+	case RGD_ROOT_REGISTER:
+		register_name(m, r, out);
+		break;
+	case RGD_ROOT_TLS:
+		str_add(out, "thread-local storage of ");
+		add_thread(m, r->owner, out);
+		break;
+	case RGD_ROOT_LOCAL:
+		str_printf(out, "local %s%s%s", label, context[0] ? " of " : "", context);
+		context = "";
+		break;
+	case RGD_ROOT_REGION:
+		str_printf(out, "mapped memory at 0x%" PRIx64, r->value);
+		break;
+	case RGD_ROOT_PINNED:
+		str_printf(out, "pinned%s%s", label[0] ? ": " : "", label);
+		break;
+	default:
+		str_add(out, label[0] ? label : model_root_class_name(r->class));
+	}
+	if (context[0])
+		str_printf(out, " (%s)", context);
+}

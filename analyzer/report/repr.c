@@ -1,0 +1,164 @@
+/* repr.c - see repr.h. */
+#include "report/repr.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "util/big.h"
+#include "util/bits.h"
+
+#define VALUE_CHARACTERS 40u
+
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+/* The function of a bound method, whose own properties have no name: MODEL_NONE when unknown. */
+static uint32_t method_function(struct model *m, uint32_t object)
+{
+	if (!(m->loaded & MODEL_EDGES))
+		return MODEL_NONE;
+	for (uint32_t e = m->graph.out_first[object]; e < m->graph.out_first[object + 1]; e++) {
+		struct edge edge;
+		struct error *error = model_edge(m, object, e, &edge);
+
+		if (error) { /* a chunk that was read before cannot fail now, but for memory */
+			error_destroy(error);
+			return MODEL_NONE;
+		}
+		if (edge.class == RGD_LABEL_PART && strcmp(model_string(m, edge.string), "__func__") == 0)
+			return edge.target;
+	}
+	return MODEL_NONE;
+}
+
+static void add_place(const struct model *m, uint32_t object, const char *file, bool base, struct str *out)
+{
+	uint64_t line;
+
+	str_add(out, base ? base_name(file) : file);
+	if (model_property(m, object, RGD_PROP_LINE, &line))
+		str_printf(out, ":%" PRIu64, line);
+}
+
+/* At most VALUE_CHARACTERS characters (not bytes). */
+static void add_value(const char *text, struct str *out)
+{
+	size_t n = 0, characters = 0;
+
+	for (; text[n]; n++) {
+		if ((text[n] & 0xc0) != 0x80 && characters++ == VALUE_CHARACTERS)
+			break;
+	}
+	str_bytes(out, text, n);
+}
+
+static const char *unit_of(const char *type)
+{
+	if (strcmp(type, "str") == 0)
+		return "characters";
+	if (strcmp(type, "bytes") == 0 || strcmp(type, "bytearray") == 0)
+		return "bytes";
+	return "items";
+}
+
+static void add_name(struct model *m, uint32_t object, const char *type, const char *name, struct str *out)
+{
+	const char *file = model_property_text(m, object, RGD_PROP_FILE);
+
+	if (file && strcmp(type, "function") == 0 && strcmp(name, "<lambda>") == 0) {
+		str_add(out, "lambda: ");
+		add_place(m, object, file, true, out);
+		return;
+	}
+	str_add(out, name);
+	if (strcmp(type, "method") == 0)
+		str_add(out, " (bound)");
+}
+
+void repr_object(struct model *m, uint32_t object, struct str *out)
+{
+	const char *type = model_type_name(m, object);
+	const char *name = model_property_text(m, object, RGD_PROP_NAME);
+	const char *file = model_property_text(m, object, RGD_PROP_FILE);
+	const char *value = model_property_text(m, object, RGD_PROP_REPR);
+	const char *state = model_property_text(m, object, RGD_PROP_STATE);
+	uint32_t function;
+	uint64_t length;
+
+	if (!name && strcmp(type, "method") == 0 && (function = method_function(m, object)) != MODEL_NONE)
+		name = model_property_text(m, function, RGD_PROP_NAME);
+	if (name) {
+		add_name(m, object, type, name, out);
+	} else if (value) {
+		add_value(value, out);
+	} else if (file) {
+		add_place(m, object, file, false, out);
+	} else if (model_property(m, object, RGD_PROP_LENGTH, &length)) {
+		str_printf(out, "%" PRIu64 " %s", length, unit_of(type));
+	}
+	if (state)
+		str_printf(out, "%s%s", out->n ? ", " : "", state);
+}
+
+void repr_full(struct model *m, uint32_t object, struct str *out)
+{
+	struct str words = {0};
+
+	str_add(out, model_type_name(m, object));
+	repr_object(m, object, &words);
+	if (words.n)
+		str_printf(out, " %s", words.data);
+	out->failed |= words.failed;
+	str_free(&words);
+}
+
+/* ---- predicates that are about roots ------------------------------------------------------------------------------------------ */
+
+static bool is_own_name(const struct model *m, const struct root *r)
+{
+	const char *name = model_property_text(m, r->target, RGD_PROP_NAME);
+
+	return r->class == RGD_ROOT_MODULE && name && strcmp(name, model_string(m, r->label)) == 0;
+}
+
+bool is_proper_module(const struct model *m, uint32_t object)
+{
+	for (uint32_t i = 0; i < m->nroots; i++)
+		if (m->roots[i].target == object && is_own_name(m, &m->roots[i]))
+			return true;
+	return false;
+}
+
+static struct error *collect(struct model *m, bool modules_only, uint64_t **ret, uint32_t *count)
+{
+	uint64_t *bits;
+	uint32_t n = 0;
+
+	TRY(model_load(m, MODEL_ROOTS | MODEL_STRINGS | (modules_only ? MODEL_PROPERTIES : 0)));
+	TRY(big_alloc(bits_words(m->nobjects), sizeof *bits, &bits));
+	for (uint32_t i = 0; i < m->nroots; i++) {
+		const struct root *r = &m->roots[i];
+
+		if (modules_only ? !is_own_name(m, r) : r->kind == RGD_EDGE_WEAK)
+			continue;
+		n += !bits_get(bits, r->target);
+		bits_set(bits, r->target);
+	}
+	*ret = bits;
+	*count = n;
+	return NULL;
+}
+
+struct error *proper_modules(struct model *m, uint64_t **ret, uint32_t *count)
+{
+	return collect(m, true, ret, count);
+}
+
+struct error *root_targets(struct model *m, uint64_t **ret, uint32_t *count)
+{
+	return collect(m, false, ret, count);
+}

@@ -1,0 +1,296 @@
+/* select.c - see select.h. */
+#include "report/select.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "report/edge_name.h"
+#include "report/stats.h"
+#include "report/where.h"
+#include "util/bits.h"
+
+#define SITE_PREFIX "malloc in "
+
+/* ---- types --------------------------------------------------------------------------------------------------------------------- */
+
+bool type_is_named(const struct model *m, uint32_t type, const char *name)
+{
+	const struct type *t = &m->types[type];
+	size_t n = strlen(t->module);
+
+	if (!strchr(name, '.') || !n)
+		return strcmp(t->name, name) == 0;
+	return strncmp(t->module, name, n) == 0 && name[n] == '.' && strcmp(name + n + 1, t->name) == 0;
+}
+
+struct error *select_types(struct model *m, const char *name, uint64_t **ret, size_t *nfound)
+{
+	uint64_t *bits;
+	size_t found = 0;
+
+	TRY(model_load(m, MODEL_TYPES));
+	if (strncmp(name, SITE_PREFIX, strlen(SITE_PREFIX)) == 0) {
+		/* types by site exist when they were asked for */
+		TRY(model_load(m, MODEL_SITES | MODEL_SUMMARY));
+		for (uint32_t i = 0; i < m->nsummary; i++)
+			model_type_at(m, m->summary[i].type, m->summary[i].stack);
+	}
+	bits = calloc(bits_words(m->nall_types) + 1, sizeof *bits);
+	if (!bits)
+		return error_memory();
+	for (uint32_t t = 0; t < m->nall_types; t++) {
+		if (type_is_named(m, t, name)) {
+			bits_set(bits, t);
+			found++;
+		}
+	}
+	*ret = bits;
+	*nfound = found;
+	return NULL;
+}
+
+/* Up to three names that exist and look alike. */
+static void add_suggestions(const struct stats *s, const char *name, struct str *out)
+{
+	unsigned shown = 0, limit = strlen(name) < 6 ? 2 : 3;
+
+	for (unsigned distance = 0; distance <= limit && shown < 3; distance++) {
+		for (size_t i = 0; i < s->n && shown < 3; i++) {
+			bool other_case = strcasecmp(s->rows[i].name, name) == 0;
+
+			if (distance ? other_case || text_distance(s->rows[i].name, name, limit) != distance : !other_case)
+				continue;
+			str_printf(out, "%s'%s'", shown ? ", " : "; did you mean ", s->rows[i].name);
+			shown++;
+		}
+	}
+	if (shown)
+		str_char(out, '?');
+}
+
+struct error *select_unknown_type(struct model *m, const struct universe *u, const char *name)
+{
+	struct universe all = {.kind = UNIVERSE_ALL};
+	const struct type_count *hidden;
+	struct str hint = {0};
+	struct stats s;
+	struct error *e;
+
+	TRY(stats_collect(m, &all, !strchr(name, '.'), NULL, &s));
+	hidden = u->kind != UNIVERSE_ALL ? stats_find(&s, name) : NULL;
+	if (hidden)
+		str_printf(&hint, "; --universe all has %" PRIu64, hidden->count);
+	else
+		add_suggestions(&s, name, &hint);
+	e = error_usage("no objects of type '%s' in %s%s", name, m->path, str_text(&hint));
+	str_free(&hint);
+	stats_deinit(&s);
+	return e;
+}
+
+static struct error *push_types(struct model *m, const struct universe *u, const uint64_t *types, struct ids *ret)
+{
+	for (uint32_t i = 0; i < m->nobjects; i++) {
+		if (!universe_has(u, m, i) || !bits_get(types, model_type_of(m, i)))
+			continue;
+		if (!VEC_PUSH(ret, i))
+			return error_memory();
+	}
+	return NULL;
+}
+
+/* model_type_of() may make new site types: the bit set must cover all that there can be. */
+static struct error *type_set(struct model *m, const char *name, uint64_t **ret, size_t *nfound)
+{
+	uint64_t *bits, *wide;
+
+	TRY(select_types(m, name, &bits, nfound));
+	wide = calloc(bits_words((size_t)m->nall_types + m->nstacks + 64), sizeof *wide);
+	if (!wide) {
+		free(bits);
+		return error_memory();
+	}
+	memcpy(wide, bits, bits_words(m->nall_types) * sizeof *wide);
+	free(bits);
+	*ret = wide;
+	return NULL;
+}
+
+static struct error *objects_of_type(struct model *m, const struct universe *u, const char *name, struct ids *ret)
+{
+	static const struct universe all = {.kind = UNIVERSE_ALL};
+	size_t nfound, before = ret->n;
+	uint64_t *types;
+	struct error *e;
+
+	TRY(model_load(m, MODEL_TYPES | MODEL_TYPE | MODEL_FLAGS));
+	/* sites are looked up only for who asks for them: naming them reads symbol tables */
+	if (strncmp(name, SITE_PREFIX, strlen(SITE_PREFIX)) == 0)
+		TRY(model_load(m, MODEL_SITES));
+	TRY(type_set(m, name, &types, &nfound));
+	e = nfound ? push_types(m, u, types, ret) : NULL;
+	if (!e && nfound && ret->n == before && !u->chosen)
+		e = push_types(m, &all, types, ret);
+	free(types);
+	return e;
+}
+
+/* TYPE or TYPE[N]: splits off the index when no type has the whole text for its name. */
+static struct error *select_type(struct model *m, const struct universe *u, const char *selector, struct ids *ret)
+{
+	const char *bracket = strrchr(selector, '[');
+	size_t before = ret->n, n;
+	char *name, *end;
+	long index;
+	struct error *e;
+
+	TRY(objects_of_type(m, u, selector, ret));
+	if (ret->n > before)
+		return NULL;
+	if (!bracket || bracket == selector || (index = strtol(bracket + 1, &end, 10), end == bracket + 1) ||
+	    strcmp(end, "]") != 0)
+		return select_unknown_type(m, u, selector);
+	name = strndup(selector, bracket - selector);
+	if (!name)
+		return error_memory();
+	e = objects_of_type(m, u, name, ret);
+	n = ret->n - before;
+	if (!e && !n) {
+		e = select_unknown_type(m, u, name);
+	} else if (!e && (index < 0 ? -(unsigned long)index > n : (unsigned long)index >= n)) {
+		e = error_usage("'%s': there are %zu objects of type '%s': [0] to [%zu]", selector, n, name, n - 1);
+	} else if (!e) {
+		ret->data[before] = ret->data[before + (index < 0 ? n + index : (size_t)index)];
+		ret->n = before + 1;
+	}
+	free(name);
+	return e;
+}
+
+/* ---- addresses, numbers, roots ------------------------------------------------------------------------------------------------------ */
+
+static struct error *select_address(struct model *m, const char *selector, struct ids *ret)
+{
+	uint64_t address, offset;
+	uint32_t object;
+	char *end;
+
+	address = strtoull(selector, &end, 16);
+	if (*end || end == selector + 2)
+		return error_usage("'%s' is no address", selector);
+	TRY(model_load(m, MODEL_ADDRESS | MODEL_SIZE));
+	object = model_find_address(m, address, &offset);
+	if (object == MODEL_NONE)
+		return error_usage("no object at %s in %s", selector, m->path);
+	return VEC_PUSH(ret, object) ? NULL : error_memory();
+}
+
+static struct error *select_id(struct model *m, const char *selector, struct ids *ret)
+{
+	unsigned long long id;
+	char *end;
+
+	id = strtoull(selector + 1, &end, 10);
+	if (*end || !isdigit((unsigned char)selector[1]))
+		return error_usage("'%s' is no object's number: #0 to #%" PRIu32, selector, m->nobjects - 1);
+	if (id >= m->nobjects)
+		return error_usage("no object %s: %s has #0 to #%" PRId64, selector, m->path, (int64_t)m->nobjects - 1);
+	return VEC_PUSH(ret, (uint32_t)id) ? NULL : error_memory();
+}
+
+/* NAME is a root's whole name, its label, or its symbol without the offset and the module. */
+static bool root_is_named(struct model *m, const struct root *r, const char *name, struct str *scratch)
+{
+	size_t n = strlen(name);
+
+	if (strcmp(model_string(m, r->label), name) == 0)
+		return true;
+	str_clear(scratch);
+	root_name(m, r, scratch);
+	if (strncmp(str_text(scratch), name, n) != 0)
+		return false;
+	return !scratch->data[n] || scratch->data[n] == '+' || strncmp(scratch->data + n, " in ", 4) == 0;
+}
+
+static int by_id(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+static void sort_unique(struct ids *ids, size_t from)
+{
+	size_t kept = from;
+
+	if (ids->n == from)
+		return;
+	qsort(ids->data + from, ids->n - from, sizeof *ids->data, by_id);
+	for (size_t i = from; i < ids->n; i++)
+		if (kept == from || ids->data[kept - 1] != ids->data[i])
+			ids->data[kept++] = ids->data[i];
+	ids->n = kept;
+}
+
+static struct error *select_root(struct model *m, const char *name, struct ids *ret)
+{
+	size_t before = ret->n;
+	struct str scratch = {0};
+
+	TRY(model_load(m, MODEL_ROOTS | MODEL_STRINGS | MODEL_MODULES | MODEL_THREADS));
+	for (uint32_t i = 0; i < m->nroots; i++) {
+		if (!root_is_named(m, &m->roots[i], name, &scratch))
+			continue;
+		if (!VEC_PUSH(ret, m->roots[i].target)) {
+			str_free(&scratch);
+			return error_memory();
+		}
+	}
+	str_free(&scratch);
+	if (ret->n == before)
+		return error_usage("no root '%s' in %s; `refgraph roots` lists them", name, m->path);
+	sort_unique(ret, before);
+	return NULL;
+}
+
+/* ---- entry points ----------------------------------------------------------------------------------------------------------------------- */
+
+struct error *select_objects(struct model *m, const struct universe *u, const char *selector, struct ids *ret)
+{
+	if (selector[0] == '0' && (selector[1] == 'x' || selector[1] == 'X'))
+		return select_address(m, selector, ret);
+	if (selector[0] == '#')
+		return select_id(m, selector, ret);
+	if (strncmp(selector, "root:", 5) == 0)
+		return select_root(m, selector + 5, ret);
+	return select_type(m, u, selector, ret);
+}
+
+struct error *select_one(struct model *m, const struct universe *u, const char *selector, uint32_t *ret)
+{
+	struct ids ids = {0};
+	struct error *e = select_objects(m, u, selector, &ids);
+
+	if (!e)
+		*ret = ids.data[0];
+	VEC_FREE(&ids);
+	return e;
+}
+
+struct error *select_where(struct model *m, const struct universe *u, const char *expression, struct ids *ret)
+{
+	struct where *where;
+	struct error *e;
+
+	TRY(where_compile(expression, &where));
+	e = model_load(m, UNIVERSE_PARTS);
+	if (!e)
+		e = where_bind(where, m);
+	for (uint32_t i = 0; i < m->nobjects && !e; i++)
+		if (universe_has(u, m, i) && where_test(where, i) && !VEC_PUSH(ret, i))
+			e = error_memory();
+	where_destroy(where);
+	return e;
+}

@@ -1,0 +1,139 @@
+/* stats.c - see stats.h. */
+#include "report/stats.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "report/where.h"
+#include "util/big.h"
+#include "util/vec.h"
+
+/* By type number, site types included: the table grows as they appear. */
+struct tally {
+	VEC(struct type_count) rows;
+};
+
+static bool add(struct tally *t, uint32_t type, uint64_t count, uint64_t bytes)
+{
+	while (t->rows.n <= type)
+		if (!VEC_PUSH(&t->rows, (struct type_count){0}))
+			return false;
+	t->rows.data[type].count += count;
+	t->rows.data[type].bytes += bytes;
+	return true;
+}
+
+static struct error *tally_summary(struct model *m, const struct universe *u, struct tally *t)
+{
+	TRY(model_load(m, MODEL_SUMMARY | MODEL_TYPES));
+	if (u->kind != UNIVERSE_GC)
+		TRY(model_load(m, MODEL_STACKS | MODEL_FRAMES | MODEL_MODULES));
+	for (uint32_t i = 0; i < m->nsummary; i++) {
+		const struct summary *s = &m->summary[i];
+
+		if (universe_has_summary(u, m, s) && !add(t, model_type_at(m, s->type, s->stack), s->count, s->bytes))
+			return error_memory();
+	}
+	return NULL;
+}
+
+static struct error *tally_objects(struct model *m, const struct universe *u, const char *filter, struct tally *t)
+{
+	struct where *where;
+	struct error *e;
+
+	TRY(where_compile(filter, &where));
+	e = model_load(m, MODEL_SITES | MODEL_FLAGS | MODEL_SIZE);
+	if (!e)
+		e = where_bind(where, m);
+	for (uint32_t i = 0; i < m->nobjects && !e; i++)
+		if (universe_has(u, m, i) && where_test(where, i) && !add(t, model_type_of(m, i), 1, m->size[i]))
+			e = error_memory();
+	where_destroy(where);
+	return e;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(((const struct type_count *)a)->name, ((const struct type_count *)b)->name);
+}
+
+static int by_count(const void *a, const void *b)
+{
+	const struct type_count *x = a, *y = b;
+
+	if (x->count != y->count)
+		return x->count < y->count ? 1 : -1;
+	return strcmp(x->name, y->name);
+}
+
+/* Names the rows that count, sorts them and adds up those of one name. */
+static struct error *finish(struct model *m, struct tally *t, bool short_names, struct stats *ret)
+{
+	struct stats s = {.rows = calloc(t->rows.n + 1, sizeof *s.rows)};
+	size_t kept = 0;
+
+	if (!s.rows)
+		return error_memory();
+	for (uint32_t type = 0; type < t->rows.n; type++) {
+		struct str name = {0};
+
+		if (!t->rows.data[type].count)
+			continue;
+		if (short_names)
+			str_add(&name, m->types[type].name);
+		else
+			model_long_name(m, type, &name);
+		if (name.failed) {
+			stats_deinit(&s);
+			return error_memory();
+		}
+		s.rows[s.n] = t->rows.data[type];
+		s.rows[s.n++].name = name.data;
+	}
+	qsort(s.rows, s.n, sizeof *s.rows, by_name);
+	for (size_t i = 0; i < s.n; i++) {
+		if (kept && strcmp(s.rows[kept - 1].name, s.rows[i].name) == 0) {
+			s.rows[kept - 1].count += s.rows[i].count;
+			s.rows[kept - 1].bytes += s.rows[i].bytes;
+			free(s.rows[i].name);
+		} else {
+			s.rows[kept++] = s.rows[i];
+		}
+	}
+	s.n = kept;
+	*ret = s;
+	return NULL;
+}
+
+struct error *stats_collect(struct model *m, const struct universe *u, bool short_names, const char *filter, struct stats *ret)
+{
+	struct tally t = {0};
+	struct error *e;
+
+	e = filter ? tally_objects(m, u, filter, &t) : tally_summary(m, u, &t);
+	if (!e)
+		e = finish(m, &t, short_names, ret);
+	VEC_FREE(&t.rows);
+	return e;
+}
+
+void stats_deinit(struct stats *s)
+{
+	for (size_t i = 0; i < s->n; i++)
+		free(s->rows[i].name);
+	free(s->rows);
+	*s = (struct stats){0};
+}
+
+const struct type_count *stats_find(const struct stats *s, const char *name)
+{
+	struct type_count key = {.name = (char *)name};
+
+	return s->n ? bsearch(&key, s->rows, s->n, sizeof key, by_name) : NULL;
+}
+
+void stats_sort_by_count(struct stats *s)
+{
+	qsort(s->rows, s->n, sizeof *s->rows, by_count);
+}

@@ -1,0 +1,78 @@
+/* universe.c - see universe.h. */
+#include "report/universe.h"
+
+#include <string.h>
+
+#include "util/big.h"
+#include "util/bits.h"
+
+static bool has_cpython(const struct model *m)
+{
+	for (uint32_t i = 0; i < m->ntypes; i++)
+		if (m->types[i].runtime == RGD_RT_CPYTHON)
+			return true;
+	return false;
+}
+
+struct error *universe_parse(struct model *m, const char *text, struct universe *ret)
+{
+	struct universe u = {.chosen = text != NULL};
+
+	TRY(model_load(m, MODEL_TYPES | MODEL_FLAGS));
+	if (!text)
+		text = has_cpython(m) ? "gc" : "all";
+	if (strcmp(text, "gc") == 0) {
+		u.kind = UNIVERSE_GC;
+	} else if (strcmp(text, "all") == 0) {
+		u.kind = UNIVERSE_ALL;
+	} else {
+		unsigned r = 0;
+
+		if (strcmp(text, "python") == 0)
+			text = "cpython";
+		while (model_runtime_name(r) && strcmp(model_runtime_name(r), text) != 0)
+			r++;
+		if (!model_runtime_name(r))
+			return error_usage("no universe '%s'; there are: gc, all, native, python, php, gobject, refhook", text);
+		u.kind = UNIVERSE_RUNTIME;
+		u.runtime = r;
+	}
+	*ret = u;
+	return NULL;
+}
+
+bool universe_has_summary(const struct universe *u, const struct model *m, const struct summary *row)
+{
+	if (u->kind == UNIVERSE_GC)
+		return row->tracked == 1;
+	return row->tracked != 2 && (u->kind == UNIVERSE_ALL || m->types[row->type].runtime == u->runtime);
+}
+
+void universe_follow(const struct universe *u, struct follow *ret)
+{
+	for (unsigned c = 0; c < 256; c++) {
+		unsigned kind = MODEL_CLASS_KIND(c);
+
+		if (u->kind == UNIVERSE_GC)
+			ret->pass[c] = c & MODEL_CLASS_TRAVERSED;
+		else
+			ret->pass[c] = kind == RGD_EDGE_STRONG || kind == RGD_EDGE_INTERNAL ||
+				       kind == RGD_EDGE_CONSERVATIVE;
+	}
+}
+
+struct error *universe_closed(const struct universe *u, const struct model *m, uint64_t **ret)
+{
+	uint64_t *bits;
+
+	if (u->kind != UNIVERSE_GC) {
+		*ret = NULL;
+		return NULL;
+	}
+	TRY(big_alloc(bits_words(m->nobjects), sizeof *bits, &bits));
+	for (uint32_t i = 0; i < m->nobjects; i++)
+		if (!(m->flags[i] & RGD_OBJ_F_TRACKED))
+			bits_set(bits, i);
+	*ret = bits;
+	return NULL;
+}
