@@ -47,12 +47,13 @@ await() {
 		n=$((n - 1))
 		if [ $n -le 0 ]; then
 			status="hung: $(for t in /proc/"$pid"/task/*; do echo "$(cat "$t/comm") $(cat "$t/wchan" 2>/dev/null);"; done | tr '\n' ' ')"
-			kill -9 "$pid"; wait "$pid" 2>/dev/null
+			kill -9 "$pid"; { wait "$pid"; } 2>/dev/null
 			return
 		fi
 		sleep 0.1
 	done
-	wait "$pid"; status=$?
+	{ wait "$pid"; } 2>/dev/null # no "Aborted" of the shell
+	status=$?
 }
 
 # attack NAME MINIMUM PROGRAM ARG...: the case. At least MINIMUM snapshots must have been made. More variables for
