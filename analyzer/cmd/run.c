@@ -156,6 +156,24 @@ static void leave(int status, const char *text, const char *program)
 	_exit(status);
 }
 
+/* As execvp, without its last resort for ELF files of other machines: a shell would only make noise of them. */
+static void become(const struct target *target, char **argv, size_t argc)
+{
+	char **shell;
+
+	execv(target->path, argv);
+	if (errno != ENOEXEC || target->is_elf)
+		return;
+	shell = calloc(argc + 2, sizeof(*shell));
+	if (!shell)
+		return;
+	shell[0] = (char *)"/bin/sh";
+	shell[1] = (char *)target->path;
+	memcpy(shell + 2, argv + 1, (argc - 1) * sizeof(*shell));
+	execv(shell[0], shell);
+	free(shell);
+}
+
 static struct error *run(struct context *context)
 {
 	char **argv = context->args;
@@ -178,7 +196,7 @@ static struct error *run(struct context *context)
 			leave(EXIT_OURS, error->text, argv[0]);
 	}
 	fflush(stdout);
-	execvp(argv[0], argv);
+	become(&target, argv, context->nargs);
 	leave(errno == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN, strerror(errno), argv[0]);
 	return NULL;
 }

@@ -237,7 +237,7 @@ static bool next_interpreter(char *line, char path[PATH_MAX])
 }
 
 /* One file of the chain. True when `path` was replaced by its interpreter. */
-static bool inspect_file(char path[PATH_MAX], char *reason, size_t size)
+static bool inspect_file(char path[PATH_MAX], bool *is_elf, char *reason, size_t size)
 {
 	union {
 		Elf64_Ehdr header;
@@ -249,10 +249,12 @@ static bool inspect_file(char path[PATH_MAX], char *reason, size_t size)
 	ssize_t got;
 	bool again = false;
 
+	*is_elf = true; /* as far as is known */
 	if (fd < 0)
 		return false;
 	got = read(fd, start.text, sizeof(start.text) - 1);
-	if (got >= EI_NIDENT && memcmp(start.text, ELFMAG, SELFMAG) == 0) {
+	*is_elf = got >= EI_NIDENT && memcmp(start.text, ELFMAG, SELFMAG) == 0;
+	if (*is_elf) {
 		if (fstat(fd, &st) == 0 && gains_privileges(fd, &st, &what))
 			snprintf(reason, size, "it is %s, and the loader preloads nothing into such programs",
 				 what);
@@ -272,14 +274,20 @@ static bool inspect_file(char path[PATH_MAX], char *reason, size_t size)
 void target_inspect(const char *program, struct target *target)
 {
 	char path[PATH_MAX], reason[256] = "";
+	bool is_elf;
 
 	*target = (struct target){ 0 };
 	target->error = find(program, target->path);
 	if (target->error)
 		return;
 	memcpy(path, target->path, sizeof(path));
-	for (int i = 0; i < MAX_INTERPRETERS && inspect_file(path, reason, sizeof(reason)); i++)
-		;
+	for (int i = 0; i < MAX_INTERPRETERS; i++) {
+		bool more = inspect_file(path, &is_elf, reason, sizeof(reason));
+		if (i == 0)
+			target->is_elf = is_elf;
+		if (!more)
+			break;
+	}
 	if (reason[0] && strcmp(path, target->path) != 0)
 		snprintf(target->reason, sizeof(target->reason), "its interpreter %.200s: %s", path, reason);
 	else
