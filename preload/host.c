@@ -24,11 +24,7 @@ static size_t refused_used;
 
 static void *host_symbol(void *handle, const char *name)
 {
-	void *p = dlsym(handle ? handle : RTLD_DEFAULT, name);
-
-	if (!p)
-		dlerror();
-	return p;
+	return entry_symbol(handle ? handle : RTLD_DEFAULT, name);
 }
 
 static bool host_enter(void)
@@ -94,12 +90,10 @@ struct host_thread {
 static void *host_thread_main(void *context)
 {
 	struct host_thread start = *(struct host_thread *)context;
-	struct thread *t = thread_self();
 
-	if (t) {
-		t->internal = true;
-		t->hook_depth = 1; /* what it allocates is not the program's */
-		t->hook_frame = UINTPTR_MAX;
+	if (thread_self()) {
+		thread_current->internal = true;
+		hook_own_begin(); /* to its end */
 	}
 	start.run(start.argument);
 	return NULL;
@@ -126,23 +120,21 @@ static bool host_thread_start(struct host_thread *start)
 static bool host_thread(void (*run)(void *), void *argument)
 {
 	struct host_thread *start = arena_alloc(sizeof(*start)); /* a few in a process's life */
-	struct thread *t = thread_self();
-	bool started = false;
-	uint32_t depth;
+	struct hook_own own;
+	bool started;
 
-	if (!start || !t)
+	if (!start || !thread_self())
 		return false;
 	*start = (struct host_thread){run, argument};
-	depth = t->hook_depth;
-	t->hook_depth = 1;
+	own = hook_own_begin();
 	ERRNO_KEPT(started = host_thread_start(start));
-	t->hook_depth = depth;
+	hook_own_end(own);
 	return started;
 }
 
 static void host_exiting(void)
 {
-	ERRNO_KEPT(control_at_exit(true));
+	ERRNO_KEPT(control_exit_snapshot());
 }
 
 static struct adapter_host host = {

@@ -124,8 +124,9 @@ bool arena_owns(uintptr_t address);
 /*
  * One 32-bit word per 16-byte granule of address space, in leaves of 16 MiB that cover 64 MiB each, mapped when first
  * needed. A block uses the words of its first granules:
- *   word 0  bit 31 set (only word 0 has it), bits 0..27 stack
- *   word 1  bits 0..24 epoch, bits 25..30 requested size when below 63; 63 = the size is in word 2 (and 3)
+ *   word 0  bit 31 set (only word 0 has it), bits 0..25 stack, bits 26..30 the upper half of the small size
+ *   word 1  bits 0..24 epoch, bits 25..30 the lower half of the small size: the requested size when below 2047, else 2047
+ *           and the size is in word 2 (and 3). So most blocks take two words and one branch that is foreseen well.
  *   word 2  bits 0..30 size; word 3 the bits above, when bit 30 of word 2 says so
  * Allocators hand out blocks at least 32 bytes apart once requests are rounded up by live_round(); a block of 48
  * bytes or more owns the third granule, so no two blocks ever share a word. Removing is one store to word 0: the rest
@@ -216,18 +217,19 @@ extern const struct unwinder *unwinder; /* the one in force, NULL when stacks ar
 #define SITE_CACHE 256
 enum thread_record { THREAD_FREE, THREAD_USED, THREAD_LATE /* made after its owner's last destructor round */ };
 struct thread {
+	/* what each hook touches, in one cache line */
 	uint32_t hook_depth;       /* > 0: inside a hook; owner thread only */
 	uint32_t park_pending;     /* atomic: the freezer asked while we were inside a hook */
 	uintptr_t hook_frame;      /* stack address of the hook we are in: a call from above it means that it was left by longjmp */
-	uint32_t tid;
-	uint32_t state;            /* atomic, enum thread_record; a free record's fields are stale */
-	uint32_t end_rounds;       /* threads.c */
-	uintptr_t stack_low, stack_high; /* of the thread's own stack; 0 = not known yet */
 	/* written by the owner only, read by the helper: live_totals() sums them over threads, so one may be negative */
 	int64_t live_objects;
 	int64_t live_bytes;
 	uint64_t allocated;        /* bytes ever; against next_tick */
 	uint64_t next_tick;
+	uint32_t tid;
+	uint32_t state;            /* atomic, enum thread_record; a free record's fields are stale */
+	uint32_t end_rounds;       /* threads.c */
+	uintptr_t stack_low, stack_high; /* of the thread's own stack; 0 = not known yet */
 	struct { uintptr_t pc; uint32_t stack; uint32_t generation; } sites[SITE_CACHE];
 	struct thread *next;       /* list of all records, never unlinked, reused */
 	struct thread *spare;      /* threads.c: list of free records */
@@ -378,6 +380,8 @@ int control_request(uint32_t command, const char *label, const char *path);
 /* Async-signal-safe: asks and does not wait. */
 void control_post(uint32_t command);
 void control_at_exit(bool quick);
+/* REFGRAPH_ON_EXIT's snapshot, once; control_at_exit() takes it when nobody did before. The process may go on after it. */
+void control_exit_snapshot(void);
 /* The program is about to forbid system calls (seccomp): the helper goes and never comes back, state RGC_SANDBOXED. */
 void control_sandboxed(void);
 /* From thread_tick(), inside a hook: brings the helper back when it is due, watches growth. Takes no lock for long. */

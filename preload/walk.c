@@ -109,6 +109,11 @@ bool walk_has(struct walk *w, uintptr_t address)
 	return nodes_has(&w->nodes, address);
 }
 
+bool walk_claimed(struct walk *w, uintptr_t address)
+{
+	return nodes_claimed(&w->nodes, address);
+}
+
 bool walk_readable(struct walk *w, uintptr_t address, size_t size)
 {
 	return memory_readable(&w->map, address, size) == size;
@@ -558,14 +563,14 @@ static void become_walker(const struct walk_plan *plan)
 /* The name in the making is ours alone: two processes with one pid may share a folder (containers). */
 static long file_create(struct walk *w)
 {
+	char name[sizeof w->page->temporary];
 	long fd = -EEXIST;
 	for (unsigned i = 0; i < 100 && fd == -EEXIST; i++) {
-		log_format(w->page->temporary, sizeof w->page->temporary, "%s.%u.%u.tmp", w->plan->final, w->plan->pid, i);
-		fd = sys(SYS_openat, AT_FDCWD, w->page->temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-			 0600);
+		log_format(name, sizeof name, "%s.%u.%u.tmp", w->plan->final, w->plan->pid, i);
+		fd = sys(SYS_openat, AT_FDCWD, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	}
-	if (fd < 0)
-		w->page->temporary[0] = 0; /* nothing for the parent to remove */
+	if (fd >= 0) /* from here on the parent removes it when we fail */
+		memcpy(w->page->temporary, name, sizeof name);
 	return fd;
 }
 

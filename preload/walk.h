@@ -50,12 +50,14 @@ struct walk_plan {
 	struct walk_page *page;
 	const char *reason, *label;
 	const char *program;        /* base name of the executable */
+	const char *program_path;
+	const char *partial_note;   /* "" when whole */
 	const char *final;          /* the name to make */
 	const char *pattern;        /* where it came from; NULL: the user gave the name itself */
 	uint32_t serial;            /* first serial to try */
 	uint64_t time_ns;           /* the instant */
 	uint64_t process_key;
-	uint32_t pid;
+	uint32_t pid, parent;
 	uint32_t deadline_ms;
 	const char *smaps;          /* text of /proc/self/smaps just before, "" unknown */
 	size_t smaps_size;
@@ -63,7 +65,6 @@ struct walk_plan {
 	uint32_t failed;            /* bit per adapter: it crashed the walker before */
 	char notes[WALK_ADAPTERS][160]; /* why it is skipped */
 	uintptr_t main_tls;         /* thread pointer of the main thread, 0 unknown */
-	uint32_t helper_tid;        /* 0: the snapshot runs in a thread of the program */
 	int fault;                  /* config.test_fault */
 };
 

@@ -1,0 +1,24 @@
+/* api.c - what programs may call: include/refgraph.h. */
+#define REFGRAPH_NO_WRAPPERS
+#include "../include/refgraph.h"
+#include "guard.h"
+
+EXPORT int refgraph_snapshot(const char *label)
+{
+	return control_request(RGC_SNAPSHOT, label, NULL);
+}
+
+/* Inside a hook, so that the freezer does not park us while we hold the lock of the epochs. */
+EXPORT unsigned refgraph_mark(const char *label)
+{
+	struct thread *t = hook_enter(FRAME);
+	control_request(RGC_MARK, label, NULL);
+	if (t)
+		hook_leave(t);
+	return atomic_load_explicit(&epoch_now, memory_order_relaxed);
+}
+
+EXPORT int refgraph_active(void)
+{
+	return atomic_load_explicit(&shim_state, memory_order_relaxed) == SHIM_ON;
+}

@@ -1,0 +1,625 @@
+/*
+ * freeze.c - stopping all other threads of the process for the moment of the clone, without anybody noticing.
+ *
+ * A running thread gets a realtime signal; its handler saves the registers and waits on a futex. If it is inside one of
+ * our hooks it goes on and parks when it leaves the hook, so that no allocator's lock is held and the live table is whole.
+ *
+ * A blocked thread is left alone: a signal would end epoll_wait, nanosleep and others with EINTR, SA_RESTART or not. Its sp
+ * and pc come from /proc/self/task/T/syscall; its run count (schedstat) is read before that and again after the clone:
+ * when it differs, the thread woke up in between, and the snapshot is taken again.
+ *
+ * A thread that was running when we looked may enter a system call before the signal arrives. The handler sees that the
+ * call was cut short (result -EINTR, pc just behind the instruction) and starts it again with its own number, which the
+ * instruction before loads. The call has only begun, so a relative timeout that starts anew is as good as the first.
+ *
+ * What cannot be had: the callee-saved registers of a blocked thread. A block to which only such a register refers seems
+ * to be a leak; nearly always a frame below has saved it to the stack. And a thread that blocks our signal, runs, and calls no
+ * hook is not stopped; it is counted (lost.threads) and its whole stack is scanned.
+ *
+ * Without /proc the threads that have a record are asked to park in their next hook, the others are missed.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <signal.h>
+#include <string.h>
+#include <time.h>
+#include <ucontext.h>
+
+#include "glue.h"
+#include "guard.h"
+#include "snapshot.h"
+
+#define THREADS_MAX 32768u
+/* A thread that neither parks nor blocks holds up the others no longer than this. */
+#define MISSED_AFTER_MS 50u
+
+/* One per thread that was found, beside its struct frozen_thread. */
+struct look {
+	uint64_t ran_ns, ran_times;  /* schedstat when it was seen blocked */
+	struct thread *record;
+	_Atomic uint32_t parked;     /* by the handler */
+	uint32_t signalled;
+	uint32_t seen;               /* number of the enumeration that met it last */
+	bool settled;                /* parked or blocked */
+};
+
+static struct frozen_thread *list;
+static struct look *looks;
+static size_t count;
+static uint32_t enumeration;
+
+/* Odd while the world stands; the parked wait for it to change. */
+static _Atomic uint32_t world;
+/* Counts the threads that parked; the freezer waits on it. */
+static _Atomic uint32_t arrivals;
+
+static int park_signal;
+static _Atomic uint64_t signals_sent, signals_seen;
+
+size_t frozen_threads(const struct frozen_thread **threads)
+{
+	*threads = list;
+	return count;
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec t = { 0, 0 };
+	sys(SYS_clock_gettime, CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* ---- parking, in the thread that parks ------------------------------------------------------------------------------------- */
+
+static void wait_for_thaw(uint32_t frozen)
+{
+	atomic_fetch_add_explicit(&arrivals, 1, memory_order_release);
+	sys(SYS_futex, &arrivals, FUTEX_WAKE_PRIVATE, 1);
+	while (atomic_load_explicit(&world, memory_order_acquire) == frozen)
+		sys(SYS_futex, &world, FUTEX_WAIT_PRIVATE, frozen, 0);
+}
+
+#if defined(__x86_64__)
+#define CONTEXT_SP(uc) ((uintptr_t)(uc)->uc_mcontext.gregs[REG_RSP])
+
+static void save_registers(struct frozen_thread *f, const ucontext_t *uc)
+{
+	static const uint8_t dwarf[] = { REG_RAX, REG_RDX, REG_RCX, REG_RBX, REG_RSI, REG_RDI, REG_RBP, REG_RSP,
+					 REG_R8,  REG_R9,  REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15 };
+	for (unsigned i = 0; i < sizeof dwarf; i++)
+		f->registers[i] = (uint64_t)uc->uc_mcontext.gregs[dwarf[i]];
+	f->nregisters = sizeof dwarf;
+	f->sp = CONTEXT_SP(uc);
+	f->pc = (uintptr_t)uc->uc_mcontext.gregs[REG_RIP];
+}
+
+/* "mov $number, %eax; syscall" that our signal ended with EINTR: back to the syscall instruction. */
+static void restart_call(ucontext_t *uc)
+{
+	uintptr_t pc = (uintptr_t)uc->uc_mcontext.gregs[REG_RIP];
+	const uint8_t *code = (const uint8_t *)pc;
+	uint32_t number;
+	if ((long)uc->uc_mcontext.gregs[REG_RAX] != -EINTR || (pc & 4095) < 7)
+		return;
+	if (code[-2] != 0x0f || code[-1] != 0x05 || code[-7] != 0xb8)
+		return;
+	memcpy(&number, code - 6, 4);
+	uc->uc_mcontext.gregs[REG_RAX] = number;
+	uc->uc_mcontext.gregs[REG_RIP] = (long)(pc - 2);
+}
+
+static inline uintptr_t stack_pointer(void)
+{
+	uintptr_t sp;
+	__asm__ volatile("mov %%rsp, %0" : "=r"(sp));
+	return sp;
+}
+#elif defined(__aarch64__)
+#define CONTEXT_SP(uc) ((uintptr_t)(uc)->uc_mcontext.sp)
+
+static void save_registers(struct frozen_thread *f, const ucontext_t *uc)
+{
+	for (unsigned i = 0; i < 31; i++)
+		f->registers[i] = uc->uc_mcontext.regs[i];
+	f->nregisters = 31;
+	f->sp = CONTEXT_SP(uc);
+	f->pc = (uintptr_t)uc->uc_mcontext.pc;
+}
+
+/* The first argument is lost once the result is there: such a call returns EINTR here. */
+static void restart_call(ucontext_t *uc)
+{
+}
+
+static inline uintptr_t stack_pointer(void)
+{
+	uintptr_t sp;
+	__asm__ volatile("mov %0, sp" : "=r"(sp));
+	return sp;
+}
+#endif
+
+static bool inside_hook(const struct thread *t, uintptr_t sp)
+{
+	return t && t->hook_depth && !hook_abandoned(t, sp);
+}
+
+static void park_handler(int signal, siginfo_t *info, void *context)
+{
+	ucontext_t *uc = context;
+	uint32_t frozen = atomic_load_explicit(&world, memory_order_acquire);
+	size_t slot = (size_t)(uintptr_t)info->si_value.sival_ptr;
+
+	if (info->si_code != SI_QUEUE || (uint32_t)info->si_pid != glue_pid())
+		return; /* not ours */
+	atomic_fetch_add_explicit(&signals_seen, 1, memory_order_relaxed);
+	restart_call(uc);
+	if (!(frozen & 1) || slot >= count || list[slot].tid != glue_tid() ||
+	    inside_hook(thread_current, CONTEXT_SP(uc)))
+		return; /* too late, or it parks when it leaves the hook */
+	save_registers(&list[slot], uc);
+	atomic_store_explicit(&looks[slot].parked, 1, memory_order_release);
+	wait_for_thaw(frozen);
+}
+
+/* Callee-saved registers of the callers are spilled into this frame, above the sp that is recorded. */
+__attribute__((noinline)) void freeze_park_here(struct thread *t)
+{
+	uint32_t frozen = atomic_load_explicit(&world, memory_order_acquire);
+	__atomic_store_n(&t->park_pending, 0, __ATOMIC_RELAXED);
+	if (!(frozen & 1))
+		return;
+	__builtin_unwind_init();
+	t->parked_pc = (uintptr_t)__builtin_return_address(0);
+	__atomic_store_n(&t->parked_sp, stack_pointer(), __ATOMIC_RELEASE);
+	wait_for_thaw(frozen);
+	__atomic_store_n(&t->parked_sp, 0, __ATOMIC_RELEASE);
+}
+
+/* ---- the signal ---------------------------------------------------------------------------------------------------------------- */
+
+struct kernel_sigaction {
+	uintptr_t handler;
+	unsigned long flags;
+	uintptr_t restorer;
+	uint64_t mask;
+};
+
+#if defined(__x86_64__)
+/* The kernel returns from a handler through this; libc's own is not exported. */
+__asm__(".text\n.type refgraph_sigreturn,@function\nrefgraph_sigreturn:\n"
+	"mov $15, %eax\nsyscall\n.size refgraph_sigreturn, .-refgraph_sigreturn\n");
+extern char refgraph_sigreturn[] __attribute__((visibility("hidden")));
+#define SIGNAL_FLAGS (SA_RESTART | SA_ONSTACK | SA_SIGINFO | 0x04000000 /* SA_RESTORER */)
+#define SIGNAL_RESTORER ((uintptr_t)refgraph_sigreturn)
+#else
+#define SIGNAL_FLAGS (SA_RESTART | SA_ONSTACK | SA_SIGINFO)
+#define SIGNAL_RESTORER 0
+#endif
+
+static bool signal_usable(int number)
+{
+	struct kernel_sigaction old = { 0 };
+	if (sys(SYS_rt_sigaction, number, 0, &old, SYS_SIGSET_SIZE) < 0)
+		return false;
+	return !old.handler || old.handler == (uintptr_t)park_handler;
+}
+
+/* The highest realtime signal that nobody handles. The handler blocks everything: no other may run while we are parked. */
+static bool signal_install(void)
+{
+	struct kernel_sigaction mine = { (uintptr_t)park_handler, SIGNAL_FLAGS, SIGNAL_RESTORER, ~0ull };
+	if (park_signal && signal_usable(park_signal) &&
+	    sys(SYS_rt_sigaction, park_signal, &mine, 0, SYS_SIGSET_SIZE) == 0)
+		return true;
+	for (int number = 64 - 3; number > 40; number--) {
+		if (!signal_usable(number) || sys(SYS_rt_sigaction, number, &mine, 0, SYS_SIGSET_SIZE) < 0)
+			continue;
+		park_signal = number;
+		return true;
+	}
+	return false;
+}
+
+/* Only when no signal of ours can still be pending: its default action would end the program. */
+static void signal_remove(void)
+{
+	struct kernel_sigaction plain = { 0 };
+	if (atomic_load_explicit(&signals_sent, memory_order_relaxed) ==
+	    atomic_load_explicit(&signals_seen, memory_order_acquire))
+		sys(SYS_rt_sigaction, park_signal, &plain, 0, SYS_SIGSET_SIZE);
+}
+
+/* ---- looking at threads ------------------------------------------------------------------------------------------------------------ */
+
+static const char *task_file(char *path, size_t size, uint32_t tid, const char *name)
+{
+	log_format(path, size, "/proc/self/task/%u/%s", tid, name);
+	return path;
+}
+
+static const char *number(const char *p, unsigned base, uint64_t *value)
+{
+	while (*p == ' ')
+		p++;
+	if (base == 16 && p[0] == '0' && p[1] == 'x')
+		p += 2;
+	for (*value = 0; *p; p++) {
+		unsigned digit = (unsigned char)*p - '0';
+		if (digit > 9 && base == 16)
+			digit = ((unsigned char)*p | 32) - 'a' + 10;
+		if (digit >= base)
+			break;
+		*value = *value * base + digit;
+	}
+	return p;
+}
+
+static bool status_field(const char *text, const char *key, unsigned base, uint64_t *value)
+{
+	const char *p = strstr(text, key);
+	if (!p)
+		return false;
+	p += strlen(key);
+	while (*p == '\t' || *p == ' ')
+		p++;
+	number(p, base, value);
+	return true;
+}
+
+/* How often and how long it ran. schedstat where the kernel has it, else the switches of status. */
+static bool read_runs(uint32_t tid, uint64_t *ran_ns, uint64_t *ran_times)
+{
+	char path[64], text[4096];
+	uint64_t waited;
+	const char *p;
+	if (sys_read_file(task_file(path, sizeof path, tid, "schedstat"), text, sizeof text) > 0) {
+		p = number(text, 10, ran_ns);
+		p = number(p, 10, &waited);
+		number(p, 10, ran_times);
+		return true;
+	}
+	if (sys_read_file(task_file(path, sizeof path, tid, "status"), text, sizeof text) <= 0)
+		return false;
+	return status_field(text, "\nvoluntary_ctxt_switches:", 10, ran_times) &&
+	       status_field(text, "nonvoluntary_ctxt_switches:", 10, ran_ns);
+}
+
+enum state { STATE_GONE, STATE_RUNNING, STATE_BLOCKED };
+
+/* "running", or "number arguments... sp pc", or "-1 sp pc" (a page fault, a stop). */
+static enum state read_state(uint32_t tid, struct frozen_thread *f)
+{
+	char path[64], text[256], *p, *sp = NULL, *pc = NULL;
+	uint64_t value;
+	if (sys_read_file(task_file(path, sizeof path, tid, "syscall"), text, sizeof text) <= 0)
+		return STATE_GONE;
+	if (text[0] == 'r')
+		return STATE_RUNNING;
+	for (p = text; *p && *p != '\n'; p++)
+		if (*p == ' ') {
+			sp = pc;
+			pc = p;
+		}
+	if (!sp)
+		return STATE_GONE;
+	number(sp, 16, &value);
+	f->sp = (uintptr_t)value;
+	number(pc, 16, &value);
+	f->pc = (uintptr_t)value;
+	f->nregisters = 0;
+	return f->sp ? STATE_BLOCKED : STATE_GONE;
+}
+
+static bool blocks_our_signal(uint32_t tid)
+{
+	char path[64], text[4096];
+	uint64_t mask;
+	if (sys_read_file(task_file(path, sizeof path, tid, "status"), text, sizeof text) <= 0 ||
+	    !status_field(text, "SigBlk:", 16, &mask))
+		return true;
+	return mask >> (park_signal - 1) & 1;
+}
+
+/* ---- the list --------------------------------------------------------------------------------------------------------------------- */
+
+static bool list_make(void)
+{
+	if (!list)
+		list = arena_map(THREADS_MAX * sizeof *list);
+	if (!looks)
+		looks = arena_map(THREADS_MAX * sizeof *looks);
+	return list && looks;
+}
+
+/* Threads come in the same order each time, so the place after the last hit is the first to try. */
+static size_t list_find(uint32_t tid)
+{
+	static size_t last;
+	for (size_t i = 0; i < count; i++) {
+		size_t at = last + 1 + i < count ? last + 1 + i : last + 1 + i - count;
+		if (at < count && list[at].tid == tid)
+			return last = at;
+	}
+	return SIZE_MAX;
+}
+
+static size_t list_add(uint32_t tid)
+{
+	if (count == THREADS_MAX)
+		return SIZE_MAX;
+	memset(&list[count], 0, sizeof *list);
+	memset(&looks[count], 0, sizeof *looks);
+	list[count].tid = tid;
+	list[count].state = RGD_THREAD_MISSED;
+	return count++;
+}
+
+static struct thread *record_of(uint32_t tid)
+{
+	for (struct thread *t = threads_first(); t; t = t->next)
+		if (t->tid == tid && __atomic_load_n(&t->state, __ATOMIC_ACQUIRE) != THREAD_FREE)
+			return t;
+	return NULL;
+}
+
+static void list_meet(uint32_t tid)
+{
+	size_t at = list_find(tid);
+	if (at == SIZE_MAX)
+		at = list_add(tid);
+	if (at == SIZE_MAX)
+		return;
+	looks[at].seen = enumeration;
+	if (!looks[at].record)
+		looks[at].record = record_of(tid);
+	if (looks[at].record) {
+		list[at].stack_low = looks[at].record->stack_low;
+		list[at].stack_high = looks[at].record->stack_high;
+		if (looks[at].record->internal) {
+			list[at].state = RGD_THREAD_HELPER;
+			looks[at].settled = true;
+		}
+	}
+}
+
+struct kernel_dirent {
+	uint64_t inode;
+	int64_t offset;
+	uint16_t length;
+	uint8_t type;
+	char name[];
+};
+
+static bool enumerate_proc(void)
+{
+	char buffer[4096] __attribute__((aligned(8)));
+	long fd = sys(SYS_openat, AT_FDCWD, "/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0), n;
+	if (fd < 0)
+		return false;
+	while ((n = sys(SYS_getdents64, fd, buffer, sizeof buffer)) > 0) {
+		for (long at = 0; at < n;) {
+			const struct kernel_dirent *entry = (const void *)(buffer + at);
+			uint64_t tid;
+			number(entry->name, 10, &tid);
+			if (tid)
+				list_meet((uint32_t)tid);
+			at += entry->length;
+		}
+	}
+	sys(SYS_close, fd);
+	return true;
+}
+
+static bool enumerate(void)
+{
+	enumeration++;
+	if (enumerate_proc())
+		return true;
+	for (struct thread *t = threads_first(); t; t = t->next)
+		if (__atomic_load_n(&t->state, __ATOMIC_ACQUIRE) != THREAD_FREE)
+			list_meet(t->tid);
+	return false;
+}
+
+/* ---- freezing ---------------------------------------------------------------------------------------------------------------------- */
+
+static void send_signal(size_t at)
+{
+	siginfo_t info;
+	memset(&info, 0, sizeof info);
+	info.si_code = SI_QUEUE;
+	info.si_pid = (pid_t)glue_pid();
+	info.si_uid = (uid_t)sys(SYS_getuid);
+	info.si_value.sival_ptr = (void *)at;
+	looks[at].signalled = 1;
+	if (sys(SYS_rt_tgsigqueueinfo, glue_pid(), list[at].tid, park_signal, &info) == 0)
+		atomic_fetch_add_explicit(&signals_sent, 1, memory_order_relaxed);
+}
+
+/* True when the thread is parked; its place is then in the list. */
+static bool look_parked(size_t at)
+{
+	struct thread *t = looks[at].record;
+	uintptr_t sp;
+	if (atomic_load_explicit(&looks[at].parked, memory_order_acquire)) {
+		list[at].state = RGD_THREAD_PARKED;
+		return true;
+	}
+	if (!t || !(sp = __atomic_load_n(&t->parked_sp, __ATOMIC_ACQUIRE)))
+		return false;
+	list[at].sp = sp;
+	list[at].pc = t->parked_pc;
+	list[at].nregisters = 0;
+	list[at].state = RGD_THREAD_PARKED;
+	return true;
+}
+
+/*
+ * The run count comes first: whatever happens after it is noticed. A thread that blocks inside a hook (it waits for a lock
+ * of the allocator) has more to do before the heap is whole, and is waited for as long as running ones are.
+ */
+static void look(size_t at, bool patient)
+{
+	struct look *l = &looks[at];
+	enum state state;
+	if (look_parked(at)) {
+		l->settled = true;
+		return;
+	}
+	if (!read_runs(list[at].tid, &l->ran_ns, &l->ran_times)) {
+		state = STATE_GONE;
+	} else {
+		state = read_state(list[at].tid, &list[at]);
+	}
+	if (state == STATE_GONE) {
+		list[at].state = RGD_THREAD_BLOCKED;
+		list[at].sp = 0;
+		l->settled = true;
+	} else if (state == STATE_BLOCKED && !l->signalled && (!inside_hook(l->record, 0) || !patient)) {
+		list[at].state = RGD_THREAD_BLOCKED;
+		l->settled = true;
+	} else if (state == STATE_RUNNING && !l->signalled && !blocks_our_signal(list[at].tid)) {
+		send_signal(at);
+	}
+}
+
+/* Threads that ended since are no threads any more. */
+static void drop_gone(void)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < count; i++) {
+		if (looks[i].seen != enumeration)
+			continue;
+		if (kept != i) {
+			list[kept] = list[i];
+			looks[kept] = looks[i];
+		}
+		kept++;
+	}
+	count = kept;
+}
+
+static bool all_settled(bool patient)
+{
+	bool all = true;
+	uint64_t ns, times;
+	for (size_t i = 0; i < count; i++) {
+		struct look *l = &looks[i];
+		if (list[i].tid == glue_tid())
+			continue;
+		if (l->settled && list[i].state == RGD_THREAD_BLOCKED && list[i].sp && !look_parked(i) &&
+		    (!read_runs(list[i].tid, &ns, &times) || ns != l->ran_ns || times != l->ran_times))
+			l->settled = false; /* it woke up */
+		if (!l->settled)
+			look(i, patient);
+		all &= l->settled;
+	}
+	return all;
+}
+
+/* So that a thread that wakes up meanwhile stops at its next hook at the latest. */
+static void ask_records(uint32_t value)
+{
+	uint32_t self = glue_tid();
+	for (struct thread *t = threads_first(); t; t = t->next)
+		if (t->tid != self && !t->internal && __atomic_load_n(&t->state, __ATOMIC_ACQUIRE) != THREAD_FREE)
+			__atomic_store_n(&t->park_pending, value, __ATOMIC_RELAXED);
+}
+
+static void note_self(void)
+{
+	size_t at = list_find(glue_tid());
+	struct thread *t = thread_current;
+	if (at == SIZE_MAX)
+		at = list_add(glue_tid());
+	if (at == SIZE_MAX)
+		return;
+	looks[at].settled = true;
+	looks[at].seen = enumeration;
+	list[at].state = t && t->internal ? RGD_THREAD_HELPER : RGD_THREAD_PARKED;
+	list[at].sp = stack_pointer(); /* the callers' registers lie above: see freeze_world() */
+	if (t) {
+		list[at].stack_low = t->stack_low;
+		list[at].stack_high = t->stack_high;
+	}
+}
+
+static void count_missed(void)
+{
+	for (size_t i = 0; i < count; i++)
+		if (!looks[i].settled) {
+			list[i].state = RGD_THREAD_MISSED;
+			list[i].sp = 0;
+			counter_add(COUNTER_LOST_THREADS, 1);
+		}
+}
+
+static void wait_for_arrivals(uint32_t seen)
+{
+	struct timespec nap = { 0, 200000 };
+	sys(SYS_futex, &arrivals, FUTEX_WAIT_PRIVATE, seen, &nap);
+}
+
+bool freeze_world(unsigned deadline_ms)
+{
+	uint64_t start = now_ns(), waited = 0;
+	uint64_t most = (deadline_ms < MISSED_AFTER_MS ? deadline_ms : MISSED_AFTER_MS) * 1000000ull;
+	bool settled = false, proc = true;
+
+	__builtin_unwind_init();
+	if (!list_make() || !signal_install())
+		return false;
+	count = 0;
+	atomic_fetch_add_explicit(&world, 1, memory_order_acq_rel);
+	ask_records(1);
+	for (;;) {
+		uint32_t seen = atomic_load_explicit(&arrivals, memory_order_acquire);
+		size_t before = count;
+		proc = enumerate();
+		note_self();
+		drop_gone();
+		settled = all_settled(waited < most / 2);
+		if (settled && count == before)
+			return true;
+		waited = now_ns() - start;
+		if (waited > most)
+			break;
+		if (!settled)
+			wait_for_arrivals(seen);
+	}
+	(void)proc;
+	count_missed();
+	return true;
+}
+
+bool freeze_still(void)
+{
+	uint64_t ns, times;
+	for (size_t i = 0; i < count; i++) {
+		if (list[i].state != RGD_THREAD_BLOCKED || !list[i].sp)
+			continue;
+		if (!read_runs(list[i].tid, &ns, &times) || ns != looks[i].ran_ns || times != looks[i].ran_times)
+			return false;
+	}
+	return true;
+}
+
+void thaw_world(void)
+{
+	if (!(atomic_load_explicit(&world, memory_order_relaxed) & 1))
+		return;
+	ask_records(0);
+	atomic_fetch_add_explicit(&world, 1, memory_order_acq_rel);
+	sys(SYS_futex, &world, FUTEX_WAKE_PRIVATE, 0x7fffffff);
+	signal_remove();
+}
+
+void freeze_after_fork_child(void)
+{
+	atomic_store_explicit(&world, 0, memory_order_relaxed);
+	atomic_store_explicit(&signals_sent, 0, memory_order_relaxed);
+	atomic_store_explicit(&signals_seen, 0, memory_order_relaxed);
+	count = 0;
+}

@@ -1,0 +1,445 @@
+/*
+ * snapshot.c - one dump, in the parent: lock the runtimes, freeze the world, clone the walker, let everything go, wait.
+ *
+ * The walker is made by a raw clone with exit signal 0: no SIGCHLD, not seen by wait(), waitpid(-1) or waitid() of the
+ * program (only by one that asks with __WALL or __WCLONE), no atfork handlers, none of fork's locks. It shares neither memory
+ * nor descriptors. It opens, writes and renames the dump itself, so no descriptor ever shows in the program.
+ *
+ * The walker is expendable. If it crashes while an adapter is at work, the snapshot is taken once more without that
+ * adapter and marked partial; if it hangs, it is killed at the deadline.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "glue.h"
+#include "snapshot.h"
+#include "walk.h"
+
+static struct walk_plan plan;
+static char plan_final[1200], plan_pattern[600], plan_program[256], plan_label[256], plan_partial[256];
+static uint32_t serial; /* of the last snapshot of this process */
+
+/* ---- small helpers --------------------------------------------------------------------------------------------------------- */
+
+static uint64_t clock_now(int which)
+{
+	struct timespec t = { 0, 0 };
+	sys(SYS_clock_gettime, which, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static void copy_text(char *to, size_t size, const char *from)
+{
+	log_format(to, size, "%s", from ? from : "");
+}
+
+/* What the user should do about an errno of the dump's file. */
+static const char *advice(int status)
+{
+	switch (status) {
+	case ENOSPC:
+	case EDQUOT:
+		return "no space left; free some, or choose another place with -o or REFGRAPH_DIR";
+	case EFBIG:
+		return "larger than the program's limit for files (ulimit -f); raise it before the program starts";
+	case EACCES:
+	case EPERM:
+		return "the program's user may not write there; choose another place with -o or REFGRAPH_DIR";
+	case EROFS:
+		return "read-only file system; choose another place with -o or REFGRAPH_DIR";
+	case ENOENT:
+		return "no such folder; make it, or choose another place with -o or REFGRAPH_DIR";
+	case ENOTDIR:
+		return "a part of the path is no folder; choose another place with -o or REFGRAPH_DIR";
+	case EEXIST:
+		return "the file exists and is not overwritten; remove it or choose another name";
+	case ENAMETOOLONG:
+		return "the name is too long; choose a shorter one with -o or REFGRAPH_DUMP";
+	case ENOMEM:
+		return "no memory for the walker; the limit of the program's address space (ulimit -v) may be too low";
+	case EMFILE:
+	case ENFILE:
+		return "no descriptor left (ulimit -n); the program holds all it may have";
+	case ELOOP:
+		return "the name is a symbolic link; choose another name";
+	case EIO:
+		return "input/output error";
+	default:
+		return "could not be written";
+	}
+}
+
+static void fail(struct snapshot_result *result, int status, const char *text)
+{
+	result->status = status;
+	copy_text(result->message, sizeof result->message, text);
+}
+
+/* ---- the plan --------------------------------------------------------------------------------------------------------------- */
+
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	return slash ? slash + 1 : path;
+}
+
+static bool plan_names(const char *path, struct snapshot_result *result)
+{
+	bool fits;
+	if (path && path[0]) {
+		plan.pattern = NULL;
+		fits = path[0] == '/' ? log_format(plan_final, sizeof plan_final, "%s", path) < (int)sizeof plan_final - 1
+				      : log_format(plan_final, sizeof plan_final, "%s/%s", config.dump_dir, path) <
+						(int)sizeof plan_final - 1;
+	} else {
+		copy_text(plan_pattern, sizeof plan_pattern, config.dump_name);
+		plan.pattern = plan_pattern;
+		fits = name_expand(plan_final, sizeof plan_final, plan_pattern, plan.pid, plan.serial, plan.program,
+				   plan.time_ns);
+	}
+	plan.final = plan_final;
+	if (!fits)
+		fail(result, ENAMETOOLONG, "the dump's name is too long; choose a shorter one with -o or REFGRAPH_DUMP");
+	return fits;
+}
+
+static bool plan_make(const struct snapshot_request *request, struct snapshot_result *result)
+{
+	long n = sys(SYS_readlinkat, AT_FDCWD, "/proc/self/exe", plan_program, sizeof plan_program - 1);
+	memset(&plan, 0, sizeof plan);
+	if (n > 0)
+		plan_program[n] = 0;
+	copy_text(plan_label, sizeof plan_label, request->label);
+	plan_partial[0] = 0;
+	plan.reason = request->reason;
+	plan.label = plan_label;
+	plan.partial_note = plan_partial;
+	plan.program_path = plan_program;
+	plan.program = plan_program[0] ? base_name(plan_program) : "program";
+	plan.pid = glue_pid();
+	plan.parent = (uint32_t)sys(SYS_getppid);
+	plan.serial = serial + 1;
+	plan.deadline_ms = request->deadline_ms ? request->deadline_ms : config.deadline_ms ? config.deadline_ms : 120000;
+	plan.time_ns = clock_now(CLOCK_REALTIME);
+	plan.process_key = control_process_key();
+	plan.main_tls = control_main_tls();
+	plan.fault = config.test_fault;
+	plan.smaps = "";
+	return plan_names(request->path, result);
+}
+
+/* The sums are the program's own: in the copy they would be halved, and file pages would be missing. Only where no descriptor
+ * shows in the program. */
+#define SMAPS_FIRST ((size_t)1 << 20)
+#define SMAPS_MOST ((size_t)256 << 20)
+static void *smaps_read(size_t *mapped)
+{
+	for (size_t size = SMAPS_FIRST; size <= SMAPS_MOST; size *= 4) {
+		char *buffer = arena_map(size);
+		long n = buffer ? sys_read_file("/proc/self/smaps", buffer, size) : -1;
+		if (n > 0 && (size_t)n < size - 1) {
+			plan.smaps = buffer;
+			plan.smaps_size = (size_t)n;
+			*mapped = size;
+			return buffer;
+		}
+		arena_unmap(buffer, size);
+		if (n <= 0)
+			return NULL;
+	}
+	return NULL;
+}
+
+/* ---- runtimes ---------------------------------------------------------------------------------------------------------------- */
+
+#define ENTER_MS 5000u
+static uint32_t entered; /* bit per adapter */
+
+static void adapters_enter(void)
+{
+	int status;
+	entered = 0;
+	for (unsigned i = 0; adapters[i] && i < WALK_ADAPTERS; i++) {
+		unsigned bit = 1u << i;
+		if (plan.failed & bit)
+			continue;
+		plan.notes[i][0] = 0;
+		status = adapters[i]->enter ? adapters[i]->enter(ENTER_MS, plan.notes[i], sizeof plan.notes[i]) : 0;
+		if (!status)
+			entered |= bit;
+		else if (status == ENODEV) /* not in this process */
+			plan.notes[i][0] = 0;
+	}
+	plan.skip = ~entered;
+}
+
+static void adapters_leave(void)
+{
+	for (unsigned i = WALK_ADAPTERS; i-- > 0;)
+		if (entered & 1u << i && adapters[i]->leave)
+			adapters[i]->leave();
+	entered = 0;
+}
+
+/* ---- the walker ----------------------------------------------------------------------------------------------------------------- */
+
+static struct walk_page *page;
+
+static bool page_reset(void)
+{
+	long p;
+	if (!page) {
+		p = sys(SYS_mmap, 0, sizeof *page, 3 /* read, write */, 0x21 /* shared, anonymous */, -1, 0);
+		if (p < 0 && p > -4096)
+			return false;
+		page = (struct walk_page *)p;
+	}
+	memset(page, 0, sizeof *page);
+	plan.page = page;
+	return true;
+}
+
+static long walker_clone(void)
+{
+	if (plan.fault == FAULT_CLONE)
+		return -EAGAIN;
+	return sys(SYS_clone, 0, 0, 0, 0, 0);
+}
+
+static void walker_discard(void)
+{
+	if (page->temporary[0])
+		sys(SYS_unlinkat, AT_FDCWD, page->temporary, 0);
+}
+
+#define MOVED_RETRIES 20
+/* The frozen part. Returns the walker's pid or a negative errno. */
+static long frozen_clone(const char *label, struct snapshot_result *result)
+{
+	long pid = -EAGAIN;
+	for (unsigned i = 0; i < MOVED_RETRIES; i++) {
+		if (!freeze_world(2000)) {
+			fail(result, EBUSY, "the program's threads could not be stopped in time; try again");
+			return -EBUSY;
+		}
+		plan.time_ns = clock_now(CLOCK_REALTIME);
+		page_reset();
+		pid = walker_clone();
+		if (!pid)
+			walk_main(&plan);
+		if (pid < 0 || i == MOVED_RETRIES - 1 || freeze_still())
+			break;
+		/* a thread woke up between the look at it and the clone: the copy may be torn */
+		sys(SYS_kill, pid, SIGKILL);
+		sys(SYS_wait4, pid, 0, __WCLONE, 0);
+		walker_discard();
+		counter_add(COUNTER_FREEZE_RETRIES, 1);
+		thaw_world();
+	}
+	if (pid > 0)
+		epoch_advance(2, label);
+	thaw_world();
+	return pid;
+}
+
+/* ---- outcomes --------------------------------------------------------------------------------------------------------------------- */
+
+static const char *page_phase(void)
+{
+	uint32_t phase = __atomic_load_n(&page->phase, __ATOMIC_RELAXED);
+	return phase < WALK_PHASES ? walk_phase_names[phase] : "?";
+}
+
+/* Index in adapters[] of the one that was at work, -1 none. */
+static int page_adapter(void)
+{
+	uint32_t adapter = __atomic_load_n(&page->adapter, __ATOMIC_RELAXED);
+	return adapter && adapter <= WALK_ADAPTERS ? (int)adapter - 1 : -1;
+}
+
+static void describe_death(char *out, size_t size, int status, bool killed)
+{
+	int adapter = page_adapter();
+	const char *who = adapter >= 0 ? adapters[adapter]->name : "";
+	if (killed)
+		log_format(out, size, "the walker was stopped after %u ms in %s%s%s", plan.deadline_ms, page_phase(),
+			   adapter >= 0 ? " of " : "", who);
+	else
+		log_format(out, size, "the walker crashed (signal %d) in %s%s%s", WTERMSIG(status), page_phase(),
+			   adapter >= 0 ? " of " : "", who);
+}
+
+/* True when the same snapshot is worth taking again without the adapter that failed. */
+static bool drop_adapter(const char *why)
+{
+	int adapter = page_adapter();
+	if (adapter < 0 || plan.failed & 1u << adapter)
+		return false;
+	plan.failed |= 1u << adapter;
+	copy_text(plan.notes[adapter], sizeof plan.notes[adapter], why);
+	log_format(plan_partial, sizeof plan_partial, "%s; its objects are only blocks here", why);
+	if (plan.fault == FAULT_ADAPTER_CRASH)
+		plan.fault = FAULT_NONE;
+	return true;
+}
+
+static void outcome_done(struct snapshot_result *result)
+{
+	result->objects = page->objects;
+	result->edges = page->edges;
+	result->bytes = page->bytes;
+	result->partial = page->partial;
+	result->status = page->status;
+	if (!page->status) {
+		copy_text(result->path, sizeof result->path, page->path);
+		copy_text(result->message, sizeof result->message, plan_partial);
+		serial = page->serial > serial ? page->serial : serial + 1;
+		return;
+	}
+	walker_discard();
+	log_format(result->message, sizeof result->message, "%s: %s", page->path[0] ? page->path : plan_final,
+		   advice(page->status));
+}
+
+/* ---- the job: one snapshot, begun by one thread and perhaps finished by another --------------------------------------------- */
+
+static struct {
+	bool active;
+	long walker;
+	bool killed;
+	uint64_t begun, deadline; /* CLOCK_MONOTONIC */
+	void *smaps;
+	size_t smaps_size;
+	struct snapshot_result result;
+} job;
+
+/* One walker. False: the job is over, the result says why. */
+static bool job_launch(void)
+{
+	uint64_t start;
+
+	modules_refresh();
+	page_reset();
+	start = clock_now(CLOCK_MONOTONIC);
+	adapters_enter();
+	job.walker = frozen_clone(plan_label, &job.result);
+	adapters_leave();
+	job.result.pause_ns = clock_now(CLOCK_MONOTONIC) - start;
+	job.killed = false;
+	job.deadline = clock_now(CLOCK_MONOTONIC) + (uint64_t)plan.deadline_ms * 1000000u;
+	if (job.walker > 0)
+		return true;
+	if (!job.result.status)
+		fail(&job.result, (int)-job.walker,
+		     job.walker == -ENOMEM ? advice(ENOMEM) :
+					     "the walker could not be started; the limit of processes (ulimit -u) may be reached");
+	return false;
+}
+
+static void job_end(void)
+{
+	arena_unmap(job.smaps, job.smaps_size);
+	job.smaps = NULL;
+	job.active = false;
+	job.result.total_ns = clock_now(CLOCK_MONOTONIC) - job.begun;
+	counter_add(job.result.status ? COUNTER_SNAPSHOTS_FAILED : COUNTER_SNAPSHOTS, 1);
+}
+
+void snapshot_begin(const struct snapshot_request *request)
+{
+	memset(&job, 0, sizeof job);
+	job.active = true;
+	job.begun = clock_now(CLOCK_MONOTONIC);
+	if (!plan_make(request, &job.result))
+		goto over;
+	if (!page_reset()) {
+		fail(&job.result, ENOMEM, advice(ENOMEM));
+		goto over;
+	}
+	if (control_isolated())
+		job.smaps = smaps_read(&job.smaps_size);
+	if (job_launch())
+		return;
+over:
+	job_end();
+}
+
+bool snapshot_active(void)
+{
+	return job.active;
+}
+
+/* The walker ended: by itself, by a crash, by our hand, or the program reaped it (-ECHILD: it asked with __WALL). */
+static void job_walker_ended(int status)
+{
+	if (__atomic_load_n(&page->done, __ATOMIC_ACQUIRE)) {
+		outcome_done(&job.result);
+		job_end();
+		return;
+	}
+	describe_death(job.result.message, sizeof job.result.message, status, job.killed);
+	job.result.status = job.killed ? ETIMEDOUT : EFAULT;
+	walker_discard();
+	if (drop_adapter(job.result.message)) {
+		job.result.status = 0;
+		if (job_launch())
+			return;
+	}
+	job_end();
+}
+
+static void job_nap(void)
+{
+	struct timespec nap = { 0, 5000000 }, moment = { 0, 500000 };
+	if (__atomic_load_n(&page->done, __ATOMIC_ACQUIRE))
+		sys(SYS_nanosleep, &moment, 0);
+	else
+		sys(SYS_futex, &page->done, 0 /* FUTEX_WAIT */, 0, &nap);
+}
+
+bool snapshot_poll(struct snapshot_result *result)
+{
+	int status = 0;
+	if (job.active) {
+		long got = sys(SYS_wait4, job.walker, &status, __WCLONE | WNOHANG, 0);
+		if (got == job.walker || got == -ECHILD) {
+			job_walker_ended(status);
+		} else if (!job.killed && clock_now(CLOCK_MONOTONIC) > job.deadline) {
+			job.killed = true;
+			sys(SYS_kill, job.walker, SIGKILL);
+		} else {
+			job_nap();
+		}
+	}
+	if (!job.active)
+		*result = job.result;
+	return !job.active;
+}
+
+uint32_t snapshot_progress(void)
+{
+	return job.active && page ? __atomic_load_n(&page->progress, __ATOMIC_RELAXED) : 0;
+}
+
+void snapshot_take(const char *reason, const char *label, const char *path, struct snapshot_result *result)
+{
+	struct snapshot_request request = { .reason = reason, .label = label, .path = path };
+	snapshot_begin(&request);
+	while (!snapshot_poll(result))
+		;
+}
+
+void snapshot_after_fork_child(void)
+{
+	if (page) /* shared with the parent: this process makes its own */
+		sys(SYS_munmap, page, sizeof *page);
+	page = NULL;
+	serial = 0;
+	job.active = false;
+	job.smaps = NULL; /* one mapping that the parent was about to give back */
+}
