@@ -74,6 +74,9 @@ struct adapter_host {
 	/* The runtime is about to take its heap down: the snapshot of REFGRAPH_ON_EXIT is due now, not at the process's end.
 	 * Called with the runtime's lock held by the calling thread, once. */
 	void (*exiting)(void);
+	/* True when the snapshot should be given up at once: a thread that may hold the runtime's lock waits for the helper to
+	 * stop (fork). Asked while enter() waits. May be NULL. */
+	bool (*cancelled)(void);
 	/* Settings, from struct config. */
 	int python_stacks;      /* 0 off, 1 site, 2 full */
 	unsigned stack_depth;
@@ -122,6 +125,8 @@ extern const struct adapter *const adapters[]; /* registry.c; ends with NULL */
  * discover() phase only. */
 bool walk_add(struct walk *walk, uint32_t runtime, uintptr_t address, uintptr_t base, unsigned tag);
 bool walk_has(struct walk *walk, uintptr_t address);
+/* True when walk_add() was called for this address before. Cheap: ask before reading the object. */
+bool walk_claimed(struct walk *walk, uintptr_t address);
 /* True when [address, address + size) is mapped and readable. Cheap for repeated neighbours. */
 bool walk_readable(struct walk *walk, uintptr_t address, size_t size);
 /* Start and requested size of the tracked block that starts at `address`; false when none does. */
