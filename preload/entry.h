@@ -99,7 +99,8 @@ static inline __attribute__((always_inline)) void entry_free(void *block, uintpt
 /* Decides early what the C++ operators are, where their library is there already; entry_new.c. */
 void entry_new_init(void);
 
-/* The next definition after ours, NULL when there is none; keeps dlerror() clean of our question. */
+/* dlsym that leaves nothing behind for dlerror(). entry_next: the definition after ours, NULL when there is none. */
+void *entry_symbol(void *handle, const char *name);
 void *entry_next(const char *name);
 
 #endif

@@ -154,13 +154,25 @@ struct real real = {
 
 /* ---- the real functions ------------------------------------------------------------------------------------------------- */
 
+/* A failed question leaves a message for dlerror() behind, in blocks of its own: the first call reads it, the second frees the
+ * text, the next success frees the rest. */
+void *entry_symbol(void *handle, const char *name)
+{
+	struct hook_own own = hook_own_begin();
+	void *p = dlsym(handle, name);
+
+	if (!p) {
+		dlerror();
+		dlerror();
+		dlsym(RTLD_DEFAULT, "free");
+	}
+	hook_own_end(own);
+	return p;
+}
+
 void *entry_next(const char *name)
 {
-	void *p = dlsym(RTLD_NEXT, name);
-
-	if (!p)
-		dlerror();
-	return p;
+	return entry_symbol(RTLD_NEXT, name);
 }
 
 /* Hidden names of our own, since `malloc` in this library may mean the program's. */
@@ -177,7 +189,7 @@ static void judge_allocator(void)
 {
 	if (!config.native) {
 		native_note = "off by REFGRAPH_NATIVE";
-	} else if (dlsym(RTLD_DEFAULT, "malloc") != (void *)own_malloc) {
+	} else if (entry_symbol(RTLD_DEFAULT, "malloc") != (void *)own_malloc) {
 		native_note = "the program brings its own malloc, which is called instead of ours: its heap is not followed";
 		if (config.verbose)
 			log_line(native_note);

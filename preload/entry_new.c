@@ -77,11 +77,9 @@ static any_function next_of_local(const char *name)
 
 		if (!handle)
 			continue;
-		p = dlsym(handle, name);
+		p = entry_symbol(handle, name);
 		real.dlclose(handle); /* it was and stays loaded: its code calls us */
 	}
-	if (!p)
-		dlerror();
 	return (any_function)p;
 }
 
@@ -107,7 +105,7 @@ static bool judge(void)
 	if (!dladdr((void *)next_form, &own))
 		return false;
 	for (unsigned form = 0; form < FORMS; form++) {
-		void *first = dlsym(RTLD_DEFAULT, form_names[form]);
+		void *first = entry_symbol(RTLD_DEFAULT, form_names[form]);
 
 		if (first && dladdr(first, &there) && there.dli_fbase != own.dli_fbase)
 			return false; /* the program's own stands before ours */

@@ -31,6 +31,42 @@ static inline bool hook_abandoned(const struct thread *t, uintptr_t frame)
 	return t->hook_frame && frame > t->hook_frame;
 }
 
+/*
+ * The shim's own work in one of the program's threads: what it allocates through libc is not the program's, and the thread
+ * does not park meanwhile. Not around anything that waits for another thread.
+ */
+struct hook_own {
+	struct thread *t;
+	uint32_t depth;
+	uintptr_t frame;
+};
+
+static inline struct hook_own hook_own_begin(void)
+{
+	struct hook_own own = {thread_current, 0, 0};
+
+	if (!own.t)
+		return own;
+	own.depth = own.t->hook_depth;
+	own.frame = own.t->hook_frame;
+	own.t->hook_frame = UINTPTR_MAX;
+	*(volatile uint32_t *)&own.t->hook_depth = 1;
+	atomic_signal_fence(memory_order_seq_cst);
+	return own;
+}
+
+static inline void hook_own_end(struct hook_own own)
+{
+	if (!own.t)
+		return;
+	atomic_signal_fence(memory_order_seq_cst);
+	own.t->hook_frame = own.frame;
+	*(volatile uint32_t *)&own.t->hook_depth = own.depth;
+	atomic_signal_fence(memory_order_seq_cst);
+	if (!own.depth && unlikely(__atomic_load_n(&own.t->park_pending, __ATOMIC_RELAXED)))
+		freeze_park_here(own.t);
+}
+
 /* The calling thread's record when the hook is to record, else NULL: pass through. */
 static inline __attribute__((always_inline)) struct thread *hook_enter(uintptr_t frame)
 {

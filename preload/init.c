@@ -133,11 +133,11 @@ static void start_unwinder(void)
 
 __attribute__((constructor(101))) static void shim_constructor(void)
 {
-	struct thread *t = thread_self();
+	struct hook_own own;
 
-	if (!t)
+	if (!thread_self())
 		return;
-	t->hook_depth++; /* what our own start allocates is not the program's */
+	own = hook_own_begin();
 	ERRNO_KEPT({
 		modules_init();
 		start_unwinder();
@@ -145,7 +145,7 @@ __attribute__((constructor(101))) static void shim_constructor(void)
 		adapters_start();
 		control_init();
 	});
-	t->hook_depth--;
+	hook_own_end(own);
 }
 
 static void say_counters(void)

@@ -27,10 +27,13 @@
 #define LIVE_LEAF_SIZE ((LIVE_LEAF_WORDS + LIVE_TAIL_WORDS) * sizeof(uint32_t) + LIVE_LEAF_PAGES)
 
 #define LIVE_START 0x80000000u
-#define LIVE_STACK_MASK 0x0fffffffu
-#define LIVE_EPOCH_MASK 0x01ffffffu
-#define LIVE_SIZE_SHIFT 25
-#define LIVE_SIZE_FAR 63u     /* size is in word 2 */
+#define LIVE_STACK_BITS 26
+#define LIVE_STACK_MASK ((1u << LIVE_STACK_BITS) - 1)
+#define LIVE_EPOCH_BITS 25
+#define LIVE_EPOCH_MASK ((1u << LIVE_EPOCH_BITS) - 1)
+#define LIVE_LOWER_BITS (31 - LIVE_EPOCH_BITS) /* of the small size, in word 1; the others in word 0 */
+#define LIVE_LOWER_MASK ((1u << LIVE_LOWER_BITS) - 1)
+#define LIVE_SIZE_FAR ((1u << (31 - LIVE_STACK_BITS + LIVE_LOWER_BITS)) - 1) /* the size is in word 2 */
 #define LIVE_SIZE_BITS 30     /* of word 2 */
 #define LIVE_SIZE_MORE (1u << LIVE_SIZE_BITS)
 #define LIVE_LARGE (1u << 20) /* blocks from this size on move the bound of backward scans */
@@ -76,29 +79,33 @@ static inline uint32_t live_word_get(const live_word *w)
 	return atomic_load_explicit(w, memory_order_relaxed);
 }
 
-static inline void live_put_words(live_word *w, uint64_t size, uint32_t stack, uint32_t epoch)
+static inline void live_put_far(live_word *w, uint64_t size)
 {
-	if (likely(size < LIVE_SIZE_FAR)) {
-		live_word_set(w + 1, epoch | (uint32_t)size << LIVE_SIZE_SHIFT);
-	} else {
-		live_word_set(w + 1, epoch | LIVE_SIZE_FAR << LIVE_SIZE_SHIFT);
-		if (likely(size < LIVE_LARGE)) {
-			live_word_set(w + 2, (uint32_t)size);
-		} else if (size < LIVE_SIZE_MORE) {
-			live_word_set(w + 2, (uint32_t)size);
-			live_note_large(size);
-		} else {
-			live_word_set(w + 2, ((uint32_t)size & (LIVE_SIZE_MORE - 1)) | LIVE_SIZE_MORE);
-			live_word_set(w + 3, (uint32_t)(size >> LIVE_SIZE_BITS));
-			live_note_large(size);
-		}
+	if (size >= LIVE_LARGE)
+		live_note_large(size);
+	if (likely(size < LIVE_SIZE_MORE)) {
+		live_word_set(w + 2, (uint32_t)size);
+		return;
 	}
-	live_word_set(w, LIVE_START | stack);
+	live_word_set(w + 2, ((uint32_t)size & (LIVE_SIZE_MORE - 1)) | LIVE_SIZE_MORE);
+	live_word_set(w + 3, (uint32_t)(size >> LIVE_SIZE_BITS));
 }
 
-static inline uint64_t live_size(const live_word *w, uint32_t word1)
+static inline void live_put_words(live_word *w, uint64_t size, uint32_t stack, uint32_t epoch)
 {
-	uint64_t size = word1 >> LIVE_SIZE_SHIFT;
+	uint32_t small = (uint32_t)size;
+
+	if (unlikely(size >= LIVE_SIZE_FAR)) {
+		live_put_far(w, size);
+		small = LIVE_SIZE_FAR;
+	}
+	live_word_set(w + 1, epoch | (small & LIVE_LOWER_MASK) << LIVE_EPOCH_BITS);
+	live_word_set(w, LIVE_START | small >> LIVE_LOWER_BITS << LIVE_STACK_BITS | stack);
+}
+
+static inline uint64_t live_size(const live_word *w, uint32_t word0, uint32_t word1)
+{
+	uint64_t size = (word0 & ~LIVE_START) >> LIVE_STACK_BITS << LIVE_LOWER_BITS | word1 >> LIVE_EPOCH_BITS;
 
 	if (likely(size != LIVE_SIZE_FAR))
 		return size;
@@ -152,7 +159,7 @@ static inline __attribute__((always_inline)) bool live_take(uintptr_t address, s
 	block->address = address;
 	block->stack = word0 & LIVE_STACK_MASK;
 	block->epoch = word1 & LIVE_EPOCH_MASK;
-	block->size = live_size(w, word1);
+	block->size = live_size(w, word0, word1);
 	return true;
 }
 

@@ -98,9 +98,11 @@ static struct thread *record_spare(void)
 
 static struct thread *record_fresh(void)
 {
-	struct thread *t = arena_alloc(sizeof(*t));
+	/* what its owner writes all the time shares no cache line with another's */
+	uintptr_t memory = (uintptr_t)arena_alloc(sizeof(struct thread) + 63);
+	struct thread *t = (struct thread *)((memory + 63) & ~(uintptr_t)63);
 
-	if (!t)
+	if (!memory)
 		return NULL;
 	t->next = threads_first();
 	while (!atomic_compare_exchange_weak_explicit(&threads_list, &t->next, t, memory_order_release,
@@ -165,6 +167,8 @@ struct thread *thread_self(void)
 {
 	if (thread_current)
 		return thread_current;
+	if (atomic_load_explicit(&shim_state, memory_order_acquire) == SHIM_OFF)
+		return NULL;
 	if (unlikely(atomic_load_explicit(&shim_state, memory_order_acquire) != SHIM_ON) &&
 	    shim_start() != SHIM_ON)
 		return NULL;
