@@ -27,6 +27,23 @@ static const char *const section_names[KNOWN_SECTIONS] = {
 	"GC",      "COUNTERS", "PROPERTIES", "SUMMARY", "EPOCHS", "REGIONS",   "EVENTS",
 };
 
+/*
+ * Columns of version 1.0. What a later minor adds must not say how many rows a section has: its rows may be coded in
+ * a way that we cannot hold against the size of their chunk.
+ */
+static const uint8_t known_columns[KNOWN_SECTIONS] = {
+	[RGD_SEC_META] = 2,	 [RGD_SEC_STRINGS] = 1,	   [RGD_SEC_TYPES] = 7,	     [RGD_SEC_LABELS] = 4,
+	[RGD_SEC_OBJECTS] = 9,	 [RGD_SEC_EDGES] = 4,	   [RGD_SEC_ROOTS] = 8,	     [RGD_SEC_FRAMES] = 6,
+	[RGD_SEC_STACKS] = 2,	 [RGD_SEC_MODULES] = 7,	   [RGD_SEC_MAPS] = 10,	     [RGD_SEC_THREADS] = 6,
+	[RGD_SEC_RUNTIMES] = 4,	 [RGD_SEC_GC] = 4,	   [RGD_SEC_COUNTERS] = 2,   [RGD_SEC_PROPERTIES] = 3,
+	[RGD_SEC_SUMMARY] = 5,	 [RGD_SEC_EPOCHS] = 4,	   [RGD_SEC_REGIONS] = 5,
+};
+
+static bool is_known(const struct rgd_chunk_header *h)
+{
+	return h->section < KNOWN_SECTIONS && h->column < known_columns[h->section];
+}
+
 const char *dump_section_name(unsigned section)
 {
 	return section < KNOWN_SECTIONS ? section_names[section] : "unknown section";
@@ -254,7 +271,9 @@ static const char *header_fault(const struct rgd_chunk_header *h)
 	case RGD_ENC_BYTES:
 		break;
 	default:
-		least = 0; /* a later minor's */
+		if (is_known(h))
+			return "a column is coded in a way that this refgraph does not know";
+		least = 0;
 	}
 	return h->raw_size < least || h->raw_size > most ? "a chunk's size does not fit its number of rows" : NULL;
 }
@@ -314,7 +333,7 @@ static struct error *check_entries(const struct dump *d)
 
 static struct column_chunks *column_of(struct dump *d, const struct rgd_chunk_header *h)
 {
-	return h->section < KNOWN_SECTIONS && h->column < KNOWN_COLUMNS ? &d->columns[h->section][h->column] : NULL;
+	return is_known(h) ? &d->columns[h->section][h->column] : NULL;
 }
 
 /* Sorts the chunks by column and checks that each column's rows are without gaps. */
