@@ -150,8 +150,28 @@ static void modules(struct walk *w)
 		table_close(&w->writer, t);
 }
 
+/* Asked for here, not while the world stands; a thread that ended since has none. */
+static uint32_t thread_name(struct walk *w, uint32_t tid)
+{
+	char path[64], name[64];
+	long n;
+	log_format(path, sizeof path, "/proc/%u/task/%u/comm", w->plan->pid, tid);
+	n = sys_read_file(path, name, sizeof name);
+	if (n > 0 && name[n - 1] == '\n')
+		n--;
+	return intern_string(&w->intern, name, n > 0 ? (size_t)n : 0);
+}
+
+static void thread_bounds(struct walk *w, const struct frozen_thread *t, uintptr_t *low, uintptr_t *high)
+{
+	const struct mapping *map = t->stack_low ? NULL : memory_mapping(&w->map, t->sp);
+	*low = map ? map->low : t->stack_low;
+	*high = map ? map->high : t->stack_low ? t->stack_high : 0;
+}
+
 static void threads(struct walk *w)
 {
+	uintptr_t low, high;
 	static const struct column_spec specs[] = {
 		{ RGD_THREAD_TID, RGD_ENC_VARINT },	{ RGD_THREAD_NAME, RGD_ENC_VARINT },
 		{ RGD_THREAD_STACK_LOW, RGD_ENC_U64 },	{ RGD_THREAD_STACK_HIGH, RGD_ENC_U64 },
@@ -161,9 +181,10 @@ static void threads(struct walk *w)
 	const struct frozen_thread *list;
 	size_t n = frozen_threads(&list);
 	struct table *t = open_table(w, RGD_SEC_THREADS, specs);
-	for (size_t i = 0; t && i < n; i++)
-		ROW(w, t, list[i].tid, intern_string(&w->intern, list[i].name, strnlen(list[i].name, sizeof list[i].name)),
-		    list[i].stack_low, list[i].stack_high, list[i].sp, list[i].state);
+	for (size_t i = 0; t && i < n; i++) {
+		thread_bounds(w, &list[i], &low, &high);
+		ROW(w, t, list[i].tid, thread_name(w, list[i].tid), low, high, list[i].sp, list[i].state);
+	}
 	if (t)
 		table_close(&w->writer, t);
 }

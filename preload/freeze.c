@@ -412,15 +412,14 @@ static bool enumerate_proc(void)
 	return true;
 }
 
-static bool enumerate(void)
+static void enumerate(void)
 {
 	enumeration++;
 	if (enumerate_proc())
-		return true;
+		return;
 	for (struct thread *t = threads_first(); t; t = t->next)
 		if (__atomic_load_n(&t->state, __ATOMIC_ACQUIRE) != THREAD_FREE)
 			list_meet(t->tid);
-	return false;
 }
 
 /* ---- freezing ---------------------------------------------------------------------------------------------------------------------- */
@@ -485,7 +484,7 @@ static void look(size_t at, bool patient)
 	}
 }
 
-/* Threads that ended since are no threads any more. */
+/* Threads that ended since are no threads any more. At the end only: a signal names its thread by its place. */
 static void drop_gone(void)
 {
 	size_t kept = 0;
@@ -507,7 +506,7 @@ static bool all_settled(bool patient)
 	uint64_t ns, times;
 	for (size_t i = 0; i < count; i++) {
 		struct look *l = &looks[i];
-		if (list[i].tid == glue_tid())
+		if (list[i].tid == glue_tid() || l->seen != enumeration)
 			continue;
 		if (l->settled && list[i].state == RGD_THREAD_BLOCKED && list[i].sp && !look_parked(i) &&
 		    (!read_runs(list[i].tid, &ns, &times) || ns != l->ran_ns || times != l->ran_times))
@@ -566,7 +565,7 @@ bool freeze_world(unsigned deadline_ms)
 {
 	uint64_t start = now_ns(), waited = 0;
 	uint64_t most = (deadline_ms < MISSED_AFTER_MS ? deadline_ms : MISSED_AFTER_MS) * 1000000ull;
-	bool settled = false, proc = true;
+	bool settled = false;
 
 	__builtin_unwind_init();
 	if (!list_make() || !signal_install())
@@ -577,19 +576,20 @@ bool freeze_world(unsigned deadline_ms)
 	for (;;) {
 		uint32_t seen = atomic_load_explicit(&arrivals, memory_order_acquire);
 		size_t before = count;
-		proc = enumerate();
+		enumerate();
 		note_self();
-		drop_gone();
 		settled = all_settled(waited < most / 2);
-		if (settled && count == before)
+		if (settled && count == before) {
+			drop_gone();
 			return true;
+		}
 		waited = now_ns() - start;
 		if (waited > most)
 			break;
 		if (!settled)
 			wait_for_arrivals(seen);
 	}
-	(void)proc;
+	drop_gone();
 	count_missed();
 	return true;
 }

@@ -171,3 +171,18 @@ size_t memory_readable(struct memory_map *m, uintptr_t address, size_t size)
 	}
 	return at < end ? at - address : size;
 }
+
+uintptr_t memory_next(struct memory_map *m, uintptr_t address, uintptr_t end)
+{
+	size_t i;
+	if (!m->known) {
+		uintptr_t at = (address + PAGE) & ~(PAGE - 1);
+		return at < end ? at : end;
+	}
+	for (i = map_at(m, address); i < m->count && m->maps[i].low < end; i++) {
+		uintptr_t low = m->maps[i].low > address ? m->maps[i].low : address;
+		if (m->maps[i].readable && !m->maps[i].special && low > address)
+			return low;
+	}
+	return end;
+}

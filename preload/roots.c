@@ -61,11 +61,12 @@ static void scan_roots(struct walk *w, uint32_t class, uint32_t owner, uintptr_t
 {
 	low = (low + 7) & ~(uintptr_t)7;
 	while (low + 8 <= high) {
-		size_t run = memory_readable(&w->map, low, high - low) & ~(size_t)7;
-		for (uintptr_t end = low + run; low < end; low += 8)
+		uintptr_t end = low + memory_readable(&w->map, low, high - low);
+		for (; low + 8 <= end; low += 8)
 			word_root(w, class, owner, low - origin, *(const uintptr_t *)low);
-		if (low + 8 <= high)
-			low = (low + 4096) & ~(uintptr_t)4095;
+		if (end >= high)
+			return;
+		low = memory_next(&w->map, end, high);
 	}
 }
 

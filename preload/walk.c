@@ -279,17 +279,17 @@ void walk_scan(struct walk *w, uintptr_t low, uintptr_t high)
 	if (low < w->address)
 		low = w->address;
 	while (low + 8 <= high) {
-		size_t size = memory_readable(&w->map, low, high - low) & ~(size_t)7;
-		for (uintptr_t end = low + size; low < end; low += 8) {
+		uintptr_t end = low + memory_readable(&w->map, low, high - low);
+		for (; low + 8 <= end; low += 8) {
 			uintptr_t value = *(const uintptr_t *)low;
 			if (!walk_plausible(w, value) || !walk_resolve(w, value, &number, &interior))
 				continue;
 			emit_word(w, (low - w->address) / 8, number, interior);
 			w->degree++;
 		}
-		low = (low + 4096) & ~(uintptr_t)4095; /* an unreadable page */
-		if (!size && low < w->address)
+		if (end >= high)
 			return;
+		low = memory_next(&w->map, end, high);
 	}
 }
 
@@ -389,7 +389,7 @@ static void scan_block(struct walk *w, const struct live_block *block, uint32_t 
 		scan_run(w, at, at + (run & ~(size_t)7), block->address, owner);
 		at += run;
 		if (at < end)
-			at = (at + 4096) & ~(uintptr_t)4095;
+			at = memory_next(&w->map, at, end);
 	}
 }
 

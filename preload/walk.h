@@ -87,6 +87,9 @@ struct memory_map {
 void memory_map_read(struct memory_map *m, struct pool *pool);
 /* How many bytes from address on are mapped and readable, at most `size`. */
 size_t memory_readable(struct memory_map *m, uintptr_t address, size_t size);
+/* After memory_readable() ended at address: the next readable address below end, or end. Pages that are probed one by one are
+ * only taken for candidates. */
+uintptr_t memory_next(struct memory_map *m, uintptr_t address, uintptr_t end);
 /* The mapping that holds address, NULL none (or not known). */
 const struct mapping *memory_mapping(struct memory_map *m, uintptr_t address);
 

@@ -1,105 +1,176 @@
-"""rgd.py - what Python tests over dumps share: the tools, where chunks lie in a file, and judging a run of refgraph."""
-import atexit, os, resource, shutil, struct, subprocess, tempfile
+"""An independent reader of dumps, from refgraph_dump.h alone: the oracle of the shim's tests.
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-ROOT = os.path.dirname(os.path.dirname(HERE))
-O = os.environ.get("O", "build")
-O = O if O.startswith("/") else os.path.join(ROOT, O)
-MKDUMP = os.path.join(O, "tests/tools/mkdump")
-GEN = os.path.join(O, "tests/bench/gen")
-SMALL = os.path.join(ROOT, "tests/dumps/v1.0-small.txt")
-TMP = tempfile.mkdtemp(prefix="refgraph-test.", dir=os.environ.get("TMPDIR", "/tmp"))
-atexit.register(shutil.rmtree, TMP, True)
-failed = 0
+rgd.Dump(path) checks every checksum, the order of the table of contents and the group rules, and decodes all columns.
+"""
+import ctypes
+import struct
 
+_zstd = ctypes.CDLL("libzstd.so.1")
+_zstd.ZSTD_decompress.restype = ctypes.c_size_t
+_zstd.ZSTD_decompress.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t]
+_xxh = ctypes.CDLL("libxxhash.so.0")
+_xxh.XXH3_64bits.restype = ctypes.c_uint64
+_xxh.XXH3_64bits.argtypes = [ctypes.c_char_p, ctypes.c_size_t]
 
-def ok(name):
-    print("ok", name, flush=True)
-
-
-def fail(name, why):
-    global failed
-    failed = 1
-    print("not ok %s: %s" % (name, str(why).replace("\n", "|")[:400]), flush=True)
+GROUP = 1 << 17
+U8, U32, U64, VARINT, DELTA, ASC, BYTES, TARGET = range(1, 9)
+SECTIONS = """TOC META STRINGS TYPES LABELS OBJECTS EDGES ROOTS FRAMES STACKS MODULES MAPS THREADS RUNTIMES GC
+COUNTERS PROPERTIES SUMMARY EPOCHS REGIONS EVENTS""".split()
+HAS_VALUE = {3, 5, 11, 12, 13}
 
 
-def equal(name, got, want):
-    if got == want:
-        ok(name)
-    else:
-        fail(name, "got «%s», want «%s»" % (got, want))
+def xxh(data):
+    return _xxh.XXH3_64bits(data, len(data))
 
 
-def sanitized():
-    """Path of the analyzer with sanitizers, built when needed; None where it cannot be."""
-    san = os.path.join(O, "san")
-    run = subprocess.run(["flock", os.path.join(O, ".san.lock"), "make", "-C", ROOT, "--no-print-directory", "O=" + san,
-                          "SAN=address,undefined", "CFLAGS=-O1 -g", "-j2", san + "/refgraph"],
-                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    if run.returncode:
-        fail("sanitized build", run.stdout[-300:])
-        return None
-    return san + "/refgraph"
+def varints(data):
+    out, value, shift = [], 0, 0
+    for byte in data:
+        value |= (byte & 127) << shift
+        if byte & 128:
+            shift += 7
+        else:
+            out.append(value)
+            value = shift = 0
+    assert shift == 0, "cut varint"
+    return out
 
 
-BINARIES = {"plain": os.path.join(O, "refgraph")}
-SAN_ENV = {"ASAN_OPTIONS": "detect_leaks=1:exitcode=99:allocator_may_return_null=1",
-           "UBSAN_OPTIONS": "halt_on_error=1:exitcode=99:print_stacktrace=1"}
+def unzigzag(v):
+    return (v >> 1) ^ -(v & 1)
 
 
-class Run:
-    """One run of refgraph: rc, out, err. rc is "timeout" when it hung."""
+class Dump:
+    def __init__(self, path):
+        with open(path, "rb") as f:
+            self.data = data = f.read()
+        magic, self.major, self.minor, size, self.time_ns, self.pid, self.serial, self.pointer, self.order, self.machine, \
+            self.page_size, self.key, _, check = struct.unpack_from("<8sHHIQIIBBHIQQQ", data)
+        assert magic == b"\x89RGD\r\n\x1a\n" and size == 64 and check == xxh(data[:56]), "file header"
+        tmagic, toc, file_size, self.flags, _, check = struct.unpack_from("<8sQQIIQ", data, len(data) - 40)
+        assert tmagic == b"RGDTAIL\n" and file_size == len(data) and check == xxh(data[-40:-8]), "tail"
+        self.columns = {}
+        self.chunks = []
+        at = 64
+        while at < toc:
+            at = self._chunk(at)
+        assert at == toc
+        head, payload = self._head(toc)
+        assert head[1] == 0 and head[4] == 0
+        entries = b"".join(struct.pack("<Q", o) + data[o:o + 48] for o, _ in self.chunks)
+        assert payload == entries and head[6] == len(self.chunks), "table of contents"
+        self._groups()
 
-    def __init__(self, args, build="plain", memory=None, timeout=60, stdin=None):
-        def limit():
-            if memory and build == "plain":
-                resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        env = {k: v for k, v in os.environ.items() if k != "LD_PRELOAD"}
-        if build != "plain":
-            env.update(SAN_ENV)
-        self.args = args
-        try:
-            p = subprocess.run([BINARIES[build]] + args, stdin=stdin or subprocess.DEVNULL, stdout=subprocess.PIPE,
-                               stderr=subprocess.PIPE, timeout=timeout, preexec_fn=limit, env=env)
-            self.rc, self.out, self.err = p.returncode, p.stdout.decode("utf8", "replace"), p.stderr.decode("utf8", "replace")
-        except subprocess.TimeoutExpired:
-            self.rc, self.out, self.err = "timeout", "", ""
+    def _head(self, at):
+        raw = self.data[at:at + 48]
+        magic, section, column, enc, comp, _, rows, rawsize, stored, first, check, hcheck = struct.unpack("<IHHBBHIIIQQQ", raw)
+        assert magic == 0x48434752 and hcheck == xxh(raw[:40]), "chunk header"
+        payload = self.data[at + 48:at + 48 + stored]
+        assert xxh(payload) == check, "payload"
+        if comp == 1:
+            out = ctypes.create_string_buffer(rawsize)
+            n = _zstd.ZSTD_decompress(out, rawsize, payload, stored)
+            assert n == rawsize, "zstd"
+            payload = out.raw
+        assert len(payload) == rawsize
+        return (None, section, column, enc, comp, None, rows, rawsize, stored, first), payload
 
-    def crashed(self):
-        """What is wrong with any run, whatever its input; "" when nothing is."""
-        if self.rc not in (0, 1, 2, 3):
-            return "%s: status %s: %s" % (" ".join(self.args), self.rc, self.err[-300:])
-        if "Sanitizer" in self.err or "runtime error:" in self.err:
-            return "%s: %s" % (" ".join(self.args), self.err[:300])
-        return ""
+    def _chunk(self, at):
+        head, payload = self._head(at)
+        section, column, enc, rows, first = head[1], head[2], head[3], head[6], head[9]
+        col = self.columns.setdefault((section, column), [])
+        assert len(col) == first, "first_row of %d.%d" % (section, column)
+        values = self._decode(enc, payload, rows)
+        assert len(values) == rows, "rows of %d.%d: %d, header says %d" % (section, column, len(values), rows)
+        col.extend(values)
+        self.chunks.append((at, head))
+        return at + 48 + head[8]
+
+    @staticmethod
+    def _decode(enc, payload, rows):
+        if enc == U8:
+            return list(payload)
+        if enc in (U32, U64):
+            return [v for v, in struct.iter_unpack("<I" if enc == U32 else "<Q", payload)]
+        if enc == BYTES:
+            out, at = [], 0
+            while at < len(payload):
+                n = shift = 0
+                while True:
+                    n |= (payload[at] & 127) << shift
+                    shift += 7
+                    at += 1
+                    if not payload[at - 1] & 128:
+                        break
+                out.append(payload[at:at + n])
+                at += n
+            return out
+        values = varints(payload)
+        if enc in (DELTA, ASC):
+            last = 0
+            for i, v in enumerate(values):
+                last += unzigzag(v) if enc == DELTA else v
+                values[i] = last
+        return values
+
+    def _groups(self):
+        for _, h in self.chunks:
+            if h[1] == 5 or (h[1] == 6 and h[2] in (0, 2)):
+                assert h[9] % GROUP == 0 and h[6] <= GROUP, "group"
+
+    def col(self, section, column):
+        return self.columns.get((SECTIONS.index(section), column), [])
+
+    def rows(self, section):
+        n = SECTIONS.index(section)
+        cols = sorted(c for s, c in self.columns if s == n)
+        return list(zip(*(self.columns[n, c] for c in cols)))
+
+    @property
+    def strings(self):
+        return [s.decode() for s in self.col("STRINGS", 0)]
+
+    @property
+    def meta(self):
+        return {k.decode(): v.decode() for k, v in zip(self.col("META", 0), self.col("META", 1))}
+
+    @property
+    def counters(self):
+        s = self.strings
+        return {s[n]: v for n, v in zip(self.col("COUNTERS", 0), self.col("COUNTERS", 1))}
+
+    def edges(self):
+        """List by source object of (label, value, target, interior)."""
+        labels = self.rows("LABELS")
+        degree, label, coded = self.col("OBJECTS", 7), self.col("EDGES", 0), self.col("EDGES", 2)
+        values, interiors = iter(self.col("EDGES", 1)), iter(self.col("EDGES", 3))
+        assert sum(degree) == len(label) == len(coded), "degrees"
+        last, out, e = {}, [], 0
+        for d in degree:
+            mine = []
+            for _ in range(d):
+                if e % GROUP == 0:
+                    last = {}
+                kind, cls, flags, string = labels[label[e]]
+                value = next(values) if cls in HAS_VALUE else None
+                slot = (label[e] + (value if cls == 11 else 0)) % 4096
+                target = (last.get(slot, 0) + unzigzag(coded[e])) & 0xffffffff
+                last[slot] = target
+                mine.append((label[e], value, target, next(interiors) if flags & 2 else 0))
+                e += 1
+            out.append(mine)
+        assert next(values, None) is None and next(interiors, None) is None, "rows left over"
+        return out
 
 
-def make(name, *options, text=None):
-    """A dump under TMP from SMALL or from a text, with mkdump's options."""
-    path = os.path.join(TMP, name)
-    p = subprocess.run([MKDUMP, *options, "-o", path] + ([SMALL] if text is None else []),
-                       input=None if text is None else text.encode(), stderr=subprocess.PIPE)
-    if p.returncode:
-        raise SystemExit("not ok mkdump %s: %s" % (" ".join(options), p.stderr.decode()))
-    return path
-
-
-def write(name, data):
-    path = os.path.join(TMP, name)
-    with open(path, "wb") as f:
-        f.write(data)
-    return path
-
-
-def chunks(data):
-    """(offset, end, section, column) of each chunk, the table of contents last."""
-    at, found = struct.unpack_from("<I", data, 12)[0], []
-    while struct.unpack_from("<I", data, at)[0] == 0x48434752:
-        section, column = struct.unpack_from("<HH", data, at + 4)
-        stored = struct.unpack_from("<I", data, at + 20)[0]
-        found.append((at, at + 48 + stored, section, column))
-        at += 48 + stored
-        if section == 0:
-            break
-    return found
+if __name__ == "__main__":
+    import sys
+    d = Dump(sys.argv[1])
+    print("pid", d.pid, "serial", d.serial, "flags", d.flags, "bytes", len(d.data))
+    print(d.meta)
+    print(d.counters)
+    for s in SECTIONS[2:]:
+        r = d.rows(s) if s not in ("EDGES", "STRINGS") else d.col(s, 0)
+        print(s, len(r), r[:6])
+    e = d.edges()
+    print("edges", sum(map(len, e)), e[:4])
