@@ -1,0 +1,58 @@
+#!/usr/bin/env bash
+# The fuzzer for FUZZ_SECONDS (default 30 minutes) over everything that reads a dump; and proof that it finds what it is made
+# for: with one check taken out of a copy of the reader, it must find a dump that breaks it.
+. "$(dirname "$0")/../lib.sh"
+seconds=${FUZZ_SECONDS:-1800}
+fuzzdir=$O/fuzz
+mkdir -p "$fuzzdir"
+if ! command -v clang >/dev/null || ! printf 'int LLVMFuzzerTestOneInput(void){return 0;}' | clang -x c -fsanitize=fuzzer -o "$TMP/probe" - 2>/dev/null; then
+	fail "fuzz: toolchain" "clang with libFuzzer is missing: apt-get install clang libclang-rt-14-dev"; exit 1
+fi
+export ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1
+
+# seeds DIR: the kept corpus, and dumps that the text maker makes now
+seeds() {
+	mkdir -p "$1"
+	cp "$ROOT"/tests/fuzz/corpus/* "$1" 2>/dev/null
+	cp "$ROOT"/tests/dumps/*.rgd "$1"
+	local n
+	for n in 1 3 65536; do
+		"$O/tests/tools/mkdump" --no-zstd --chunk-rows $n -o "$1/small$n" "$ROOT/tests/dumps/v1.0-small.txt"
+	done
+}
+
+# plant NAME FILE SED-EXPRESSION: the fuzzer finds the bug that the expression makes, within five minutes
+plant() {
+	local name=$1 file=$2 expression=$3 rc
+	rm -rf "$TMP/tree"; mkdir "$TMP/tree"
+	cp -r "$ROOT/analyzer" "$ROOT/include" "$ROOT/Makefile" "$TMP/tree"
+	sed -i "$expression" "$TMP/tree/$file"
+	if cmp -s "$ROOT/$file" "$TMP/tree/$file"; then fail "fuzz: planted: $name" "the patch does not apply any more"; return; fi
+	if ! "$ROOT/tests/fuzz/build" "$TMP/planted" "$TMP/tree" >"$TMP/build" 2>&1; then fail "fuzz: planted: $name" "$(tail -3 "$TMP/build")"; return; fi
+	rm -rf "$TMP/corpus"; seeds "$TMP/corpus"
+	(cd "$TMP" && nice -n 19 ./planted -max_total_time=300 -timeout=20 -max_len=65536 -rss_limit_mb=3000 corpus >"$TMP/log" 2>&1)
+	rc=$?
+	if [ $rc -ne 0 ] && grep -qE 'ERROR: AddressSanitizer|runtime error|libFuzzer: (deadly|out-of-memory|timeout)' "$TMP/log"; then
+		ok "fuzz: planted: $name is found after $(grep -oE '^#[0-9]+' "$TMP/log" | tail -1) runs"
+	else
+		fail "fuzz: planted: $name" "not found: $(tail -3 "$TMP/log" | tr '\n' '|')"
+	fi
+}
+plant "targets of edges are not compared with the number of objects" analyzer/dump/edges.c \
+	's/if (last\[slot\] >= nobjects)/if (nobjects > 4000000000u)/'
+plant "lengths of texts are not compared with the payload" analyzer/dump/column.c \
+	's/if (!at || n > (uint64_t)(p->end - at))/if (!at)/'
+plant "a stack may be its own caller" analyzer/dump/tables.c 's/rows\[i\].parent >= i)/rows[i].parent >= i \&\& i > 1000)/'
+
+if ! "$ROOT/tests/fuzz/build" "$fuzzdir/rgdfuzz" >"$TMP/build" 2>&1; then fail "fuzz: builds" "$(tail -3 "$TMP/build" | tr '\n' '|')"; exit 1; fi
+seeds "$fuzzdir/corpus"
+(cd "$fuzzdir" && nice -n 19 ./rgdfuzz -max_total_time="$seconds" -max_len=65536 -rss_limit_mb=3000 -timeout=20 \
+	-print_final_stats=1 corpus >"$fuzzdir/log" 2>&1)
+rc=$?
+runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$fuzzdir/log")
+if [ $rc -eq 0 ]; then
+	ok "fuzz: $seconds seconds, ${runs:-?} runs, $(grep -oE 'cov: [0-9]+' "$fuzzdir/log" | tail -1)"
+else
+	fail "fuzz: $seconds seconds" "$(grep -E 'ERROR|SUMMARY|Test unit' "$fuzzdir/log" | head -3 | tr '\n' '|')"
+fi
+exit $failed
