@@ -110,6 +110,11 @@ static enum job_kind job_kind;
 static uint32_t job_serial; /* of the page's request */
 static const char *job_reason;
 
+bool control_cancelled(void)
+{
+	return atomic_load(&stop);
+}
+
 bool control_isolated(void)
 {
 	return isolated;
@@ -195,10 +200,23 @@ static void trigger_failed(const struct snapshot_result *r)
 	said |= r->status != 0;
 }
 
+/* Given up because the helper must stop: the next one begins again. */
+static void job_postpone(enum job_kind kind)
+{
+	if (kind == JOB_LOCAL)
+		atomic_fetch_or(&marks, LOCAL_MARK);
+	else if (kind == JOB_TRIGGER)
+		atomic_fetch_or(&marks, (uint32_t)TRIGGER_SIGNAL);
+}
+
 static void job_over(const struct snapshot_result *r)
 {
 	enum job_kind kind = job_kind;
 	job_kind = JOB_NONE;
+	if (r->status == ECANCELED) {
+		job_postpone(kind);
+		return;
+	}
 	if (kind == JOB_PAGE && job_serial == page_request()) {
 		answer_snapshot(job_serial, r);
 	} else if (kind == JOB_LOCAL) {
@@ -430,17 +448,11 @@ static void runtimes_take_back(void *tokens[LET_GO_MAX])
 /* Under helper_lock: ends the helper and waits until the kernel has no such thread any more. */
 static void helper_stop(void)
 {
-	void *tokens[LET_GO_MAX] = { NULL };
-	bool busy = !atomic_load(&about_to_sleep);
 	if (atomic_load(&helper_state) == HELPER_NONE)
 		return;
 	atomic_store(&stop, 1);
-	if (busy)
-		runtimes_let_go(tokens);
 	ring();
 	pthread_join(helper_thread, NULL);
-	if (busy)
-		runtimes_take_back(tokens);
 	atomic_store(&helper_state, HELPER_NONE);
 	atomic_store(&about_to_sleep, 0);
 }

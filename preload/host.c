@@ -155,6 +155,7 @@ static struct adapter_host host = {
 	.block_find = host_find,
 	.thread = host_thread,
 	.exiting = host_exiting,
+	.cancelled = control_cancelled,
 };
 
 /* ---- calls into the adapters ---------------------------------------------------------------------------------------- */

@@ -380,6 +380,8 @@ int control_request(uint32_t command, const char *label, const char *path);
 /* Async-signal-safe: asks and does not wait. */
 void control_post(uint32_t command);
 void control_at_exit(bool quick);
+/* In the helper: it is asked to stop by a thread that waits for it. */
+bool control_cancelled(void);
 /* REFGRAPH_ON_EXIT's snapshot, once; control_at_exit() takes it when nobody did before. The process may go on after it. */
 void control_exit_snapshot(void);
 /* The program is about to forbid system calls (seccomp): the helper goes and never comes back, state RGC_SANDBOXED. */

@@ -160,7 +160,8 @@ static void *smaps_read(size_t *mapped)
 #define ENTER_MS 5000u
 static uint32_t entered; /* bit per adapter */
 
-static void adapters_enter(void)
+/* False when the snapshot must be given up for now: somebody who may hold a runtime's lock waits for us to stop. */
+static bool adapters_enter(void)
 {
 	int status;
 	entered = 0;
@@ -174,8 +175,11 @@ static void adapters_enter(void)
 			entered |= bit;
 		else if (status == ENODEV) /* not in this process */
 			plan.notes[i][0] = 0;
+		else if (control_cancelled())
+			return false;
 	}
 	plan.skip = ~entered;
+	return true;
 }
 
 static void adapters_leave(void)
@@ -325,9 +329,12 @@ static bool job_launch(void)
 
 	modules_refresh();
 	page_reset();
+	job.walker = -ECANCELED;
 	start = clock_now(CLOCK_MONOTONIC);
-	adapters_enter();
-	job.walker = frozen_clone(plan_label, &job.result);
+	if (adapters_enter())
+		job.walker = frozen_clone(plan_label, &job.result);
+	else
+		fail(&job.result, ECANCELED, "");
 	adapters_leave();
 	job.result.pause_ns = clock_now(CLOCK_MONOTONIC) - start;
 	job.killed = false;
@@ -347,7 +354,8 @@ static void job_end(void)
 	job.smaps = NULL;
 	job.active = false;
 	job.result.total_ns = clock_now(CLOCK_MONOTONIC) - job.begun;
-	counter_add(job.result.status ? COUNTER_SNAPSHOTS_FAILED : COUNTER_SNAPSHOTS, 1);
+	if (job.result.status != ECANCELED)
+		counter_add(job.result.status ? COUNTER_SNAPSHOTS_FAILED : COUNTER_SNAPSHOTS, 1);
 }
 
 void snapshot_begin(const struct snapshot_request *request)
