@@ -6,8 +6,8 @@ import os, random, re, socket, sys
 from concurrent.futures import ThreadPoolExecutor
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../tools"))
-import rgd
-from rgd import Run, fail, ok, make, write, TMP
+import refgraph_run as rgd
+from refgraph_run import Run, fail, ok, make, write, TMP
 
 MEMORY = 1 << 29
 COMMANDS = [["info"], ["typestats", "--universe", "all"], ["count", "list"], ["most-common-types"],

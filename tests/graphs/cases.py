@@ -9,7 +9,7 @@ All dumps of a folder are made first. A filter may be given: cases.py NAME."""
 import glob, os, sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../tools"))
-import rgd
+import refgraph_run as rgd
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 

@@ -5,8 +5,8 @@ differential.py [SEEDS [FIRST]]"""
 import collections, json, os, random, re, sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../tools"))
-import rgd
-from rgd import Run
+import refgraph_run as rgd
+from refgraph_run import Run
 
 SEEDS = int(sys.argv[1]) if len(sys.argv) > 1 else 40
 FIRST = int(sys.argv[2]) if len(sys.argv) > 2 else 1

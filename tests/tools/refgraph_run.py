@@ -1,0 +1,105 @@
+"""refgraph_run.py - what Python tests over dumps share: the tools, where chunks lie in a file, and judging a run of refgraph."""
+import atexit, os, resource, shutil, struct, subprocess, tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+O = os.environ.get("O", "build")
+O = O if O.startswith("/") else os.path.join(ROOT, O)
+MKDUMP = os.path.join(O, "tests/tools/mkdump")
+GEN = os.path.join(O, "tests/bench/gen")
+SMALL = os.path.join(ROOT, "tests/dumps/v1.0-small.txt")
+TMP = tempfile.mkdtemp(prefix="refgraph-test.", dir=os.environ.get("TMPDIR", "/tmp"))
+atexit.register(shutil.rmtree, TMP, True)
+failed = 0
+
+
+def ok(name):
+    print("ok", name, flush=True)
+
+
+def fail(name, why):
+    global failed
+    failed = 1
+    print("not ok %s: %s" % (name, str(why).replace("\n", "|")[:400]), flush=True)
+
+
+def equal(name, got, want):
+    if got == want:
+        ok(name)
+    else:
+        fail(name, "got «%s», want «%s»" % (got, want))
+
+
+def sanitized():
+    """Path of the analyzer with sanitizers, built when needed; None where it cannot be."""
+    san = os.path.join(O, "san")
+    run = subprocess.run(["flock", os.path.join(O, ".san.lock"), "make", "-C", ROOT, "--no-print-directory", "O=" + san,
+                          "SAN=address,undefined", "CFLAGS=-O1 -g", "-j2", san + "/refgraph"],
+                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if run.returncode:
+        fail("sanitized build", run.stdout[-300:])
+        return None
+    return san + "/refgraph"
+
+
+BINARIES = {"plain": os.path.join(O, "refgraph")}
+SAN_ENV = {"ASAN_OPTIONS": "detect_leaks=1:exitcode=99:allocator_may_return_null=1",
+           "UBSAN_OPTIONS": "halt_on_error=1:exitcode=99:print_stacktrace=1"}
+
+
+class Run:
+    """One run of refgraph: rc, out, err. rc is "timeout" when it hung."""
+
+    def __init__(self, args, build="plain", memory=None, timeout=60, stdin=None):
+        def limit():
+            if memory and build == "plain":
+                resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        env = {k: v for k, v in os.environ.items() if k != "LD_PRELOAD"}
+        if build != "plain":
+            env.update(SAN_ENV)
+        self.args = args
+        try:
+            p = subprocess.run([BINARIES[build]] + args, stdin=stdin or subprocess.DEVNULL, stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, timeout=timeout, preexec_fn=limit, env=env)
+            self.rc, self.out, self.err = p.returncode, p.stdout.decode("utf8", "replace"), p.stderr.decode("utf8", "replace")
+        except subprocess.TimeoutExpired:
+            self.rc, self.out, self.err = "timeout", "", ""
+
+    def crashed(self):
+        """What is wrong with any run, whatever its input; "" when nothing is."""
+        if self.rc not in (0, 1, 2, 3):
+            return "%s: status %s: %s" % (" ".join(self.args), self.rc, self.err[-300:])
+        if "Sanitizer" in self.err or "runtime error:" in self.err:
+            return "%s: %s" % (" ".join(self.args), self.err[:300])
+        return ""
+
+
+def make(name, *options, text=None):
+    """A dump under TMP from SMALL or from a text, with mkdump's options."""
+    path = os.path.join(TMP, name)
+    p = subprocess.run([MKDUMP, *options, "-o", path] + ([SMALL] if text is None else []),
+                       input=None if text is None else text.encode(), stderr=subprocess.PIPE)
+    if p.returncode:
+        raise SystemExit("not ok mkdump %s: %s" % (" ".join(options), p.stderr.decode()))
+    return path
+
+
+def write(name, data):
+    path = os.path.join(TMP, name)
+    with open(path, "wb") as f:
+        f.write(data)
+    return path
+
+
+def chunks(data):
+    """(offset, end, section, column) of each chunk, the table of contents last."""
+    at, found = struct.unpack_from("<I", data, 12)[0], []
+    while struct.unpack_from("<I", data, at)[0] == 0x48434752:
+        section, column = struct.unpack_from("<HH", data, at + 4)
+        stored = struct.unpack_from("<I", data, at + 20)[0]
+        found.append((at, at + 48 + stored, section, column))
+        at += 48 + stored
+        if section == 0:
+            break
+    return found
