@@ -116,6 +116,7 @@ struct context {
 	struct model **models; /* as far as they were opened */
 	struct symbols **symbols;
 	struct table_style style; /* from the options */
+	char *found_dump;         /* the newest of this folder, when none was given */
 };
 
 /* ---- context.c ------------------------------------------------------------------------------------------------------- */

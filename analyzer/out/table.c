@@ -437,7 +437,7 @@ static struct error *print_text(const struct plan *p, FILE *out)
 		for (size_t c = 0; c < p->ncolumns; c++) {
 			str_clear(&scratch);
 			cell_text(p, p->columns[c], cell_at(p->table, p->rows[r], p->columns[c]), &scratch);
-			if (c)
+			if (c && !p->table->columns[p->columns[c]].tight)
 				add_spaces(&line, gap);
 			pad(&line, str_text(&scratch), widths[c], to_the_right(p, p->columns[c]));
 		}

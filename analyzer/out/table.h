@@ -31,6 +31,7 @@ struct column {
 	enum cell_type type;
 	bool hidden;       /* not in text unless asked for by --columns */
 	unsigned width;    /* at least, in text */
+	bool tight;        /* no gap before it, in text */
 	const char *about; /* one line for the manual */
 };
 

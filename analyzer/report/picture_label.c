@@ -11,6 +11,8 @@
 static void add_size(struct model *m, uint32_t o, struct str *out)
 {
 	str_size(out, m->size[o]);
+	if (m->size[o] < 1024)
+		str_add(out, " bytes");
 }
 
 static void add_refcount(struct model *m, uint32_t o, struct str *out)

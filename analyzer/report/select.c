@@ -37,7 +37,8 @@ struct error *select_types(struct model *m, const char *name, uint64_t **ret, si
 		for (uint32_t i = 0; i < m->nsummary; i++)
 			model_type_at(m, m->summary[i].type, m->summary[i].stack);
 	}
-	bits = calloc(bits_words(m->nall_types) + 1, sizeof *bits);
+	/* model_type_of() may make types for sites later, at most one for each stack: the set has room for their bits */
+	bits = calloc(bits_words((size_t)m->ntypes + m->nstacks) + 1, sizeof *bits);
 	if (!bits)
 		return error_memory();
 	for (uint32_t t = 0; t < m->nall_types; t++) {
@@ -101,35 +102,18 @@ static struct error *push_types(struct model *m, const struct universe *u, const
 	return NULL;
 }
 
-/* model_type_of() may make new site types: the bit set must cover all that there can be. */
-static struct error *type_set(struct model *m, const char *name, uint64_t **ret, size_t *nfound)
-{
-	uint64_t *bits, *wide;
-
-	TRY(select_types(m, name, &bits, nfound));
-	wide = calloc(bits_words((size_t)m->nall_types + m->nstacks + 64), sizeof *wide);
-	if (!wide) {
-		free(bits);
-		return error_memory();
-	}
-	memcpy(wide, bits, bits_words(m->nall_types) * sizeof *wide);
-	free(bits);
-	*ret = wide;
-	return NULL;
-}
-
 static struct error *objects_of_type(struct model *m, const struct universe *u, const char *name, struct ids *ret)
 {
 	static const struct universe all = {.kind = UNIVERSE_ALL};
-	size_t nfound, before = ret->n;
-	uint64_t *types;
+	size_t nfound = 0, before = ret->n;
+	uint64_t *types = NULL;
 	struct error *e;
 
 	TRY(model_load(m, MODEL_TYPES | MODEL_TYPE | MODEL_FLAGS));
 	/* sites are looked up only for who asks for them: naming them reads symbol tables */
 	if (strncmp(name, SITE_PREFIX, strlen(SITE_PREFIX)) == 0)
 		TRY(model_load(m, MODEL_SITES));
-	TRY(type_set(m, name, &types, &nfound));
+	TRY(select_types(m, name, &types, &nfound));
 	e = nfound ? push_types(m, u, types, ret) : NULL;
 	if (!e && nfound && ret->n == before && !u->chosen)
 		e = push_types(m, &all, types, ret);

@@ -1,0 +1,116 @@
+/* count.c - `refgraph count TYPE`: how many objects of a type there are, as a number alone. */
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "cmd/cmd.h"
+#include "report/select.h"
+#include "report/where.h"
+#include "util/bits.h"
+
+enum { TYPE, COUNT, BYTES };
+
+static const struct column columns[] = {
+	[TYPE] = {"type", "TYPE", CELL_TEXT, .hidden = true, .about = "as it was asked for"},
+	[COUNT] = {"count", "COUNT", CELL_NUMBER, .about = "objects"},
+	[BYTES] = {"bytes", "BYTES", CELL_SIZE, .hidden = true, .about = "their sizes together"},
+};
+
+/* From SUMMARY alone. */
+static void add_up(struct model *m, const struct universe *u, const uint64_t *types, uint64_t *count, uint64_t *bytes)
+{
+	for (uint32_t i = 0; i < m->nsummary; i++) {
+		const struct summary *s = &m->summary[i];
+
+		if (!universe_has_summary(u, m, s) || !bits_get(types, model_type_at(m, s->type, s->stack)))
+			continue;
+		*count += s->count;
+		*bytes += s->bytes;
+	}
+}
+
+static struct error *add_objects(struct model *m, const struct universe *u, const uint64_t *types, const char *expression,
+				 uint64_t *count, uint64_t *bytes)
+{
+	struct where *where;
+	struct error *e;
+
+	TRY(where_compile(expression, &where));
+	e = model_load(m, MODEL_SITES | MODEL_FLAGS | MODEL_SIZE);
+	if (!e)
+		e = where_bind(where, m);
+	for (uint32_t i = 0; i < m->nobjects && !e; i++) {
+		if (!universe_has(u, m, i) || !bits_get(types, model_type_of(m, i)) || !where_test(where, i))
+			continue;
+		++*count;
+		*bytes += m->size[i];
+	}
+	where_destroy(where);
+	return e;
+}
+
+static struct error *count(struct context *c, struct model *m, const char *name, uint64_t *number, uint64_t *bytes)
+{
+	const char *expression = option_text(c, OPT_WHERE, NULL);
+	struct universe u;
+	uint64_t *types;
+	size_t found;
+	struct error *e;
+
+	TRY(context_universe(c, m, &u));
+	TRY(model_load(m, MODEL_SUMMARY));
+	TRY(select_types(m, name, &types, &found));
+	*number = *bytes = 0;
+	if (found)
+		e = expression ? add_objects(m, &u, types, expression, number, bytes)
+			       : (add_up(m, &u, types, number, bytes), NULL);
+	else
+		e = NULL;
+	free(types);
+	return e;
+}
+
+static struct error *fill(struct context *c, struct table *t)
+{
+	for (size_t i = 0; i < c->ndumps; i++) {
+		uint64_t number, bytes;
+		struct model *m;
+
+		TRY(context_model(c, i, &m));
+		TRY(count(c, m, c->args[0], &number, &bytes));
+		table_row(t);
+		table_text(t, TYPE, c->args[0]);
+		table_number(t, COUNT, number);
+		table_number(t, BYTES, bytes);
+		context_drop_model(c, i);
+	}
+	return NULL;
+}
+
+static struct error *run(struct context *context)
+{
+	struct table_style style = context->style;
+	struct table *table;
+	struct error *e;
+
+	TRY(table_create(columns, sizeof columns / sizeof *columns, &table));
+	e = fill(context, table);
+	style.no_header = true;
+	if (!e)
+		e = table_print(table, &style, stdout);
+	table_destroy(table);
+	return e;
+}
+
+const struct command cmd_count = {
+	.name = "count",
+	.usage = "TYPE DUMP...",
+	.summary = "count the objects of a type",
+	.about = "Prints the number alone; of several dumps, one a line. A TYPE with a dot is compared with module.name. A type that "
+		 "does not occur counts 0.",
+	.options = OPTIONS_OUTPUT | OPTIONS_UNIVERSE,
+	.min_args = 1,
+	.max_args = 1,
+	.min_dumps = 1,
+	.max_dumps = UINT32_MAX,
+	.run = run,
+};

@@ -1,0 +1,232 @@
+/* info.c - `refgraph info`: what a dump is, where it comes from, how much it holds and what was lost. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "cmd/cmd.h"
+#include "out/json.h"
+#include "util/str.h"
+
+#define NAME_WIDTH 22
+
+/* One fact is one line of text or one field of JSON. */
+struct facts {
+	bool as_json, exact;
+	struct json json;
+};
+
+static void fact_text(struct facts *f, const char *name, const char *value)
+{
+	struct str s = {0};
+
+	if (f->as_json) {
+		json_text(&f->json, name, value);
+		return;
+	}
+	str_printable(&s, value);
+	printf("%-*s %s\n", NAME_WIDTH, name, str_text(&s));
+	str_free(&s);
+}
+
+static void fact_number(struct facts *f, const char *name, uint64_t value)
+{
+	if (f->as_json)
+		json_number(&f->json, name, value);
+	else
+		printf("%-*s %" PRIu64 "\n", NAME_WIDTH, name, value);
+}
+
+static void fact_size(struct facts *f, const char *name, uint64_t value)
+{
+	struct str s = {0};
+
+	if (f->as_json || f->exact) {
+		fact_number(f, name, value);
+		return;
+	}
+	str_size(&s, value);
+	fact_text(f, name, str_text(&s));
+	str_free(&s);
+}
+
+/* "PREFIX.NAME" or "PREFIX.NAME.INDEX"; names of a dump become safe to print in fact_*. */
+static void join(struct str *s, const char *prefix, const char *name)
+{
+	str_clear(s);
+	str_printf(s, "%s.", prefix);
+	for (; *name; name++)
+		str_char(s, *name == '"' || *name == '\\' || (unsigned char)*name < 0x20 || *name == 0x7f ? '?' : *name);
+}
+
+static void file_facts(struct facts *f, const struct model *m)
+{
+	const struct rgd_file_header *h = dump_header(m->dump);
+	char text[64];
+
+	fact_text(f, "file", m->path);
+	fact_size(f, "file_size", dump_file_size(m->dump));
+	snprintf(text, sizeof text, "%u.%u", h->major, h->minor);
+	fact_text(f, "format", text);
+	fact_text(f, "complete", dump_flags(m->dump) & RGD_TAIL_PARTIAL ? "no: marked partial" : "yes");
+}
+
+static void process_facts(struct facts *f, const struct model *m)
+{
+	const struct rgd_file_header *h = dump_header(m->dump);
+	time_t seconds = h->time_ns / 1000000000;
+	char text[64], time[40];
+	struct tm tm;
+
+	fact_number(f, "pid", h->pid);
+	fact_number(f, "serial", h->serial);
+	if (gmtime_r(&seconds, &tm) && strftime(time, sizeof time, "%Y-%m-%dT%H:%M:%S", &tm)) {
+		snprintf(text, sizeof text, "%s.%03uZ", time, (unsigned)(h->time_ns / 1000000 % 1000));
+		fact_text(f, "time", text);
+	}
+	snprintf(text, sizeof text, "%016" PRIx64, h->process_key);
+	fact_text(f, "process_key", text);
+	fact_number(f, "machine", h->machine);
+}
+
+static void meta_facts(struct facts *f, const struct model *m)
+{
+	struct str name = {0};
+
+	for (uint32_t i = 0; i < m->nmeta; i++) {
+		join(&name, "meta", model_meta_key(m, i));
+		fact_text(f, str_text(&name), model_meta_value(m, i));
+	}
+	str_free(&name);
+}
+
+static void runtime_facts(struct facts *f, const struct model *m)
+{
+	static const char *const states[] = {"ok", "refused", "failed", "busy"};
+	struct str name = {0}, value = {0};
+
+	for (uint32_t i = 0; i < m->nruntimes; i++) {
+		const struct runtime *r = &m->runtimes[i];
+		const char *runtime = model_runtime_name(r->id), *note = model_string(m, r->note);
+
+		join(&name, "runtime", runtime ? runtime : "other");
+		str_clear(&value);
+		str_printf(&value, "%s%s%s", model_string(m, r->version), model_string(m, r->version)[0] ? ", " : "",
+			   r->state < 4 ? states[r->state] : "unknown state");
+		if (note[0])
+			str_printf(&value, ": %s", note);
+		fact_text(f, str_text(&name), str_text(&value));
+	}
+	str_free(&name);
+	str_free(&value);
+}
+
+/* From SUMMARY: the edges stay unread. */
+static void object_facts(struct facts *f, const struct model *m)
+{
+	uint64_t tracked = 0, internal = 0, bytes = 0, native = 0;
+
+	for (uint32_t i = 0; i < m->nsummary; i++) {
+		const struct summary *s = &m->summary[i];
+
+		tracked += s->tracked == 1 ? s->count : 0;
+		internal += s->tracked == 2 ? s->count : 0;
+		native += m->types[s->type].runtime == RGD_RT_NATIVE ? s->count : 0;
+		bytes += s->bytes;
+	}
+	fact_number(f, "objects", m->nobjects);
+	fact_number(f, "tracked_objects", tracked);
+	fact_number(f, "native_blocks", native);
+	fact_number(f, "internal_objects", internal);
+	fact_size(f, "bytes", bytes);
+	fact_number(f, "edges", m->nedges);
+	fact_number(f, "roots", m->nroots);
+	fact_number(f, "types", m->ntypes);
+	fact_number(f, "stacks", m->nstacks);
+	fact_number(f, "modules", m->nmodules);
+	fact_number(f, "threads", m->nthreads);
+}
+
+static void epoch_facts(struct facts *f, const struct model *m)
+{
+	static const char *const kinds[] = {"start", "mark", "snapshot", "fork"};
+	struct str name = {0}, value = {0};
+
+	for (uint32_t i = 0; i < m->nepochs; i++) {
+		const struct epoch *e = &m->epochs[i];
+
+		str_clear(&name);
+		str_printf(&name, "epoch.%" PRIu64, e->number);
+		str_clear(&value);
+		str_printf(&value, "%s", e->kind < 4 ? kinds[e->kind] : "other");
+		if (model_string(m, e->label)[0])
+			str_printf(&value, " %s", model_string(m, e->label));
+		fact_text(f, str_text(&name), str_text(&value));
+	}
+	str_free(&name);
+	str_free(&value);
+}
+
+static void number_facts(struct facts *f, const struct model *m)
+{
+	struct str name = {0};
+
+	for (uint32_t i = 0; i < m->ngc; i++) {
+		const char *runtime = model_runtime_name(m->gc[i].runtime);
+
+		join(&name, "gc", model_string(m, m->gc[i].name));
+		str_printf(&name, ".%" PRIu64 "%s%s", m->gc[i].index, m->gc[i].runtime == RGD_RT_CPYTHON ? "" : ".",
+			   m->gc[i].runtime == RGD_RT_CPYTHON ? "" : runtime ? runtime : "other");
+		fact_number(f, str_text(&name), m->gc[i].value);
+	}
+	for (uint32_t i = 0; i < m->ncounters; i++) {
+		join(&name, "counter", model_string(m, m->counters[i].name));
+		fact_number(f, str_text(&name), m->counters[i].value);
+	}
+	str_free(&name);
+}
+
+static struct error *print(struct context *c, struct model *m)
+{
+	struct facts f = {.as_json = c->style.format == TABLE_JSON, .exact = c->style.exact_sizes};
+
+	TRY(model_load(m, MODEL_STRINGS | MODEL_META | MODEL_TYPES | MODEL_SUMMARY | MODEL_RUNTIMES | MODEL_COUNTERS | MODEL_GC |
+			  MODEL_EPOCHS));
+	if (f.as_json)
+		json_begin(&f.json, stdout);
+	file_facts(&f, m);
+	process_facts(&f, m);
+	meta_facts(&f, m);
+	runtime_facts(&f, m);
+	object_facts(&f, m);
+	epoch_facts(&f, m);
+	number_facts(&f, m);
+	if (f.as_json)
+		json_end(&f.json);
+	return NULL;
+}
+
+static struct error *run(struct context *context)
+{
+	for (size_t i = 0; i < context->ndumps; i++) {
+		struct model *m;
+
+		if (i && context->style.format != TABLE_JSON)
+			putchar('\n');
+		TRY(context_model(context, i, &m));
+		TRY(print(context, m));
+		context_drop_model(context, i);
+	}
+	return NULL;
+}
+
+const struct command cmd_info = {
+	.name = "info",
+	.usage = "DUMP...",
+	.summary = "tell what a dump is: process, time, runtimes, how much it holds, what was lost",
+	.about = "Counters that begin with counter.lost are losses. Neither objects nor edges are read.",
+	.options = OPTIONS_OUTPUT,
+	.min_dumps = 1,
+	.max_dumps = UINT32_MAX,
+	.run = run,
+};

@@ -1,0 +1,69 @@
+/* object_rows.c - see object_rows.h. */
+#include "cmd/object_rows.h"
+
+#include "report/repr.h"
+
+enum { ID, ADDRESS, OFFSET, TYPE, MODULE, SIZE, REFCOUNT, GENERATION, EPOCH, REPR, SITE };
+
+static const struct column columns[] = {
+	[ID] = {"id", "ID", CELL_ID, .about = "number of the object in this dump"},
+	[ADDRESS] = {"address", "ADDRESS", CELL_ADDRESS, .about = "where it begins"},
+	[OFFSET] = {"offset", "OFFSET", CELL_NUMBER, .hidden = true, .about = "of the address that was asked for"},
+	[TYPE] = {"type", "TYPE", CELL_TEXT, .about = "short name of its type"},
+	[MODULE] = {"module", "MODULE", CELL_TEXT, .hidden = true, .about = "module of its type"},
+	[SIZE] = {"size", "SIZE", CELL_SIZE, .about = "bytes"},
+	[REFCOUNT] = {"refcount", "REFS", CELL_NUMBER, .about = "its reference count"},
+	[GENERATION] = {"generation", "GEN", CELL_NUMBER, .hidden = true, .about = "0, 1, 2; 3 = permanent"},
+	[EPOCH] = {"epoch", "EPOCH", CELL_NUMBER, .hidden = true, .about = "of its birth"},
+	[REPR] = {"repr", "WHAT", CELL_TEXT, .about = "in a few words"},
+	[SITE] = {"site", "SITE", CELL_TEXT, .hidden = true, .about = "where it was made"},
+};
+
+void add_site(const struct model *m, uint32_t object, struct str *out)
+{
+	uint32_t frame = m->stack[object] ? model_site_frame(m, m->stack[object] - 1) : MODEL_NONE;
+
+	if (frame != MODEL_NONE)
+		model_frame_text(m, frame, out);
+}
+
+static void add_row(struct table *t, struct model *m, uint32_t o, const uint64_t *offset, struct str *scratch)
+{
+	const struct type *type = model_type(m, model_type_of(m, o));
+
+	table_row(t);
+	table_number(t, ID, o);
+	table_number(t, ADDRESS, m->address[o]);
+	if (offset)
+		table_number(t, OFFSET, *offset);
+	table_text(t, TYPE, type->name);
+	table_text(t, MODULE, type->module);
+	table_number(t, SIZE, m->size[o]);
+	table_number(t, REFCOUNT, m->refcount[o]);
+	table_number(t, GENERATION, model_generation(m, o));
+	table_number(t, EPOCH, m->epoch[o]);
+	str_clear(scratch);
+	repr_object(m, o, scratch);
+	table_text(t, REPR, str_text(scratch));
+	str_clear(scratch);
+	add_site(m, o, scratch);
+	table_text(t, SITE, str_text(scratch));
+}
+
+struct error *print_objects(struct context *c, struct model *m, const struct ids *objects, const uint64_t *offsets)
+{
+	struct table *t;
+	struct str scratch = {0};
+	/* rows that would be cut off need not be made */
+	size_t n = c->style.limit && !c->style.sort && c->style.limit < objects->n ? c->style.limit : objects->n;
+	struct error *e;
+
+	TRY(model_load(m, MODEL_REPR | MODEL_SIZE | MODEL_REFCOUNT | MODEL_EPOCH));
+	TRY(table_create(columns, sizeof columns / sizeof *columns, &t));
+	for (size_t i = 0; i < n; i++)
+		add_row(t, m, objects->data[i], offsets ? &offsets[i] : NULL, &scratch);
+	e = scratch.failed ? error_memory() : table_print(t, &c->style, stdout);
+	str_free(&scratch);
+	table_destroy(t);
+	return e;
+}

@@ -1,0 +1,436 @@
+/* show.c - `refgraph show`: everything that is known about an object. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "cmd/object_rows.h"
+#include "out/json.h"
+#include "report/edge_name.h"
+#include "report/repr.h"
+
+#define DEFAULT_LIMIT 20u
+#define OBJECTS_AT_ONCE 50u
+
+/* What refers to one of the objects, found in one pass over all edges. */
+struct in_edge {
+	uint32_t target, source, number;
+};
+
+struct in_edges {
+	VEC(struct in_edge) edges; /* ascending by target, then source */
+};
+
+struct page {
+	struct context *context;
+	struct model *m;
+	struct in_edges in;
+	uint64_t limit;
+	struct str text;
+};
+
+/* ---- references to the objects ----------------------------------------------------------------------------------------------- */
+
+static int by_target(const void *a, const void *b)
+{
+	const struct in_edge *x = a, *y = b;
+
+	if (x->target != y->target)
+		return x->target < y->target ? -1 : 1;
+	return (x->number > y->number) - (x->number < y->number);
+}
+
+static int by_id(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* Reverse edges of all objects would cost more than this scan for a few. */
+static struct error *find_in_edges(const struct model *m, const struct ids *objects, struct in_edges *ret)
+{
+	const struct graph *g = &m->graph;
+	uint32_t source = 0;
+
+	for (uint32_t e = 0; e < g->nedges; e++) {
+		uint32_t target = g->out_target[e];
+
+		if (objects->n == 1 ? target != objects->data[0]
+				    : !bsearch(&target, objects->data, objects->n, sizeof target, by_id))
+			continue;
+		while (g->out_first[source + 1] <= e)
+			source++;
+		if (!VEC_PUSH(&ret->edges, ((struct in_edge){target, source, e})))
+			return error_memory();
+	}
+	if (ret->edges.n)
+		qsort(ret->edges.data, ret->edges.n, sizeof *ret->edges.data, by_target);
+	return NULL;
+}
+
+/* ---- one reference ------------------------------------------------------------------------------------------------------------- */
+
+static void reference_json(struct page *p, uint32_t object, const char *direction, const struct edge *edge, uint32_t other)
+{
+	struct str what = {0};
+	struct json j;
+
+	repr_object(p->m, other, &what);
+	json_begin(&j, stdout);
+	json_text(&j, "record", "reference");
+	json_number(&j, "of", object);
+	json_text(&j, "direction", direction);
+	json_text(&j, "edge", str_text(&p->text));
+	json_text(&j, "kind", model_edge_kind_name(edge->kind));
+	json_bool(&j, "traversed", edge->flags & RGD_LABEL_F_TRAVERSED);
+	json_number(&j, "interior", edge->interior);
+	json_number(&j, "id", other);
+	json_address(&j, "address", p->m->address[other]);
+	json_text(&j, "type", model_type_name(p->m, other));
+	json_text(&j, "repr", str_text(&what));
+	json_end(&j);
+	str_free(&what);
+}
+
+static void reference_line(struct page *p, uint32_t other)
+{
+	struct str line = {0};
+
+	str_printable(&line, str_text(&p->text));
+	printf("  %-24s ", str_text(&line));
+	str_clear(&p->text);
+	repr_full(p->m, other, &p->text);
+	str_clear(&line);
+	str_printable(&line, str_text(&p->text));
+	printf("%s  0x%" PRIx64 "  #%" PRIu32 "\n", str_text(&line), p->m->address[other], other);
+	str_free(&line);
+}
+
+static struct error *reference(struct page *p, uint32_t object, uint32_t source, uint32_t number)
+{
+	bool out = source == object;
+	struct edge edge;
+	uint32_t other;
+
+	TRY(model_edge(p->m, source, number, &edge));
+	other = out ? edge.target : source;
+	str_clear(&p->text);
+	edge_name(p->m, &edge, &p->text);
+	if (p->context->style.format == TABLE_JSON)
+		reference_json(p, object, out ? "out" : "in", &edge, other);
+	else
+		reference_line(p, other);
+	return NULL;
+}
+
+/* ---- lists of references ---------------------------------------------------------------------------------------------------------- */
+
+static bool beyond(const struct page *p, size_t shown, size_t all)
+{
+	if (!p->limit || shown < p->limit)
+		return false;
+	if (p->context->style.format != TABLE_JSON)
+		printf("  ... %zu more; --limit 0 shows all\n", all - shown);
+	return true;
+}
+
+static struct error *out_references(struct page *p, uint32_t object)
+{
+	uint32_t first = p->m->graph.out_first[object], end = p->m->graph.out_first[object + 1];
+
+	if (p->context->style.format != TABLE_JSON && first < end)
+		printf("refers to (%" PRIu32 "):\n", end - first);
+	for (uint32_t e = first; e < end; e++) {
+		if (beyond(p, e - first, end - first))
+			break;
+		TRY(reference(p, object, object, e));
+	}
+	return NULL;
+}
+
+static void in_range(const struct page *p, uint32_t object, size_t *first, size_t *end)
+{
+	*first = 0;
+	while (*first < p->in.edges.n && p->in.edges.data[*first].target < object)
+		++*first;
+	*end = *first;
+	while (*end < p->in.edges.n && p->in.edges.data[*end].target == object)
+		++*end;
+}
+
+/* A reference to itself stands among those that go out. */
+static struct error *in_references(struct page *p, uint32_t object)
+{
+	size_t first, end, shown = 0, others = 0;
+
+	in_range(p, object, &first, &end);
+	for (size_t i = first; i < end; i++)
+		others += p->in.edges.data[i].source != object;
+	if (p->context->style.format != TABLE_JSON && others)
+		printf("referred to by (%zu):\n", others);
+	for (size_t i = first; i < end; i++) {
+		const struct in_edge *e = &p->in.edges.data[i];
+
+		if (e->source == object)
+			continue;
+		if (beyond(p, shown, others))
+			break;
+		TRY(reference(p, object, e->source, e->number));
+		shown++;
+	}
+	return NULL;
+}
+
+static void roots(struct page *p, uint32_t object)
+{
+	struct str line = {0};
+	bool any = false;
+
+	for (uint32_t i = 0; i < p->m->nroots; i++) {
+		const struct root *r = &p->m->roots[i];
+		struct json j;
+
+		if (r->target != object)
+			continue;
+		str_clear(&p->text);
+		root_name(p->m, r, &p->text);
+		if (p->context->style.format == TABLE_JSON) {
+			json_begin(&j, stdout);
+			json_text(&j, "record", "root");
+			json_number(&j, "of", object);
+			json_text(&j, "root", str_text(&p->text));
+			json_text(&j, "class", model_root_class_name(r->class));
+			json_text(&j, "kind", model_edge_kind_name(r->kind));
+			json_end(&j);
+			continue;
+		}
+		if (!any)
+			printf("roots:\n");
+		any = true;
+		str_clear(&line);
+		str_printable(&line, str_text(&p->text));
+		printf("  %s%s\n", r->kind == RGD_EDGE_CONSERVATIVE ? "~" : "", str_text(&line));
+	}
+	str_free(&line);
+}
+
+/* ---- the object itself ---------------------------------------------------------------------------------------------------------------- */
+
+/* Counted references that the dump can see: what is missing from the refcount is held by something that it cannot. */
+static uint64_t seen_references(const struct page *p, uint32_t object)
+{
+	size_t first, end;
+	uint64_t n = 0;
+
+	in_range(p, object, &first, &end);
+	for (size_t i = first; i < end; i++)
+		n += MODEL_CLASS_KIND(p->m->graph.edge_class[p->in.edges.data[i].number]) == RGD_EDGE_STRONG;
+	for (uint32_t i = 0; i < p->m->nroots; i++)
+		n += p->m->roots[i].target == object && p->m->roots[i].kind == RGD_EDGE_STRONG;
+	return n;
+}
+
+static const char *flag_words(uint32_t flags, struct str *out)
+{
+	static const struct {
+		uint32_t flag;
+		const char *word;
+	} words[] = {
+		{RGD_OBJ_F_TRACKED, "tracked"},	    {RGD_OBJ_F_IMMORTAL, "immortal"}, {RGD_OBJ_F_FINALIZED, "finalized"},
+		{RGD_OBJ_F_INTERNAL, "internal"},   {RGD_OBJ_F_STATIC, "static"},
+	};
+
+	str_clear(out);
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+		if (flags & words[i].flag)
+			str_printf(out, "%s%s", out->n ? ", " : "", words[i].word);
+	return str_text(out);
+}
+
+static void line(const char *name, const char *value)
+{
+	struct str s = {0};
+
+	str_printable(&s, value);
+	if (value[0])
+		printf("  %-11s %s\n", name, str_text(&s));
+	str_free(&s);
+}
+
+static void print_stack(struct page *p, uint32_t object)
+{
+	struct model *m = p->m;
+	uint32_t stack = m->stack[object] ? m->stack[object] - 1 : MODEL_NONE;
+
+	for (bool first = true; stack != MODEL_NONE; stack = m->stacks[stack].parent, first = false) {
+		str_clear(&p->text);
+		model_frame_text(m, m->stacks[stack].frame, &p->text);
+		line(first ? "made by" : "", str_text(&p->text));
+	}
+}
+
+static void print_properties(struct page *p, uint32_t object)
+{
+	static const char *const names[] = {"", "name", "file", "line", "length", "value", "state", "qualname"};
+	struct model *m = p->m;
+
+	for (unsigned key = RGD_PROP_NAME; key <= RGD_PROP_QUALNAME; key++) {
+		uint64_t value;
+
+		if (!model_property(m, object, key, &value))
+			continue;
+		str_clear(&p->text);
+		if (key == RGD_PROP_LINE || key == RGD_PROP_LENGTH)
+			str_printf(&p->text, "%" PRIu64, value);
+		else
+			str_add(&p->text, model_string(m, value));
+		line(names[key], str_text(&p->text));
+	}
+}
+
+static void print_counts(struct page *p, uint32_t object)
+{
+	struct model *m = p->m;
+	uint32_t flags = m->flags[object];
+	uint64_t seen = seen_references(p, object), count = m->refcount[object];
+
+	if ((flags & RGD_OBJ_F_RUNTIME_MASK) == RGD_RT_NATIVE)
+		return;
+	str_clear(&p->text);
+	str_printf(&p->text, "%" PRIu64, count);
+	if (flags & RGD_OBJ_F_IMMORTAL)
+		str_add(&p->text, ", immortal");
+	else if (count > seen)
+		str_printf(&p->text, " (%" PRIu64 " seen, %" PRIu64 " unexplained)", seen, count - seen);
+	else if (count)
+		str_printf(&p->text, " (%" PRIu64 " seen)", seen);
+	line("refcount", str_text(&p->text));
+	str_clear(&p->text);
+	if (flags & RGD_OBJ_F_TRACKED) {
+		str_printf(&p->text, "%u%s", model_generation(m, object), model_generation(m, object) == 3 ? " (permanent)" : "");
+		line("generation", str_text(&p->text));
+	}
+}
+
+static void object_text(struct page *p, uint32_t object)
+{
+	struct model *m = p->m;
+	struct str s = {0};
+
+	repr_full(m, object, &s);
+	str_clear(&p->text);
+	str_printable(&p->text, str_text(&s));
+	printf("#%" PRIu32 "  %s\n", object, str_text(&p->text));
+	str_clear(&s);
+	model_long_name(m, model_type_of(m, object), &s);
+	line("type", str_text(&s));
+	str_clear(&s);
+	str_printf(&s, "0x%" PRIx64, m->address[object]);
+	if (m->base[object])
+		str_printf(&s, " (%" PRIu64 " into its block)", m->base[object]);
+	line("address", str_text(&s));
+	str_clear(&s);
+	str_printf(&s, "%" PRIu64 " bytes", m->size[object]);
+	line("size", str_text(&s));
+	print_counts(p, object);
+	line("flags", flag_words(m->flags[object], &s));
+	str_clear(&s);
+	str_printf(&s, m->epoch[object] ? "in epoch %" PRIu32 : "before tracking began", m->epoch[object]);
+	line("born", str_text(&s));
+	print_properties(p, object);
+	print_stack(p, object);
+	str_free(&s);
+}
+
+static void object_json(struct page *p, uint32_t object)
+{
+	struct model *m = p->m;
+	struct str s = {0};
+	struct json j;
+
+	json_begin(&j, stdout);
+	json_text(&j, "record", "object");
+	json_number(&j, "id", object);
+	json_address(&j, "address", m->address[object]);
+	json_text(&j, "type", model_type_name(m, object));
+	json_text(&j, "module", model_type(m, model_type_of(m, object))->module);
+	repr_object(m, object, &s);
+	json_text(&j, "repr", str_text(&s));
+	json_number(&j, "size", m->size[object]);
+	json_number(&j, "base", m->base[object]);
+	json_number(&j, "refcount", m->refcount[object]);
+	json_number(&j, "refs_seen", seen_references(p, object));
+	json_number(&j, "generation", model_generation(m, object));
+	json_number(&j, "epoch", m->epoch[object]);
+	json_text(&j, "runtime", model_runtime_name(m->flags[object] & RGD_OBJ_F_RUNTIME_MASK));
+	json_text(&j, "flags", flag_words(m->flags[object], &s));
+	str_clear(&s);
+	add_site(m, object, &s);
+	json_text(&j, "site", str_text(&s));
+	json_number(&j, "out", m->graph.out_first[object + 1] - m->graph.out_first[object]);
+	json_end(&j);
+	str_free(&s);
+}
+
+static struct error *print_object(struct page *p, uint32_t object)
+{
+	if (p->context->style.format == TABLE_JSON)
+		object_json(p, object);
+	else
+		object_text(p, object);
+	TRY(out_references(p, object));
+	TRY(in_references(p, object));
+	roots(p, object);
+	return NULL;
+}
+
+static struct error *print_all(struct page *p, struct ids *objects)
+{
+	size_t all = objects->n;
+
+	if (objects->n > OBJECTS_AT_ONCE)
+		objects->n = OBJECTS_AT_ONCE;
+	TRY(find_in_edges(p->m, objects, &p->in));
+	for (size_t i = 0; i < objects->n; i++) {
+		if (i && p->context->style.format != TABLE_JSON)
+			putchar('\n');
+		TRY(print_object(p, objects->data[i]));
+	}
+	if (all > objects->n)
+		fprintf(stderr, "refgraph: %zu objects match; these are the first %u\n", all, OBJECTS_AT_ONCE);
+	return NULL;
+}
+
+static struct error *run(struct context *context)
+{
+	struct page p = {.context = context, .limit = option_number(context, OPT_LIMIT, DEFAULT_LIMIT)};
+	struct universe universe;
+	struct ids objects = {0};
+	struct error *e;
+
+	TRY(context_model(context, 0, &p.m));
+	TRY(context_universe(context, p.m, &universe));
+	e = context_select(context, p.m, &universe, &objects);
+	if (!e)
+		e = model_load(p.m, MODEL_REPR | MODEL_SIZE | MODEL_REFCOUNT | MODEL_EPOCH | MODEL_BASE | MODEL_EDGES | MODEL_ROOTS |
+					    MODEL_THREADS);
+	if (!e)
+		e = print_all(&p, &objects);
+	VEC_FREE(&objects);
+	VEC_FREE(&p.in.edges);
+	str_free(&p.text);
+	return e;
+}
+
+const struct command cmd_show = {
+	.name = "show",
+	.usage = "SELECTOR... DUMP",
+	.summary = "show an object: type, size, refcount, age, where it was made, what it refers to, what holds it",
+	.about = "`seen` are the counted references that the dump explains; the rest are held by something that it cannot see. ~ marks a "
+		 "reference that only looks like one.",
+	.options = OPTIONS_OUTPUT | OPTIONS_UNIVERSE,
+	.max_args = UINT32_MAX,
+	.min_dumps = 1,
+	.max_dumps = 1,
+	.run = run,
+};
