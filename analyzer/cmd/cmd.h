@@ -59,6 +59,8 @@ enum option_group {
 	OPTIONS_DEPTH = 1u << 9,  /* --max-depth alone */
 	OPTIONS_IGNORE = 1u << 10, /* --extra-ignore alone */
 	OPTIONS_JSON = 1u << 11,  /* --json alone */
+	OPTIONS_SHOW_CHAIN = 1u << 12,
+	OPTIONS_MARK = 1u << 13,
 	OPTIONS_ALL = 1u << 31,
 };
 

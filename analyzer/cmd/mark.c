@@ -28,7 +28,7 @@ const struct command cmd_mark = {
 	.summary = "advance the epoch of a running process without a dump",
 	.about = "Prints the new epoch. Objects born from now on carry it: `--where 'epoch >= N'` finds them in a later "
 		 "dump.",
-	.options = OPTIONS_NONE,
+	.options = OPTIONS_MARK,
 	.min_args = 1,
 	.max_args = 2,
 	.run = run,
