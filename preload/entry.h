@@ -19,52 +19,78 @@ static inline size_t request(size_t size)
 	return unlikely(size < request_min) ? live_round(size) : size;
 }
 
-/* The whole native stack by the unwinder in force, or the site alone when there is none yet. */
-uint32_t entry_full_stack(struct thread *t, uintptr_t caller, uintptr_t frame);
-
-static inline __attribute__((always_inline)) uint32_t entry_stack(struct thread *t, uintptr_t caller,
-								  uintptr_t frame)
-{
-	if (likely(config.stacks == STACKS_CALLER))
-		return stack_site_cached(t, caller);
-	if (config.stacks == STACKS_NONE)
-		return 0;
-	return entry_full_stack(t, caller, frame);
-}
-
-/* Inside a hook, after the real call: this block is alive. */
-static inline __attribute__((always_inline)) void entry_record(struct thread *t, void *block, size_t size,
-							       uint32_t epoch, uintptr_t caller,
-							       uintptr_t frame)
-{
-	if (unlikely(!native_followed))
-		return;
-	if (likely(live_put((uintptr_t)block, size, entry_stack(t, caller, frame), epoch))) {
-		t->live_objects++;
-		t->live_bytes += (int64_t)size;
-	}
-	t->allocated += size;
-	if (unlikely(t->allocated >= t->next_tick))
-		thread_tick(t);
-}
+/* config.stacks and native_followed in one word for the hooks. */
+enum entry_mode { ENTRY_NOTHING, ENTRY_NONE, ENTRY_CALLER, ENTRY_FULL };
+extern uint32_t entry_mode;
+void entry_mode_set(void);
 
 static inline uint32_t entry_epoch(void)
 {
 	return atomic_load_explicit(&epoch_now, memory_order_relaxed);
 }
 
-/* Before the real free: the block is no more. `t` is the calling thread's record or NULL. False: it was not known. */
-static inline __attribute__((always_inline)) bool entry_forget(struct thread *t, void *block,
-							       struct live_block *was)
+/* The stack of an allocation as configured; the general way. */
+uint32_t entry_stack(struct thread *t, uintptr_t caller, uintptr_t frame);
+
+/* Inside a hook, after the real call: this block is alive. The general way, and what the hooks inline: whatever is unusual
+ * goes the general way, so that the usual one needs few registers. */
+void entry_record_any(struct thread *t, void *block, size_t size, uint32_t epoch, uintptr_t caller, uintptr_t frame);
+
+static inline __attribute__((always_inline)) void entry_record(struct thread *t, void *block, size_t size,
+							       uintptr_t caller, uintptr_t frame)
 {
-	if (unlikely(!live_take((uintptr_t)block, was)))
-		return false;
-	if (likely(t)) {
-		t->live_objects--;
-		t->live_bytes -= (int64_t)was->size;
-	} else {
-		threads_account(NULL, -1, -(int64_t)was->size);
+	uintptr_t address = (uintptr_t)block;
+	unsigned slot = stack_site_slot(caller);
+	uint32_t stack = 0;
+	live_word *leaf;
+
+	if (likely(entry_mode == ENTRY_CALLER)) {
+		if (unlikely(t->sites[slot].key != stack_site_key(caller)))
+			goto unusual;
+		stack = (uint32_t)t->sites[slot].stack;
+	} else if (entry_mode != ENTRY_NONE) {
+		goto unusual;
 	}
+	if (unlikely(live_is_odd(address)) || unlikely(size >= LIVE_SIZE_FAR))
+		goto unusual;
+	leaf = live_leaf(address);
+	if (unlikely(!leaf) || unlikely(!live_is_touched(leaf, live_index(address))))
+		goto unusual;
+	live_put_small(leaf + live_index(address), (uint32_t)size, stack, entry_epoch());
+	counted(&t->made, 1);
+	counted(&t->made_bytes, size);
+	if (unlikely(t->made_bytes >= t->next_tick))
+		thread_tick(t);
+	return;
+unusual:
+	entry_record_any(t, block, size, entry_epoch(), caller, frame);
+}
+
+/* Before the real free: the block is no more. `t` is the calling thread's record or NULL. False: it was not known. */
+bool entry_forget_any(struct thread *t, void *block, struct live_block *was);
+
+static inline __attribute__((always_inline)) bool entry_forget(struct thread *t, void *block)
+{
+	uintptr_t address = (uintptr_t)block;
+	uint32_t word0, size;
+	struct live_block was;
+	live_word *leaf, *w;
+
+	if (unlikely(live_is_odd(address)))
+		return entry_forget_any(t, block, &was);
+	leaf = live_leaf(address);
+	if (unlikely(!leaf))
+		return false;
+	w = leaf + live_index(address);
+	word0 = live_word_get(w);
+	if (unlikely(!(word0 & LIVE_START)))
+		return false;
+	size = live_small(word0, live_word_get(w + 1));
+	if (unlikely(size == LIVE_SIZE_FAR))
+		return entry_forget_any(t, block, &was);
+	live_word_set(w, 0);
+	counted(&t->gone, 1);
+	counted(&t->gone_bytes, size);
 	return true;
 }
 
@@ -79,7 +105,6 @@ void entry_free_unknown(void *block, bool counted);
 /* The whole hook of everything that frees one block. */
 static inline __attribute__((always_inline)) void entry_free(void *block, uintptr_t frame)
 {
-	struct live_block was;
 	struct thread *t;
 
 	if (unlikely(!block))
@@ -89,7 +114,7 @@ static inline __attribute__((always_inline)) void entry_free(void *block, uintpt
 		entry_free_passing(block);
 		return;
 	}
-	if (likely(entry_forget(t, block, &was)))
+	if (likely(entry_forget(t, block)))
 		real.free(block);
 	else
 		entry_free_unknown(block, true);
@@ -101,6 +126,8 @@ void entry_new_init(void);
 
 /* dlsym that leaves nothing behind for dlerror(). entry_next: the definition after ours, NULL when there is none. */
 void *entry_symbol(void *handle, const char *name);
+/* The first definition in the global scope; NULL when there is none, or only a PLT entry of the executable before ours. */
+void *entry_definition(const char *name);
 void *entry_next(const char *name);
 
 #endif

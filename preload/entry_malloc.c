@@ -9,6 +9,7 @@
  * malloc. A hook that passes through (re-entry) does not record but still forgets: a signal handler may free.
  */
 #include <dlfcn.h>
+#include <link.h>
 #include <gnu/libc-version.h>
 #include <malloc.h>
 #include <stdlib.h>
@@ -20,6 +21,7 @@
 
 size_t request_min;
 bool native_followed;
+uint32_t entry_mode;
 const char *native_note = "not started";
 
 /* ---- before the real functions are known ---------------------------------------------------------------------------- */
@@ -170,6 +172,21 @@ void *entry_symbol(void *handle, const char *name)
 	return p;
 }
 
+/*
+ * In an executable at a fixed address (no PIE), dlsym() may answer with the executable's own PLT entry: that is a way to the
+ * first definition, not a definition. Then NULL: what the program calls is what stands first behind it.
+ */
+void *entry_definition(const char *name)
+{
+	void *p = entry_symbol(RTLD_DEFAULT, name);
+	ElfW(Sym) *symbol = NULL;
+	Dl_info info;
+
+	if (p && dladdr1(p, &info, (void **)&symbol, RTLD_DL_SYMENT) && symbol && symbol->st_shndx == SHN_UNDEF)
+		return NULL;
+	return p;
+}
+
 void *entry_next(const char *name)
 {
 	return entry_symbol(RTLD_NEXT, name);
@@ -187,9 +204,11 @@ static const void *module_of(const void *function)
 
 static void judge_allocator(void)
 {
+	void *first = entry_definition("malloc");
+
 	if (!config.native) {
 		native_note = "off by REFGRAPH_NATIVE";
-	} else if (entry_symbol(RTLD_DEFAULT, "malloc") != (void *)own_malloc) {
+	} else if (first && first != (void *)own_malloc) {
 		native_note = "the program brings its own malloc, which is called instead of ours: its heap is not followed";
 		if (config.verbose)
 			log_line(native_note);
@@ -197,6 +216,7 @@ static void judge_allocator(void)
 		native_note = "followed";
 		native_followed = true;
 	}
+	entry_mode_set();
 	/* glibc's blocks are 32 bytes apart; of others we do not know */
 	if (native_followed && module_of((void *)real.malloc) != module_of((void *)gnu_get_libc_version))
 		request_min = 32;
@@ -232,7 +252,19 @@ void entry_init(void)
 
 /* ---- hooks ----------------------------------------------------------------------------------------------------------------- */
 
-uint32_t entry_full_stack(struct thread *t, uintptr_t caller, uintptr_t frame)
+void entry_mode_set(void)
+{
+	static const uint32_t modes[] = {
+		[STACKS_NONE] = ENTRY_NONE,
+		[STACKS_CALLER] = ENTRY_CALLER,
+		[STACKS_FULL] = ENTRY_FULL,
+	};
+
+	entry_mode = native_followed ? modes[config.stacks] : ENTRY_NOTHING;
+}
+
+/* The whole native stack by the unwinder in force, or the site alone when there is none yet. */
+static uint32_t full_stack(struct thread *t, uintptr_t caller, uintptr_t frame)
 {
 	uintptr_t pcs[STACK_MAX_DEPTH], frame_pointer = *(const uintptr_t *)frame;
 	size_t n;
@@ -246,6 +278,36 @@ uint32_t entry_full_stack(struct thread *t, uintptr_t caller, uintptr_t frame)
 	return stack_intern(pcs, n);
 }
 
+uint32_t entry_stack(struct thread *t, uintptr_t caller, uintptr_t frame)
+{
+	switch (config.stacks) {
+	case STACKS_NONE:
+		return 0;
+	case STACKS_CALLER:
+		return stack_site_cached(t, caller);
+	default:
+		return full_stack(t, caller, frame);
+	}
+}
+
+void entry_record_any(struct thread *t, void *block, size_t size, uint32_t epoch, uintptr_t caller, uintptr_t frame)
+{
+	if (!native_followed)
+		return;
+	if (live_put((uintptr_t)block, size, entry_stack(t, caller, frame), epoch))
+		threads_count_made(t, size);
+	if (t->made_bytes >= t->next_tick)
+		thread_tick(t);
+}
+
+bool entry_forget_any(struct thread *t, void *block, struct live_block *was)
+{
+	if (!live_take((uintptr_t)block, was))
+		return false;
+	threads_count_gone(t, was->size);
+	return true;
+}
+
 EXPORT void *malloc(size_t size)
 {
 	struct thread *t = hook_enter(FRAME);
@@ -255,7 +317,7 @@ EXPORT void *malloc(size_t size)
 		return real.malloc(request(size));
 	block = real.malloc(request(size));
 	if (likely(block))
-		entry_record(t, block, size, entry_epoch(), CALLER, FRAME);
+		entry_record(t, block, size, CALLER, FRAME);
 	hook_leave(t);
 	return block;
 }
@@ -279,7 +341,7 @@ EXPORT void *calloc(size_t n, size_t size)
 		return real_calloc(n, size);
 	block = real_calloc(n, size);
 	if (likely(block))
-		entry_record(t, block, n * size, entry_epoch(), CALLER, FRAME);
+		entry_record(t, block, n * size, CALLER, FRAME);
 	hook_leave(t);
 	return block;
 }
@@ -297,7 +359,7 @@ void entry_free_passing(void *block)
 {
 	struct live_block was;
 
-	if (entry_forget(thread_current, block, &was))
+	if (entry_forget_any(thread_current, block, &was))
 		real.free(block);
 	else
 		entry_free_unknown(block, false);
@@ -363,23 +425,23 @@ static inline __attribute__((always_inline)) void *realloc_hook(void *block, siz
 
 	if (unlikely(!t)) {
 		/* nobody else may touch this block meanwhile, so it can go back as it was */
-		known = block && entry_forget(thread_current, block, &was);
+		known = block && entry_forget_any(thread_current, block, &was);
 		moved = real_realloc(block, size);
 		if (known && !moved && size) {
 			live_put_back(&was);
-			threads_account(thread_current, 1, (int64_t)was.size);
+			threads_count_made(thread_current, was.size);
 		}
 		return moved;
 	}
-	known = block && entry_forget(t, block, &was);
+	known = block && entry_forget_any(t, block, &was);
 	if (block && !known && native_followed && !boot_owns(block))
 		counter_add(COUNTER_UNKNOWN_FREES, 1);
 	moved = real_realloc(block, size);
 	if (likely(moved)) {
-		entry_record(t, moved, size, birth_after_realloc(&was, moved), caller, frame);
+		entry_record_any(t, moved, size, birth_after_realloc(&was, moved), caller, frame);
 	} else if (known && size) {
 		live_put_back(&was);
-		threads_account(t, 1, (int64_t)was.size);
+		threads_count_made(t, was.size);
 	}
 	hook_leave(t);
 	return moved;
@@ -411,7 +473,7 @@ aligned_hook(void *(*allocate)(size_t, size_t), size_t alignment, size_t size, u
 		return allocate(alignment, request(size));
 	block = allocate(alignment, request(size));
 	if (likely(block))
-		entry_record(t, block, size, entry_epoch(), caller, frame);
+		entry_record(t, block, size, caller, frame);
 	hook_leave(t);
 	return block;
 }
@@ -453,7 +515,7 @@ EXPORT int posix_memalign(void **block, size_t alignment, size_t size)
 		return real.posix_memalign(block, alignment, request(size));
 	failed = real.posix_memalign(block, alignment, request(size));
 	if (likely(!failed && *block))
-		entry_record(t, *block, size, entry_epoch(), CALLER, FRAME);
+		entry_record(t, *block, size, CALLER, FRAME);
 	hook_leave(t);
 	return failed;
 }

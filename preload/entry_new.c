@@ -105,7 +105,7 @@ static bool judge(void)
 	if (!dladdr((void *)next_form, &own))
 		return false;
 	for (unsigned form = 0; form < FORMS; form++) {
-		void *first = entry_symbol(RTLD_DEFAULT, form_names[form]);
+		void *first = entry_definition(form_names[form]);
 
 		if (first && dladdr(first, &there) && there.dli_fbase != own.dli_fbase)
 			return false; /* the program's own stands before ours */
@@ -164,7 +164,7 @@ static inline __attribute__((always_inline)) void *new_hook(size_t size, size_t 
 	else
 		block = real.malloc(request(size ? size : 1));
 	if (likely(block))
-		entry_record(t, block, size, entry_epoch(), caller, frame);
+		entry_record(t, block, size, caller, frame);
 	hook_leave(t);
 	return block;
 }

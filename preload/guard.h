@@ -21,6 +21,12 @@
 		errno = errno_kept;                                                                \
 	} while (0)
 
+/* A counter that only its owner writes and others read: a plain addition, not torn, not merged with its neighbours. */
+static inline void counted(uint64_t *counter, uint64_t n)
+{
+	__atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
+}
+
 /*
  * A hook that is entered from a frame above the one it seems to be inside of was left by longjmp (a SIGALRM or SIGINT handler
  * that jumps out of malloc): that bracket is closed for it. A handler on an alternative stack may be taken for

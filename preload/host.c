@@ -42,7 +42,7 @@ static void host_add(uintptr_t address, size_t size, uint32_t stack)
 	struct thread *t = thread_current;
 
 	live_insert(address, size, stack);
-	if (likely(t) && unlikely((t->allocated += size) >= t->next_tick))
+	if (likely(t) && unlikely(t->made_bytes >= t->next_tick))
 		thread_tick(t);
 }
 

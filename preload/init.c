@@ -38,6 +38,7 @@ static bool start_tables(void)
 static void go_off(const char *why)
 {
 	native_followed = false;
+	entry_mode_set();
 	native_note = why;
 	atomic_store_explicit(&shim_state, SHIM_OFF, memory_order_release);
 }

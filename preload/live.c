@@ -188,7 +188,7 @@ bool live_find_odd(uintptr_t address, struct live_block *block)
 void live_insert(uintptr_t address, uint64_t size, uint32_t stack)
 {
 	if (live_put(address, size, stack, atomic_load_explicit(&epoch_now, memory_order_relaxed)))
-		threads_account(thread_current, 1, (int64_t)size);
+		threads_count_made(thread_current, size);
 }
 
 bool live_remove(uintptr_t address, uint64_t *size)
@@ -199,7 +199,7 @@ bool live_remove(uintptr_t address, uint64_t *size)
 		return false;
 	if (size)
 		*size = block.size;
-	threads_account(thread_current, -1, -(int64_t)block.size);
+	threads_count_gone(thread_current, block.size);
 	return true;
 }
 

@@ -91,21 +91,35 @@ static inline void live_put_far(live_word *w, uint64_t size)
 	live_word_set(w + 3, (uint32_t)(size >> LIVE_SIZE_BITS));
 }
 
+static inline bool live_is_touched(live_word *leaf, size_t index)
+{
+	return __atomic_load_n(live_touched(leaf, index), __ATOMIC_RELAXED);
+}
+
+/* size <= LIVE_SIZE_FAR */
+static inline void live_put_small(live_word *w, uint32_t size, uint32_t stack, uint32_t epoch)
+{
+	live_word_set(w + 1, epoch | (size & LIVE_LOWER_MASK) << LIVE_EPOCH_BITS);
+	live_word_set(w, LIVE_START | size >> LIVE_LOWER_BITS << LIVE_STACK_BITS | stack);
+}
+
+static inline uint32_t live_small(uint32_t word0, uint32_t word1)
+{
+	return (word0 & ~LIVE_START) >> LIVE_STACK_BITS << LIVE_LOWER_BITS | word1 >> LIVE_EPOCH_BITS;
+}
+
 static inline void live_put_words(live_word *w, uint64_t size, uint32_t stack, uint32_t epoch)
 {
-	uint32_t small = (uint32_t)size;
-
 	if (unlikely(size >= LIVE_SIZE_FAR)) {
 		live_put_far(w, size);
-		small = LIVE_SIZE_FAR;
+		size = LIVE_SIZE_FAR;
 	}
-	live_word_set(w + 1, epoch | (small & LIVE_LOWER_MASK) << LIVE_EPOCH_BITS);
-	live_word_set(w, LIVE_START | small >> LIVE_LOWER_BITS << LIVE_STACK_BITS | stack);
+	live_put_small(w, (uint32_t)size, stack, epoch);
 }
 
 static inline uint64_t live_size(const live_word *w, uint32_t word0, uint32_t word1)
 {
-	uint64_t size = (word0 & ~LIVE_START) >> LIVE_STACK_BITS << LIVE_LOWER_BITS | word1 >> LIVE_EPOCH_BITS;
+	uint64_t size = live_small(word0, word1);
 
 	if (likely(size != LIVE_SIZE_FAR))
 		return size;
@@ -120,7 +134,6 @@ static inline __attribute__((always_inline)) bool live_put(uintptr_t address, ui
 							   uint32_t epoch)
 {
 	live_word *leaf;
-	uint8_t *touched;
 	size_t index;
 
 	if (unlikely(live_is_odd(address)))
@@ -132,9 +145,8 @@ static inline __attribute__((always_inline)) bool live_put(uintptr_t address, ui
 			return false;
 	}
 	index = live_index(address);
-	touched = live_touched(leaf, index);
-	if (unlikely(!__atomic_load_n(touched, __ATOMIC_RELAXED)))
-		__atomic_store_n(touched, 1, __ATOMIC_RELAXED);
+	if (unlikely(!live_is_touched(leaf, index)))
+		__atomic_store_n(live_touched(leaf, index), 1, __ATOMIC_RELAXED);
 	live_put_words(leaf + index, size, stack, epoch);
 	return true;
 }

@@ -221,16 +221,15 @@ struct thread {
 	uint32_t hook_depth;       /* > 0: inside a hook; owner thread only */
 	uint32_t park_pending;     /* atomic: the freezer asked while we were inside a hook */
 	uintptr_t hook_frame;      /* stack address of the hook we are in: a call from above it means that it was left by longjmp */
-	/* written by the owner only, read by the helper: live_totals() sums them over threads, so one may be negative */
-	int64_t live_objects;
-	int64_t live_bytes;
-	uint64_t allocated;        /* bytes ever; against next_tick */
-	uint64_t next_tick;
+	/* blocks and bytes that this thread made and freed, ever; written by the owner only. Live are the sums over threads. */
+	uint64_t made, made_bytes;
+	uint64_t gone, gone_bytes;
+	uint64_t next_tick;        /* when made_bytes gets there */
 	uint32_t tid;
 	uint32_t state;            /* atomic, enum thread_record; a free record's fields are stale */
 	uint32_t end_rounds;       /* threads.c */
 	uintptr_t stack_low, stack_high; /* of the thread's own stack; 0 = not known yet */
-	struct { uintptr_t pc; uint32_t stack; uint32_t generation; } sites[SITE_CACHE];
+	struct { uint64_t key; uint64_t stack; } sites[SITE_CACHE]; /* stack.h */
 	struct thread *next;       /* list of all records, never unlinked, reused */
 	struct thread *spare;      /* threads.c: list of free records */
 	uintptr_t parked_sp, parked_pc; /* set when parked */
@@ -245,8 +244,9 @@ extern __thread struct thread *thread_current TLS_FAST;
 struct thread *threads_first(void);
 bool threads_init(void);
 void threads_after_fork_child(void);
-/* Adds to the live totals; `t` is the calling thread's record or NULL. */
-void threads_account(struct thread *t, int64_t objects, int64_t bytes);
+/* One block more or less in the live totals; `t` is the calling thread's record or NULL. */
+void threads_count_made(struct thread *t, uint64_t bytes);
+void threads_count_gone(struct thread *t, uint64_t bytes);
 void threads_sum(int64_t *objects, int64_t *bytes);
 /* Bounds of the calling thread's own stack in its record, when they can be had; made when first asked for. */
 bool thread_stack(struct thread *t);

@@ -407,20 +407,18 @@ uint32_t stack_intern(const uintptr_t *pcs, size_t n)
 	return stack;
 }
 
-/* Advanced before frames are forgotten; a site that was cached under an older one is looked up again. */
-_Atomic uint32_t stack_generation = 1;
+_Atomic uint64_t stack_generation = STACK_GENERATION;
 
 uint32_t stack_site_slow(struct thread *t, uintptr_t pc)
 {
-	uint32_t generation = atomic_load_explicit(&stack_generation, memory_order_acquire);
+	uint64_t key = stack_site_key(pc); /* before the look-up */
 	uint32_t stack = stack_child(0, pc);
 
 	if (t && stack) {
 		unsigned slot = stack_site_slot(pc);
 
-		t->sites[slot].pc = pc;
+		t->sites[slot].key = key;
 		t->sites[slot].stack = stack;
-		t->sites[slot].generation = generation;
 	}
 	return stack;
 }
@@ -442,7 +440,7 @@ void stack_forget_range(uintptr_t low, uintptr_t high, uint32_t module)
 		if (f->kind == RGD_FRAME_NATIVE && f->pc >= low && f->pc < high && !f->module)
 			__atomic_store_n(&f->module, module + 1, __ATOMIC_RELAXED);
 	}
-	atomic_fetch_add_explicit(&stack_generation, 1, memory_order_release);
+	atomic_fetch_add_explicit(&stack_generation, STACK_GENERATION, memory_order_release);
 }
 
 /* ---- for the walker ------------------------------------------------------------------------------------------------------ */

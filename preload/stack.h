@@ -8,23 +8,28 @@
 
 #include "shim.h"
 
-extern _Atomic uint32_t stack_generation;
+/* Advanced before frames are forgotten: part of each cached key, so that older entries no longer match. Bits 48..63. */
+#define STACK_GENERATION (1ull << 48)
+extern _Atomic uint64_t stack_generation;
 bool stack_ready(void);
 uint32_t stack_site_slow(struct thread *t, uintptr_t pc);
 
 static inline unsigned stack_site_slot(uintptr_t pc)
 {
-	return (unsigned)((pc * 0x9e3779b97f4a7c15ull) >> 32) % SITE_CACHE;
+	return (unsigned)(pc ^ pc >> 8) % SITE_CACHE;
+}
+
+static inline uint64_t stack_site_key(uintptr_t pc)
+{
+	return pc ^ atomic_load_explicit(&stack_generation, memory_order_relaxed);
 }
 
 static inline uint32_t stack_site_cached(struct thread *t, uintptr_t pc)
 {
 	unsigned slot = stack_site_slot(pc);
 
-	if (likely(t->sites[slot].pc == pc &&
-		   t->sites[slot].generation ==
-			   atomic_load_explicit(&stack_generation, memory_order_relaxed)))
-		return t->sites[slot].stack;
+	if (likely(t->sites[slot].key == stack_site_key(pc)))
+		return (uint32_t)t->sites[slot].stack;
 	return stack_site_slow(t, pc);
 }
 

@@ -20,7 +20,7 @@ static __thread bool thread_ended TLS_FAST;
 static struct thread *_Atomic threads_list;
 trylock_t threads_lock; /* spare, late */
 static struct thread *threads_spare, *threads_late;
-static _Atomic int64_t orphan_objects, orphan_bytes;
+static _Atomic uint64_t orphans_made, orphans_made_bytes, orphans_gone, orphans_gone_bytes;
 static pthread_key_t threads_key;
 static bool threads_key_made;
 
@@ -130,7 +130,7 @@ static void record_reset(struct thread *t)
 	t->tid = glue_tid();
 	t->end_rounds = 0;
 	t->stack_low = t->stack_high = 0;
-	t->next_tick = t->allocated + TICK_BYTES;
+	t->next_tick = t->made_bytes + TICK_BYTES;
 	t->parked_sp = t->parked_pc = 0;
 	t->nregisters = 0;
 	t->internal = false;
@@ -182,25 +182,39 @@ bool threads_init(void)
 	return record_make() != NULL;
 }
 
-void threads_account(struct thread *t, int64_t objects, int64_t bytes)
+void threads_count_made(struct thread *t, uint64_t bytes)
 {
 	if (likely(t)) {
-		t->live_objects += objects;
-		t->live_bytes += bytes;
+		counted(&t->made, 1);
+		counted(&t->made_bytes, bytes);
 		return;
 	}
-	atomic_fetch_add_explicit(&orphan_objects, objects, memory_order_relaxed);
-	atomic_fetch_add_explicit(&orphan_bytes, bytes, memory_order_relaxed);
+	atomic_fetch_add_explicit(&orphans_made, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&orphans_made_bytes, bytes, memory_order_relaxed);
+}
+
+void threads_count_gone(struct thread *t, uint64_t bytes)
+{
+	if (likely(t)) {
+		counted(&t->gone, 1);
+		counted(&t->gone_bytes, bytes);
+		return;
+	}
+	atomic_fetch_add_explicit(&orphans_gone, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&orphans_gone_bytes, bytes, memory_order_relaxed);
 }
 
 void threads_sum(int64_t *objects, int64_t *bytes)
 {
-	*objects = atomic_load_explicit(&orphan_objects, memory_order_relaxed);
-	*bytes = atomic_load_explicit(&orphan_bytes, memory_order_relaxed);
+	uint64_t n = orphans_made - orphans_gone, size = orphans_made_bytes - orphans_gone_bytes;
+
 	for (struct thread *t = threads_first(); t; t = t->next) {
-		*objects += __atomic_load_n(&t->live_objects, __ATOMIC_RELAXED);
-		*bytes += __atomic_load_n(&t->live_bytes, __ATOMIC_RELAXED);
+		n += __atomic_load_n(&t->made, __ATOMIC_RELAXED) - __atomic_load_n(&t->gone, __ATOMIC_RELAXED);
+		size += __atomic_load_n(&t->made_bytes, __ATOMIC_RELAXED) -
+			__atomic_load_n(&t->gone_bytes, __ATOMIC_RELAXED);
 	}
+	*objects = (int64_t)n;
+	*bytes = (int64_t)size;
 }
 
 /* Only the thread that forked is there: all other records are free. */
@@ -275,7 +289,7 @@ bool thread_stack(struct thread *t)
 
 void thread_tick(struct thread *t)
 {
-	t->next_tick = t->allocated + TICK_BYTES;
+	t->next_tick = t->made_bytes + TICK_BYTES;
 	ERRNO_KEPT({
 		modules_poll();
 		control_tick();
