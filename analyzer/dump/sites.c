@@ -106,7 +106,7 @@ static uint32_t make_site_type(struct model *m, uint32_t stack)
 
 	str_add(&name, "malloc in ");
 	if (function)
-		str_add(&name, function);
+		str_printf(&name, m->frames[frame].kind == RGD_FRAME_UNKNOWN ? "(%s)" : "%s", function);
 	else
 		bare_place(m, &m->frames[frame], &name);
 	if (name.failed)
@@ -155,7 +155,9 @@ uint32_t model_type_of(struct model *m, uint32_t object)
 
 const char *model_type_name(struct model *m, uint32_t object)
 {
-	return m->types[model_type_of(m, object)].name;
+	uint32_t type = model_type_of(m, object); /* may move m->types */
+
+	return m->types[type].name;
 }
 
 void model_long_name(const struct model *m, uint32_t type, struct str *out)

@@ -6,32 +6,42 @@
 
 struct search {
 	const struct bfs_query *q;
+	const uint32_t *first, *neighbour; /* of either direction */
+	const uint8_t *class;              /* by neighbour, NULL: all count */
 	uint32_t *queue;  /* nodes in order of discovery */
 	uint32_t *parent; /* node that discovered it + 1; its own number + 1 for a start; 0 = not seen */
 	uint32_t n;
 };
 
-static void discover(struct search *s, uint32_t node, uint32_t from)
+static bool may_enter(const struct bfs_query *q, uint32_t node)
 {
-	if (s->parent[node] || (s->q->closed && bits_get(s->q->closed, node)))
-		return;
-	s->parent[node] = from + 1;
-	s->queue[s->n++] = node;
+	return !q->closed || !bits_get(q->closed, node) || (q->goals && bits_get(q->goals, node));
 }
 
 static void expand(struct search *s, uint32_t node)
 {
-	const struct bfs_query *q = s->q;
-	const struct graph *g = q->graph;
+	for (uint32_t i = s->first[node]; i < s->first[node + 1]; i++) {
+		uint32_t other = s->neighbour[i];
 
-	if (q->reverse) {
-		for (uint32_t i = q->reverse->in_first[node]; i < q->reverse->in_first[node + 1]; i++)
-			discover(s, q->reverse->in_source[i], node);
-		return;
+		if (s->parent[other] || (s->class && !s->q->follow->pass[s->class[i]]) || !may_enter(s->q, other))
+			continue;
+		s->parent[other] = node + 1;
+		s->queue[s->n++] = other;
 	}
-	for (uint32_t e = g->out_first[node]; e < g->out_first[node + 1]; e++)
-		if (!q->follow || q->follow->pass[g->edge_class[e]])
-			discover(s, g->out_target[e], node);
+}
+
+/* On a big graph every step is a cache miss or three, but the queue knows long before which ones. */
+static inline void look_ahead(const struct search *s, uint32_t i)
+{
+	uint32_t at;
+
+	if (i + 24 >= s->n)
+		return;
+	__builtin_prefetch(&s->first[s->queue[i + 24]]);
+	__builtin_prefetch(&s->neighbour[s->first[s->queue[i + 16]]]);
+	at = s->first[s->queue[i + 8]];
+	for (unsigned k = 0; k < 4 && at + k < s->first[s->queue[i + 8] + 1]; k++)
+		__builtin_prefetch(&s->parent[s->neighbour[at + k]], 1);
 }
 
 static void begin(struct search *s)
@@ -82,6 +92,7 @@ static void search(struct search *s, uint32_t *goal, uint32_t *distance)
 			*goal = s->queue[i];
 			return;
 		}
+		look_ahead(s, i);
 		if (depth < s->q->max_depth)
 			expand(s, s->queue[i]);
 	}
@@ -90,7 +101,12 @@ static void search(struct search *s, uint32_t *goal, uint32_t *distance)
 static struct error *run(const struct bfs_query *q, struct ids *path, uint32_t *distance)
 {
 	uint32_t n = q->graph->nnodes, goal = UINT32_MAX;
-	struct search s = {.q = q};
+	struct search s = {
+		.q = q,
+		.first = q->reverse ? q->reverse->in_first : q->graph->out_first,
+		.neighbour = q->reverse ? q->reverse->in_source : q->graph->out_target,
+		.class = q->reverse || !q->follow ? NULL : q->graph->edge_class,
+	};
 	struct error *e;
 
 	e = big_alloc(n, sizeof *s.queue, &s.queue);

@@ -14,7 +14,7 @@ struct bfs_query {
 	const uint32_t *starts;        /* at distance 0, in this order */
 	size_t nstarts;
 	const uint64_t *goals;         /* bit set: where a path may end */
-	const uint64_t *closed;        /* bit set, NULL none: nodes that are never entered (starts are) */
+	const uint64_t *closed;        /* bit set, NULL none: nodes that are never entered (but starts and goals are) */
 	uint32_t max_depth;            /* edges in a path, at most */
 };
 

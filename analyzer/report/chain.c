@@ -92,20 +92,34 @@ static struct error *closed_nodes(struct model *m, const struct chain_query *q, 
 	return e;
 }
 
-static void turn_round(struct ids *ids)
+/* What is ignored is no goal either; the start always may be one. */
+static void drop_goals(const struct model *m, const struct chain_query *q, const uint64_t *closed, uint64_t *goals)
 {
-	for (size_t i = 0, j = ids->n - 1; ids->n && i < j; i++, j--) {
-		uint32_t swap = ids->data[i];
+	bool start = bits_get(goals, q->start);
 
-		ids->data[i] = ids->data[j];
-		ids->data[j] = swap;
-	}
+	for (size_t i = 0; closed && i < bits_words(m->nobjects); i++)
+		goals[i] &= ~closed[i];
+	if (start)
+		bits_set(goals, q->start);
 }
 
-static struct error *search(struct model *m, const struct chain_query *q, const uint64_t *goals, const uint64_t *closed,
+static struct error *list_bits(const struct model *m, const uint64_t *bits, struct ids *ret)
+{
+	for (size_t word = 0; word < bits_words(m->nobjects); word++)
+		for (uint64_t left = bits[word]; left; left &= left - 1)
+			if (!VEC_PUSH(ret, word * 64 + __builtin_ctzll(left)))
+				return error_memory();
+	return NULL;
+}
+
+/*
+ * Backwards, the search starts from all goals at once and ends at the object: the path is as short as one that is searched
+ * from the object against the references, and nobody has to turn all edges round.
+ */
+static struct error *search(struct model *m, const struct chain_query *q, uint64_t *goals, const uint64_t *closed,
 			    struct ids *ret)
 {
-	struct reverse reverse = {0};
+	struct ids sources = {0};
 	struct follow follow;
 	struct bfs_query b = {
 		.graph = &m->graph,
@@ -119,14 +133,17 @@ static struct error *search(struct model *m, const struct chain_query *q, const 
 	struct error *e;
 
 	universe_follow(q->universe, &follow);
-	if (q->backwards) {
-		TRY(graph_reverse(&m->graph, &follow, &reverse));
-		b.reverse = &reverse;
-	}
-	e = bfs_path(&b, ret);
-	reverse_deinit(&reverse);
-	if (q->backwards)
-		turn_round(ret);
+	drop_goals(m, q, closed, goals);
+	if (!q->backwards)
+		return bfs_path(&b, ret);
+	e = list_bits(m, goals, &sources);
+	memset(goals, 0, bits_words(m->nobjects) * sizeof *goals);
+	bits_set(goals, q->start);
+	b.starts = sources.data;
+	b.nstarts = sources.n;
+	if (!e)
+		e = bfs_path(&b, ret);
+	VEC_FREE(&sources);
 	return e;
 }
 

@@ -109,10 +109,12 @@ static void global_name(const struct model *m, const struct root *r, const char 
 	if (!label[0] && m->namer.data && r->owner < m->nmodules)
 		symbol = m->namer.data(m->namer.context, r->owner, r->value);
 	if (label[0] || symbol) {
-		str_printf(out, "%s in ", label[0] ? label : symbol);
+		str_printf(out, "%s%s", label[0] ? label : symbol, r->owner < m->nmodules ? " in " : "");
 		add_module(m, r->owner, out);
 		return;
 	}
+	if (r->owner >= m->nmodules)
+		str_add(out, "global");
 	add_module(m, r->owner, out);
 	str_printf(out, "+0x%" PRIx64, r->value);
 }
