@@ -245,8 +245,11 @@ static long frozen_clone(const char *label, struct snapshot_result *result)
 		counter_add(COUNTER_FREEZE_RETRIES, 1);
 		thaw_world();
 	}
-	if (pid > 0)
+	if (pid > 0) {
 		epoch_advance(2, label);
+		__atomic_store_n(&page->keep, 1, __ATOMIC_RELEASE);
+		sys(SYS_futex, &page->keep, 1 /* FUTEX_WAKE */, 1);
+	}
 	thaw_world();
 	return pid;
 }

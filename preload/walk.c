@@ -19,6 +19,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/time.h>
+#include <time.h>
 
 #include "sys.h"
 #include "walk.h"
@@ -588,11 +589,24 @@ static void file_open(struct walk *w)
 #endif
 					  .page_size = 4096,
 					  .process_key = w->plan->process_key };
-	long fd = file_create(w);
+	long fd;
+
+	/* said before the work, not after it; the rename decides */
+	if (!w->plan->pattern && !sys(SYS_faccessat, AT_FDCWD, w->plan->final, 0))
+		walk_exit(w, EEXIST);
+	fd = file_create(w);
 	if (fd < 0)
 		walk_exit(w, (int)-fd);
 	writer_open(&w->writer, &w->pool, (int)fd, &header);
 	walk_check(w);
+}
+
+/* The parent kills a walker whose copy may be torn; on a busy machine that may come after all is written. */
+static void wait_for_verdict(struct walk *w)
+{
+	struct timespec nap = { 1, 0 };
+	while (!__atomic_load_n(&w->page->keep, __ATOMIC_ACQUIRE))
+		sys(SYS_futex, &w->page->keep, 0 /* FUTEX_WAIT */, 0, &nap);
 }
 
 /* The final name must not exist. A pattern with %n takes the next number instead. */
@@ -661,5 +675,6 @@ void walk_main(const struct walk_plan *plan)
 	phase(w, WALK_FINISH);
 	if (!writer_finish(&w->writer, w->partial ? RGD_TAIL_PARTIAL : 0))
 		walk_exit(w, w->writer.error);
+	wait_for_verdict(w);
 	walk_exit(w, file_rename(w));
 }

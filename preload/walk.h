@@ -32,6 +32,7 @@ extern const char *const walk_phase_names[WALK_PHASES];
 /* Shared between parent and walker; the walker writes, the parent reads after it is gone (progress: at any time). */
 struct walk_page {
 	_Atomic uint32_t done;      /* futex word: 1 when the result below is final */
+	_Atomic uint32_t keep;      /* futex word, by the parent: 1 = no thread moved during the clone, the dump may be named */
 	_Atomic uint32_t phase;     /* enum walk_phase */
 	_Atomic uint32_t adapter;   /* +1: index in adapters[] of the one that is at work */
 	_Atomic uint32_t progress;  /* parts per thousand */
