@@ -166,8 +166,15 @@ static void add_base(struct builder *b, uintptr_t type, bool first)
 	if (c->shape == SHAPE_TYPE) /* cpython_contents.c knows all of them */
 		return;
 	add_members(b, type);
+}
+
+/* Only the type's own offset counts: some C types put it elsewhere than the base that they call theirs (TextIOWrapper). */
+static void add_weak_list(struct builder *b)
+{
+	uintptr_t type = b->c->type;
 	long weak = (long)word_at(type, TP_WEAKLISTOFFSET);
-	if (weak > 0 || (weak < 0 && has_flag(type, TPFLAG_MANAGED_WEAKREF) && python.minor >= 12))
+	bool managed = weak < 0 && python.minor >= 12 && has_flag(type, TPFLAG_MANAGED_WEAKREF);
+	if (b->c->shape != SHAPE_TYPE && (weak > 0 || managed))
 		add_part(b, weak, name_c(RGD_LABEL_PART, "__weakref__"), RGD_EDGE_BORROWED, false);
 }
 
@@ -219,6 +226,7 @@ static struct py_class *build(struct walk *walk, uintptr_t type)
 	}
 	if (c->dict_offset > 0 && c->shape != SHAPE_TYPE)
 		add_part(&b, c->dict_offset, name_c(RGD_LABEL_PART, "__dict__"), RGD_EDGE_STRONG, false);
+	add_weak_list(&b);
 	c->known = true;
 	for (long w = 0; w < (long)c->basic_size; w += 8)
 		c->known = c->known && words_has(&c->accounted, w);
