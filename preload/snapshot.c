@@ -277,8 +277,9 @@ static void describe_death(char *out, size_t size, int status, bool killed)
 		log_format(out, size, "the walker was stopped after %u ms in %s%s%s", plan.deadline_ms, page_phase(),
 			   adapter >= 0 ? " of " : "", who);
 	else
-		log_format(out, size, "the walker crashed (signal %d) in %s%s%s", WTERMSIG(status), page_phase(),
-			   adapter >= 0 ? " of " : "", who);
+		log_format(out, size, "the walker crashed (signal %d at librefgraph.so+0x%lx, address 0x%lx) in %s%s%s",
+			   WTERMSIG(status), (unsigned long)page->crash_pc, (unsigned long)page->crash_address,
+			   page_phase(), adapter >= 0 ? " of " : "", who);
 }
 
 /* True when the same snapshot is worth taking again without the adapter that failed. */

@@ -20,6 +20,7 @@
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <time.h>
+#include <ucontext.h>
 
 #include "sys.h"
 #include "walk.h"
@@ -525,15 +526,42 @@ struct kernel_sigaction {
 	uint64_t mask;
 };
 
-/* Nothing of the program's may run here: its handlers go, everything but a planted death is blocked. */
-static void quiet_signals(unsigned deadline_ms)
+extern const char __ehdr_start[] __attribute__((visibility("hidden")));
+static struct walk_page *crash_page;
+
+/* Says where, and dies of the same signal. The kernel has put the default action back. */
+static void on_crash(int number, siginfo_t *info, void *context)
 {
-	static const int deadly[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGSYS, SIGTRAP, SIGALRM };
-	struct kernel_sigaction plain = { 0 };
-	uint64_t all = ~0ull;
-	struct itimerval when = { .it_value = { .tv_sec = deadline_ms / 1000 + 5 } };
+#if defined(__x86_64__)
+	uintptr_t pc = (uintptr_t)((ucontext_t *)context)->uc_mcontext.gregs[REG_RIP];
+#elif defined(__aarch64__)
+	uintptr_t pc = (uintptr_t)((ucontext_t *)context)->uc_mcontext.pc;
+#endif
+	crash_page->crash_pc = pc - (uintptr_t)__ehdr_start;
+	crash_page->crash_address = (uintptr_t)info->si_addr;
+	for (;;) {
+		uint64_t none = 0;
+		sys(SYS_rt_sigprocmask, SIG_SETMASK, &none, 0, SYS_SIGSET_SIZE);
+		sys(SYS_kill, sys(SYS_getpid), number);
+		sys(SYS_exit_group, 1);
+	}
+}
+
+/* Nothing of the program's may run here: its handlers go, everything but a planted death is blocked. */
+static void quiet_signals(const struct walk_plan *plan)
+{
+	static const int deadly[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGSYS, SIGTRAP };
+	struct kernel_sigaction plain = { 0 }, crash = { (uintptr_t)on_crash, SA_SIGINFO | (int)SA_RESETHAND, 0, ~0ull };
+	uint64_t all = ~(1ull << (SIGALRM - 1));
+	struct itimerval when = { .it_value = { .tv_sec = plan->deadline_ms / 1000 + 5 } };
+
+#if defined(__x86_64__)
+	crash.flags |= 0x04000000; /* SA_RESTORER; the handler never returns */
+#endif
+	crash_page = plan->page;
+	sys(SYS_rt_sigaction, SIGALRM, &plain, 0, SYS_SIGSET_SIZE);
 	for (size_t i = 0; i < sizeof deadly / sizeof *deadly; i++) {
-		sys(SYS_rt_sigaction, deadly[i], &plain, 0, SYS_SIGSET_SIZE);
+		sys(SYS_rt_sigaction, deadly[i], &crash, 0, SYS_SIGSET_SIZE);
 		all &= ~(1ull << (deadly[i] - 1));
 	}
 	sys(SYS_rt_sigprocmask, SIG_SETMASK, &all, 0, SYS_SIGSET_SIZE);
@@ -546,7 +574,7 @@ static void become_walker(const struct walk_plan *plan)
 	struct rlimit none = { 0, 0 };
 	long fd;
 
-	quiet_signals(plan->deadline_ms);
+	quiet_signals(plan);
 	/* a pipe's reader must not wait for our end; where there is no close_range, one by one */
 	if (sys(SYS_close_range, 0u, ~0u, 0) < 0)
 		for (fd = 0; fd < 65536; fd++)

@@ -37,6 +37,7 @@ struct walk_page {
 	_Atomic uint32_t adapter;   /* +1: index in adapters[] of the one that is at work */
 	_Atomic uint32_t progress;  /* parts per thousand */
 	_Atomic uint64_t address;   /* of the object that is being read */
+	uint64_t crash_pc, crash_address; /* of a crash; pc counts from the start of librefgraph.so */
 	int status;                 /* 0 or errno */
 	bool partial;
 	uint64_t objects, edges, bytes;
