@@ -46,8 +46,8 @@ void dict_walk_init(struct dict_walk *w, uintptr_t dict)
 {
 	keys_walk_init(w, word_at(dict, DICT_KEYS));
 	uintptr_t values = word_at(dict, DICT_VALUES);
-	if (values)
-		w->values = values + (uintptr_t)python.at->values_first;
+	if (values) /* a bare array until 3.10 */
+		w->values = values + (uintptr_t)(python.minor >= 11 ? python.at->values_first : 0);
 }
 
 bool dict_walk_next(struct dict_walk *w)
