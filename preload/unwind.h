@@ -123,9 +123,9 @@ static inline uint64_t *rule_set(uint64_t hash)
 	return rule_cache + (hash >> (48 - RULE_SETS_BITS) << 1);
 }
 
-static inline uint32_t rule_get(const struct unwind_state *state)
+/* The rule of the frame whose code address is this: a return address less one, or where code was interrupted. */
+static inline uint32_t rule_get(uintptr_t address)
 {
-	uintptr_t address = state->exact ? state->pc : state->pc - 1;
 	uint64_t hash = rule_hash(address), *set = rule_set(hash);
 	uint64_t first = __atomic_load_n(set, __ATOMIC_RELAXED) ^ hash << 31;
 	if (likely(!(first >> 31) && first))

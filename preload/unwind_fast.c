@@ -10,6 +10,7 @@
 #include "unwind.h"
 
 uint64_t *rule_cache;
+static uint32_t rules_made; /* 0: the cache is empty */
 _Atomic uint32_t unwind_generation = 1;
 
 #define PAGE 4096ul
@@ -79,6 +80,7 @@ __attribute__((noinline)) uint32_t rule_miss(uintptr_t address)
 		if (older)
 			__atomic_store_n(set + 1, older, __ATOMIC_RELAXED);
 		__atomic_store_n(set, hash << 31 | rule, __ATOMIC_RELAXED);
+		__atomic_store_n(&rules_made, 1, __ATOMIC_RELAXED);
 	}
 	return rule;
 }
@@ -136,7 +138,8 @@ static size_t fast_walk(uintptr_t return_address, uintptr_t cfa, uintptr_t frame
 	size_t n = 0;
 	while (n < max) {
 		pcs[n++] = state.pc;
-		if (!unwind_step(&state, rule_get(&state), &view, &origin))
+		if (!unwind_step(&state, rule_get(state.exact ? state.pc : state.pc - 1), &view,
+				 &origin))
 			break;
 	}
 	return n;
@@ -148,12 +151,30 @@ static bool fast_init(void)
 	return rule_cache && cfi_init();
 }
 
+/* The other way round: rule_hash() is one-to-one. */
+static uintptr_t rule_address(size_t entry)
+{
+	const uint64_t inverse = 0xf1de83e19937733dull; /* of the multiplier, modulo 2^64 */
+	uint64_t hash = (uint64_t)(entry >> 1) << (48 - RULE_SETS_BITS) | rule_cache[entry] >> 31;
+	return hash * inverse & 0xffffffffffffull;
+}
+
 static void fast_forget(uintptr_t low, uintptr_t high)
 {
 	cfi_refresh();
-	for (size_t i = 0; i < RULE_CACHE_BYTES / sizeof(*rule_cache); i++) {
-		if (rule_cache[i])
-			__atomic_store_n(&rule_cache[i], 0, __ATOMIC_RELAXED);
+	if (__atomic_exchange_n(&rules_made, 0, __ATOMIC_RELAXED)) {
+		bool others = false;
+		for (size_t i = 0; i < RULE_CACHE_BYTES / sizeof(*rule_cache); i++) {
+			if (!rule_cache[i])
+				continue;
+			uintptr_t address = rule_address(i);
+			if (address >= low && address < high)
+				__atomic_store_n(&rule_cache[i], 0, __ATOMIC_RELAXED);
+			else
+				others = true;
+		}
+		if (others)
+			__atomic_store_n(&rules_made, 1, __ATOMIC_RELAXED);
 	}
 	unwind_generation++;
 }

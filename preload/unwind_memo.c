@@ -28,6 +28,17 @@ struct edge {
 	uint32_t parent, node;
 };
 
+/* A remembered frame. The state, what leads to its caller, and its trie node. */
+struct memory {
+	uintptr_t sp;
+	uintptr_t pc; /* EXACT_PC set: interrupted there, no return address */
+	uintptr_t rbp;
+	uint32_t rule; /* bit 31: its rbp is one of the things that decide about its callers */
+	uint32_t node;
+};
+#define NEEDS_RBP (1u << 31)
+#define EXACT_PC (1ul << 63)
+
 /* A word that leads from frame `index` to its caller and is no return address. */
 struct witness {
 	const uintptr_t *address;
@@ -35,31 +46,33 @@ struct witness {
 	size_t index;
 };
 
-enum { FRAME_NEEDS_RBP = 1, FRAME_EXACT = 2 };
-struct fresh {
-	struct unwind_state state;
-	uint32_t rule;
-};
-
 #define MEMO_MAX (STACK_MAX_DEPTH + STACK_MAX_DEPTH / 4)
 
 struct memo {
-	bool busy; /* a signal handler allocates while its thread is in here */
-	bool cut;  /* frame 0 has callers that were not followed */
-	bool odd;  /* the stack being remembered cannot be kept */
+	/* cfa of the walk that is in here, 0: none. A signal handler that allocates meanwhile walks plainly. */
+	uintptr_t busy;
 	uint32_t generation;
+	bool cut; /* frame 0 has callers that were not followed */
+	bool odd; /* the stack being remembered cannot be kept */
 	size_t n; /* frames remembered */
 	size_t barrier; /* frames from this index on cannot be re-verified: a signal frame leads out of it */
 	size_t nwitnesses;
-	uintptr_t pc[MEMO_MAX], sp[MEMO_MAX], rbp[MEMO_MAX];
-	uint32_t node[MEMO_MAX];
-	uint8_t flags[MEMO_MAX];
-	struct witness witnesses[2 * MEMO_MAX]; /* ascending by index */
-	struct fresh fresh[MEMO_MAX];		/* innermost first */
+	struct memory frames[MEMO_MAX];
 	struct edge edges[EDGE_CACHE];
+	struct memory fresh[MEMO_MAX];		/* innermost first */
+	struct witness witnesses[2 * MEMO_MAX]; /* ascending by index */
 };
 
 /* ---- the trie -------------------------------------------------------------------------------------------------------------- */
+
+static __attribute__((noinline)) uint32_t child_miss(struct edge *edge, uint32_t parent,
+						     uintptr_t pc)
+{
+	uint32_t node = stack_child(parent, pc & ~EXACT_PC);
+	if (node)
+		*edge = (struct edge){.pc = pc, .parent = parent, .node = node};
+	return node;
+}
 
 static inline uint32_t child(struct memo *memo, uint32_t parent, uintptr_t pc)
 {
@@ -68,15 +81,12 @@ static inline uint32_t child(struct memo *memo, uint32_t parent, uintptr_t pc)
 	_Static_assert(EDGE_CACHE == 1 << 10, "the shift above");
 	if (likely(edge->pc == pc && edge->parent == parent))
 		return edge->node;
-	uint32_t node = stack_child(parent, pc);
-	if (node)
-		*edge = (struct edge){.pc = pc, .parent = parent, .node = node};
-	return node;
+	return child_miss(edge, parent, pc);
 }
 
 static void memo_flush(struct memo *memo, uint32_t generation)
 {
-	memo->n = 0;
+	memo->n = memo->nwitnesses = 0;
 	memo->generation = generation;
 	for (size_t i = 0; i < EDGE_CACHE; i++)
 		memo->edges[i].pc = 0;
@@ -84,68 +94,124 @@ static void memo_flush(struct memo *memo, uint32_t generation)
 
 /* ---- 1. what is still true --------------------------------------------------------------------------------------------------- */
 
-/* How many of the outermost remembered frames lead to each other as they did; `n` of them are not yet popped. */
-static inline size_t trusted(const struct memo *memo, size_t n)
+static __attribute__((noinline)) size_t trusted_witnesses(const struct memo *memo, size_t good)
 {
-	if (!n)
-		return 0;
-	size_t max = memo->barrier < n ? memo->barrier : n, good = 1;
-	while (good < max && *(const uintptr_t *)(memo->sp[good - 1] - 8) == memo->pc[good - 1])
-		good++;
 	for (size_t i = 0; i < memo->nwitnesses && memo->witnesses[i].index < good; i++) {
 		if (*memo->witnesses[i].address != memo->witnesses[i].value)
 			return memo->witnesses[i].index;
 	}
-	return good < max ? good : max;
+	return good;
+}
+
+/* How many of the outermost `n` remembered frames, none of them popped, lead to each other as they did. */
+static inline size_t trusted(const struct memo *memo, size_t n)
+{
+	size_t max = memo->barrier < n ? memo->barrier : n;
+	const struct memory *frame = memo->frames, *end = frame + max;
+	if (!max)
+		return 0;
+	/* the slot under a frame's sp is where its pc was found */
+	for (; frame + 1 < end && ((const uintptr_t *)frame->sp)[-1] == frame->pc; frame++)
+		;
+	size_t good = (size_t)(frame - memo->frames) + 1;
+	return likely(!memo->nwitnesses) ? good : trusted_witnesses(memo, good);
 }
 
 /* ---- 2. what is new ------------------------------------------------------------------------------------------------------------ */
 
 enum walk_end { WALK_JOINED, WALK_ENDED, WALK_CUT };
 
-static inline bool joins(const struct memo *memo, size_t i, const struct unwind_state *state)
+struct fresh_walk {
+	enum walk_end end;
+	size_t good, count; /* remembered frames that stay, frames in memo->fresh */
+};
+
+/* The kinds of rules that are not the usual one. */
+static __attribute__((noinline)) bool advance_odd(struct memory *frame, struct stack_view *view,
+						  const struct unwind_origin *origin)
 {
-	return memo->sp[i] == state->sp && memo->pc[i] == state->pc && !state->exact &&
-	       !(memo->flags[i] & FRAME_EXACT) &&
-	       (!(memo->flags[i] & FRAME_NEEDS_RBP) || memo->rbp[i] == state->rbp);
+	struct unwind_state state = {.pc = frame->pc & ~EXACT_PC,
+				     .sp = frame->sp,
+				     .rbp = frame->rbp,
+				     .exact = frame->pc >> 63};
+	if (!unwind_step(&state, frame->rule, view, origin))
+		return false;
+	frame->pc = state.pc | (state.exact ? EXACT_PC : 0);
+	frame->sp = state.sp;
+	frame->rbp = state.rbp;
+	return true;
 }
 
-/* Fills memo->fresh until a frame below `*good` is met; *good becomes how many remembered frames stay. */
-static enum walk_end unwind_new(struct memo *memo, struct unwind_state state,
-				const struct thread *thread, size_t max, size_t *good,
-				size_t *count)
+/* CFA = rsp + offset. Both words lie in the frame, so the ends are compared once. False: to be done by advance_odd(). */
+static inline bool advance(struct memory *to, uint32_t rule, uintptr_t pc, uintptr_t sp,
+			   uintptr_t rbp, const struct stack_view *view)
 {
-	const struct unwind_origin origin = {state.pc, state.sp};
-	struct stack_view view = view_open(thread, state.sp);
-	size_t n = 0, j = *good;
-	enum walk_end end = WALK_CUT;
-	while (n < max) {
-		while (j && memo->sp[j - 1] < state.sp)
-			j--;
-		if (j && joins(memo, j - 1, &state)) {
-			end = WALK_JOINED;
+	uintptr_t cfa = sp + RULE_OFFSET(rule), slot = cfa - 8 * RULE_SAVED_RBP(rule);
+	if (unlikely(RULE_KIND(rule) != RULE_RSP || cfa & 7 || slot < view->low ||
+		     cfa > view->high))
+		return false;
+	to->pc = ((const uintptr_t *)cfa)[-1];
+	to->rbp = RULE_SAVED_RBP(rule) ? *(const uintptr_t *)slot : rbp;
+	to->sp = cfa;
+	return true;
+}
+
+static inline bool meets(const struct memory *frame, uintptr_t pc, uintptr_t sp, uintptr_t rbp)
+{
+	return frame->sp == sp && frame->pc == pc &&
+	       (likely(!(frame->rule & NEEDS_RBP)) || frame->rbp == rbp);
+}
+
+/*
+ * From the state (pc, sp, rbp) on into memo->fresh, until one of the `good` remembered frames is met. Everything is kept and moved
+ * word by word: a wide load of words that were just stored one by one stalls, and a walk is only some 50 cycles long.
+ */
+static struct fresh_walk unwind_new(struct memo *memo, uintptr_t pc, uintptr_t sp, uintptr_t rbp,
+				    size_t max, size_t good)
+{
+	const struct unwind_origin origin = {pc, sp};
+	struct stack_view view = view_open(thread_current, sp);
+	const struct memory *met = memo->frames + good;
+	struct memory *next = memo->fresh, *end = next + max;
+	enum walk_end how = WALK_CUT;
+	while (next < end) {
+		while (met > memo->frames && met[-1].sp < sp)
+			met--;
+		if (met > memo->frames && meets(met - 1, pc, sp, rbp)) {
+			how = WALK_JOINED;
 			break;
 		}
-		uint32_t rule = rule_get(&state);
-		memo->fresh[n++] = (struct fresh){state, rule};
-		if (!unwind_step(&state, rule, &view, &origin)) {
-			end = WALK_ENDED;
+		uint32_t rule = rule_get(pc >> 63 ? pc & ~EXACT_PC : pc - 1);
+		next->sp = sp;
+		next->pc = pc;
+		next->rbp = rbp;
+		next->rule = rule;
+		struct memory caller;
+		if (unlikely(!advance(&caller, rule, pc, sp, rbp, &view))) {
+			caller.sp = sp, caller.pc = pc, caller.rbp = rbp, caller.rule = rule;
+			if (!advance_odd(&caller, &view, &origin))
+				caller.pc = 0;
+		}
+		next++;
+		pc = caller.pc, sp = caller.sp, rbp = caller.rbp;
+		if (unlikely(!is_code(pc & ~EXACT_PC))) {
+			how = WALK_ENDED;
 			break;
 		}
 	}
-	*good = end == WALK_JOINED ? j : 0;
-	*count = n;
-	return end;
+	return (struct fresh_walk){.end = how,
+				   .good = how == WALK_JOINED ? (size_t)(met - memo->frames) : 0,
+				   .count = (size_t)(next - memo->fresh)};
 }
 
 /* ---- remembering ----------------------------------------------------------------------------------------------------------------- */
 
-static void memo_truncate(struct memo *memo, size_t n)
+static inline void memo_truncate(struct memo *memo, size_t n)
 {
 	memo->n = n;
 	if (memo->barrier >= n)
 		memo->barrier = SIZE_MAX;
-	while (memo->nwitnesses && memo->witnesses[memo->nwitnesses - 1].index >= n)
+	while (unlikely(memo->nwitnesses) && memo->witnesses[memo->nwitnesses - 1].index >= n)
 		memo->nwitnesses--;
 }
 
@@ -155,89 +221,91 @@ static void witness(struct memo *memo, uintptr_t address, uintptr_t value)
 		.address = (const uintptr_t *)address, .value = value, .index = memo->n};
 }
 
-/* What must hold for frame memo->n to lead to the frame before it, beside the return address. */
-static void remember_step(struct memo *memo, const struct fresh *fresh, const struct thread *thread)
+/* What must hold for the frame that is pushed to lead to `caller`, beside the return address. */
+static void remember_step(struct memo *memo, const struct memory *frame,
+			  const struct memory *caller, const struct thread *thread)
 {
-	size_t caller = memo->n - 1;
-	uint32_t rule = fresh->rule;
-	bool needed = memo->flags[caller] & FRAME_NEEDS_RBP;
-	uintptr_t cfa = memo->sp[caller], rbp = fresh->state.rbp;
-	switch (RULE_KIND(rule)) {
+	bool needed = caller->rule & NEEDS_RBP;
+	uintptr_t base = frame->rbp - RULE_OFFSET(frame->rule);
+	switch (RULE_KIND(frame->rule)) {
 	case RULE_RSP:
 	case RULE_RBP:
-		if (needed && RULE_SAVED_RBP(rule))
-			witness(memo, cfa - 8 * RULE_SAVED_RBP(rule), memo->rbp[caller]);
+		if (needed && RULE_SAVED_RBP(frame->rule))
+			witness(memo, caller->sp - 8 * RULE_SAVED_RBP(frame->rule), caller->rbp);
 		break;
 	case RULE_DRAP:
-		if (rbp - RULE_OFFSET(rule) >= fresh->state.sp && rbp < thread->stack_high) {
-			witness(memo, rbp - RULE_OFFSET(rule), cfa);
+		if (base >= frame->sp && frame->rbp < thread->stack_high) {
+			witness(memo, base, caller->sp);
 			if (needed)
-				witness(memo, rbp, memo->rbp[caller]);
+				witness(memo, frame->rbp, caller->rbp);
 			break;
 		}
 		/* fall through */
 	default:
-		if (memo->barrier > memo->n)
-			memo->barrier = memo->n;
+		if (memo->barrier > memo->n - 1)
+			memo->barrier = memo->n - 1;
 	}
 }
 
-/* Is the frame's rbp one of the things that decide about its callers? */
-static bool needs_rbp(const struct memo *memo, const struct fresh *fresh)
+/* Does the frame's rbp decide about its callers? `caller` may be NULL: the walk ended there. */
+static bool needs_rbp(const struct memory *frame, const struct memory *caller)
 {
-	switch (RULE_KIND(fresh->rule)) {
+	switch (RULE_KIND(frame->rule)) {
 	case RULE_RBP:
 	case RULE_DRAP:
 		return true;
 	case RULE_RSP:
-		return !RULE_SAVED_RBP(fresh->rule) && memo->n &&
-		       memo->flags[memo->n - 1] & FRAME_NEEDS_RBP;
+		return !RULE_SAVED_RBP(frame->rule) && caller && caller->rule & NEEDS_RBP;
 	default:
 		return false;
 	}
 }
 
 /*
- * Only what ascends on the thread's own stack may be read again: everything of it above the current sp is mapped. A walk that
- * came over to another stack (a handler's, by a signal frame) is not kept.
+ * Only what ascends on the thread's own stack may be read again: everything of it above the current sp is mapped. A
+ * walk that came over to another stack (a handler's, by a signal frame) is not kept.
  */
-static inline bool can_be_kept(const struct memo *memo, uintptr_t sp, const struct thread *thread)
+static __attribute__((noinline)) void push_odd(struct memo *memo, struct memory *frame,
+					       const struct memory *caller,
+					       const struct thread *thread)
 {
-	return sp <= (memo->n ? memo->sp[memo->n - 1] : thread->stack_high);
-}
-
-static bool memo_push(struct memo *memo, const struct fresh *fresh, const struct thread *thread)
-{
-	size_t n = memo->n;
-	memo->odd |= !can_be_kept(memo, fresh->state.sp, thread);
-	uint32_t node = child(memo, n ? memo->node[n - 1] : 0, fresh->state.pc);
-	if (unlikely(!node))
-		return false;
-	if (n)
-		remember_step(memo, fresh, thread);
-	memo->flags[n] = (needs_rbp(memo, fresh) ? FRAME_NEEDS_RBP : 0) |
-			 (fresh->state.exact ? FRAME_EXACT : 0);
-	memo->pc[n] = fresh->state.pc;
-	memo->sp[n] = fresh->state.sp;
-	memo->rbp[n] = fresh->state.rbp;
-	memo->node[n] = node;
-	memo->n = n + 1;
-	return true;
+	memo->odd |= frame->sp > (caller ? caller->sp : thread->stack_high);
+	if (caller)
+		remember_step(memo, frame, caller, thread);
+	if (needs_rbp(frame, caller))
+		frame->rule |= NEEDS_RBP;
 }
 
 /* ---- the whole ---------------------------------------------------------------------------------------------------------------------- */
 
-static uint32_t remember(struct memo *memo, const struct thread *thread, size_t good, size_t count)
+static inline uint32_t remember(struct memo *memo, const struct thread *thread, size_t good,
+				size_t count)
 {
 	memo_truncate(memo, good);
-	while (count) {
-		if (!memo_push(memo, &memo->fresh[--count], thread))
+	struct memory *top = memo->frames + good;
+	const struct memory *fresh = memo->fresh + count;
+	uint32_t node = good ? top[-1].node : 0;
+	for (; fresh > memo->fresh; top++) {
+		fresh--;
+		node = child(memo, node, fresh->pc);
+		if (unlikely(!node || top == memo->frames + MEMO_MAX))
 			return 0;
+		top->sp = fresh->sp;
+		top->pc = fresh->pc;
+		top->rbp = fresh->rbp;
+		top->rule = fresh->rule;
+		top->node = node;
+		memo->n++;
+		/* usual: found by rsp, below a frame that does not care for rbp */
+		const struct memory *caller = top > memo->frames ? top - 1 : NULL;
+		if (unlikely(!caller || RULE_KIND(top->rule) != RULE_RSP ||
+			     caller->rule & NEEDS_RBP || top->sp > caller->sp))
+			push_odd(memo, top, caller, thread);
 	}
-	uint32_t node = memo->node[memo->n - 1];
-	if (unlikely(memo->odd))
+	if (unlikely(memo->odd)) {
 		memo_truncate(memo, 0);
-	memo->odd = false;
+		memo->odd = false;
+	}
 	return node;
 }
 
@@ -247,32 +315,32 @@ static unsigned depth_limit(void)
 	return limit < 1 ? 1 : limit > STACK_MAX_DEPTH ? STACK_MAX_DEPTH : limit;
 }
 
-static uint32_t walk_remembered(struct memo *memo, const struct thread *thread,
-				struct unwind_state state)
+static inline uint32_t walk_remembered(struct memo *memo, const struct thread *thread, uintptr_t pc,
+				       uintptr_t sp, uintptr_t rbp)
 {
 	unsigned limit = depth_limit(), slack = limit / 4;
-	size_t good = memo->n, count;
-	while (good && memo->sp[good - 1] < state.sp)
+	size_t good = memo->n;
+	while (good && memo->frames[good - 1].sp < sp)
 		good--;
-	good = trusted(memo, good);
-	enum walk_end end = unwind_new(memo, state, thread, limit + slack, &good, &count);
-	bool cut = end == WALK_JOINED ? memo->cut : end == WALK_CUT;
-	size_t total = good + count;
-	if (unlikely(total > limit + slack || (cut && total < limit) || end == WALK_CUT)) {
+	struct fresh_walk walk = unwind_new(memo, pc, sp, rbp, limit + slack, trusted(memo, good));
+	bool cut = walk.end == WALK_JOINED ? memo->cut : walk.end == WALK_CUT;
+	size_t total = walk.good + walk.count;
+	if (unlikely(total > limit + slack || (cut && total < limit) || walk.end == WALK_CUT)) {
 		/* the cut moves: half of the slack on either side of it */
-		good = 0;
-		cut = unwind_new(memo, state, thread, limit + slack / 2, &good, &count) == WALK_CUT;
+		walk = unwind_new(memo, pc, sp, rbp, limit + slack / 2, 0);
+		cut = walk.end == WALK_CUT;
 	}
 	memo->cut = cut;
-	return remember(memo, thread, good, count);
+	return remember(memo, thread, walk.good, walk.count);
 }
 
 /* Fiber stacks, sigaltstack, threads without a record, a signal handler inside a walk. */
-static uint32_t walk_plain(struct unwind_state state, struct memo *memo)
+static __attribute__((noinline)) uint32_t walk_plain(uintptr_t pc, uintptr_t cfa, uintptr_t rbp,
+						     struct memo *memo)
 {
 	uintptr_t pcs[64];
 	unsigned limit = depth_limit();
-	size_t n = unwinder_fast.walk(state.pc, state.sp, state.rbp, pcs, limit < 64 ? limit : 64);
+	size_t n = unwinder_fast.walk(pc, cfa, rbp, pcs, limit < 64 ? limit : 64);
 	uint32_t node = 0;
 	while (n) {
 		node = memo ? child(memo, node, pcs[--n]) : stack_child(node, pcs[--n]);
@@ -284,28 +352,29 @@ static uint32_t walk_plain(struct unwind_state state, struct memo *memo)
 
 uint32_t memo_stack(uintptr_t return_address, uintptr_t cfa, uintptr_t frame_pointer)
 {
-	struct unwind_state state = {.pc = return_address, .sp = cfa, .rbp = frame_pointer};
 	struct thread *thread = thread_current;
 	if (unlikely(!thread))
-		return walk_plain(state, NULL);
+		return walk_plain(return_address, cfa, frame_pointer, NULL);
 	struct memo *memo = thread->unwind;
 	if (unlikely(!memo))
 		thread->unwind = memo = arena_map(sizeof(*memo));
-	if (unlikely(!memo || memo->busy))
-		return walk_plain(state, NULL);
-	memo->busy = true;
-	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	uint32_t generation = unwind_generation, node;
-	if (unlikely(memo->generation != generation ||
-		     (memo->n && memo->sp[0] > thread->stack_high)))
-		memo_flush(memo, generation);
 	if (unlikely(!thread->stack_high))
 		thread_stack(thread);
-	if (likely(cfa - 8 >= thread->stack_low && cfa < thread->stack_high))
-		node = walk_remembered(memo, thread, state);
-	else
-		node = walk_plain(state, memo);
+	bool own = cfa - 8 >= thread->stack_low && cfa < thread->stack_high;
+	/* a walk that began further in on this very stack was left by longjmp: it does not come back */
+	if (unlikely(!memo || (memo->busy && !(own && cfa > memo->busy))))
+		return walk_plain(return_address, cfa, frame_pointer, NULL);
+	uint32_t generation = unwind_generation, node;
+	if (unlikely(memo->busy || memo->generation != generation ||
+		     (memo->n && memo->frames[0].sp > thread->stack_high)))
+		memo_flush(memo, generation);
+	memo->busy = cfa;
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	memo->busy = false;
+	if (likely(own))
+		node = walk_remembered(memo, thread, return_address, cfa, frame_pointer);
+	else
+		node = walk_plain(return_address, cfa, frame_pointer, memo);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	memo->busy = 0;
 	return node;
 }
