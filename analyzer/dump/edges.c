@@ -191,21 +191,22 @@ void edge_cache_destroy(struct edge_cache *cache)
 	free(cache);
 }
 
-/* Spreads a sparse column over the rows whose label has it. False when it is malformed. */
+/* Spreads a sparse column over the rows whose label has it. False when it is malformed, or absent (`out` NULL) though a label
+ * has it. */
 static bool spread(const struct model *m, const struct group_detail *d, const struct payload *p, bool interior, uint64_t *out)
 {
 	const uint8_t *at = p->data;
+	uint64_t value;
 
 	for (uint32_t i = 0; i < d->rows; i++) {
 		const struct label *l = &m->labels[d->label[i]];
 
 		if (!(interior ? l->flags & RGD_LABEL_F_INTERIOR : RGD_LABEL_HAS_VALUE(l->class)))
 			continue;
-		at = varint_get(at, p->end, &out[i]);
-		if (!at)
+		at = varint_get(at, p->end, &value);
+		if (!at || (!interior && l->class == RGD_LABEL_KEY_OBJECT && value >= m->nobjects))
 			return false;
-		if (!interior && l->class == RGD_LABEL_KEY_OBJECT && out[i] >= m->nobjects)
-			return false;
+		out[i] = value;
 	}
 	return at == p->end;
 }
@@ -213,7 +214,7 @@ static bool spread(const struct model *m, const struct group_detail *d, const st
 static struct error *fill_detail(struct model *m, uint32_t k, const struct edge_group *g, struct group_detail *d)
 {
 	const uint8_t *at = g->label.data;
-	bool fine = true;
+	bool fine;
 
 	d->rows = g->label.rows;
 	d->label = malloc(d->rows * sizeof *d->label);
@@ -230,10 +231,7 @@ static struct error *fill_detail(struct model *m, uint32_t k, const struct edge_
 					  "malformed labels");
 		d->label[i] = label;
 	}
-	if (d->value)
-		fine = spread(m, d, &g->value, false, d->value);
-	if (fine && d->interior)
-		fine = spread(m, d, &g->interior, true, d->interior);
+	fine = spread(m, d, &g->value, false, d->value) && spread(m, d, &g->interior, true, d->interior);
 	d->group = k + 1;
 	return fine ? NULL
 		    : dump_error(m->dump, RGD_SEC_EDGES, RGD_EDGE_LABEL, (uint64_t)k * RGD_GROUP_ROWS,

@@ -202,16 +202,28 @@ static const struct field root_fields[] = {
 	FIELD(RGD_ROOT_CLASS, root, class, ANY),
 	FIELD(RGD_ROOT_KIND, root, kind, ANY),
 	FIELD(RGD_ROOT_LABEL, root, label, STRINGS),
-	FIELD_OR_NONE(RGD_ROOT_OWNER, root, owner, ANY), /* of modules or threads: root_name() looks again */
+	FIELD_OR_NONE(RGD_ROOT_OWNER, root, owner, ANY), /* of modules or threads */
 	FIELD(RGD_ROOT_VALUE, root, value, ANY),
 	FIELD(RGD_ROOT_TARGET, root, target, OBJECTS),
 	FIELD(RGD_ROOT_INTERIOR, root, interior, ANY),
 	FIELD(RGD_ROOT_CONTEXT, root, context, STRINGS),
 };
 
+/* An owner is a module or a thread, as the class says: root_name(), which knows which, looks again. */
 struct error *load_roots(struct model *m)
 {
-	return LOAD_ROWS(m, RGD_SEC_ROOTS, root_fields, m->nroots, m->roots);
+	uint32_t limit = m->nmodules > m->nthreads ? m->nmodules : m->nthreads;
+	struct root *rows;
+
+	TRY(LOAD_ROWS(m, RGD_SEC_ROOTS, root_fields, m->nroots, rows));
+	for (uint32_t i = 0; i < m->nroots; i++) {
+		if (rows[i].owner != MODEL_NONE && rows[i].owner >= limit) {
+			big_free(rows, m->nroots, sizeof *rows);
+			return dump_error(m->dump, RGD_SEC_ROOTS, RGD_ROOT_OWNER, i, "root %u has an owner that is not there", i);
+		}
+	}
+	m->roots = rows;
+	return NULL;
 }
 
 static const struct field frame_fields[] = {

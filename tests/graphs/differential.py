@@ -184,6 +184,12 @@ def address(text):
     return int(text, 16) if isinstance(text, str) else text
 
 
+def long_name(x):
+    if x.type in "ABC":
+        return "app." + x.type
+    return x.type if x.type in ("storage", "Struct") else "builtins." + x.type
+
+
 def counts(heap, dump, r):
     for u in "gc", "all", "python", "native":
         want = collections.Counter(x.type for x in heap.universe(u))
@@ -202,7 +208,7 @@ def counts(heap, dump, r):
 
 def wheres(heap, dump, r):
     fields = {"size": lambda x: x.size, "generation": lambda x: x.gen if x.tracked else 0, "outdegree": lambda x: len(x.edges),
-              "indegree": lambda x: sum(t is x for y in heap.nodes for t, a, b in y.edges),
+              "indegree": lambda x: sum(t is x and kind != "weak" for y in heap.nodes for t, a, kind in y.edges),
               "tracked": lambda x: int(x.tracked), "internal": lambda x: int(x.internal), "id": lambda x: x.number,
               "address": lambda x: x.address}
     ops = {"==": lambda a, b: a == b, "!=": lambda a, b: a != b, "<": lambda a, b: a < b, "<=": lambda a, b: a <= b,
@@ -221,16 +227,21 @@ def wheres(heap, dump, r):
             t = r.choice(PY_TYPES + ["module"])
             if r.random() < 0.5:
                 return "type == %s" % t, lambda x: x.type == t
-            return 'type ~ "^[%s]"' % t[0], lambda x: x.type[0] == t[0]
+            pattern = r.choice(["%s$", "^app.[%s]", "[.]%s", "s[.].*[%s]"]) % t[0]
+            return 'type ~ "%s"' % pattern, lambda x: re.search(pattern, long_name(x)) is not None
         f, o, pick = r.choice(list(fields)), r.choice(list(ops)), r.choice(heap.nodes)
         value, get, op = fields[f](pick), fields[f], ops[o]
         return "%s %s %s" % (f, o, "1k" if value == 1024 else value), lambda x: op(get(x), value)
     for k in range(6):
         text, good = test(2)
         u = r.choice(["gc", "all"])
-        want = sum(good(x) for x in heap.universe(u))
-        got = ask(["count", "--where", text, dump, "--universe", u])
-        same("count --where '%s' in %s" % (text, u), got, "%d\n" % want)
+        want = [x.number for x in heap.universe(u) if good(x)]
+        run = Run(["by-type", "--where", text, dump, "--universe", u, "--json"])
+        if want or run.rc != 2: # nothing found is a usage error with a hint
+            same("--where '%s' in %s (%s)" % (text, u, run.err), [json.loads(line)["id"] for line in run.out.splitlines()], want)
+        t = r.choice(PY_TYPES)
+        same("count %s --where '%s' in %s" % (t, text, u), ask(["count", t, "--where", text, dump, "--universe", u]),
+             "%d\n" % sum(x.type == t and good(x) for x in heap.universe(u)))
 
 
 def chains(heap, dump, r):
@@ -339,7 +350,7 @@ def selectors(heap, dump, r):
                 same("by-type %s in %s" % (t, u), [json.loads(line)["id"] for line in run.out.splitlines()], want)
             if want:
                 k = r.randrange(len(want))
-                same("%s[%d]" % (t, k), [row["id"] for row in rows(["show", "%s[%d]" % (t, k), dump, "--universe", u])][:1], [want[k]])
+                same("%s[%d]" % (t, k), [row["id"] for row in rows(["by-type", "%s[%d]" % (t, k), dump, "--universe", u])][:1], [want[k]])
     for x in r.sample(heap.nodes, min(5, len(heap.nodes))):
         same("at", [row["id"] for row in rows(["at", hex(x.address), dump])][:1], [x.number])
 
