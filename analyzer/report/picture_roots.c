@@ -19,6 +19,7 @@ struct roots {
 	struct ids nodes;       /* by number of a name: its node */
 	struct ids last_target; /* the same: object that its last line went to */
 	struct ids counts;      /* by node of an object: lines from roots so far */
+	struct ids exact;       /* the same: references that are certain, from anywhere */
 };
 
 enum drawing_edge_style picture_edge_style(unsigned kind)
@@ -40,6 +41,7 @@ static void roots_deinit(struct roots *roots)
 	VEC_FREE(&roots->nodes);
 	VEC_FREE(&roots->last_target);
 	VEC_FREE(&roots->counts);
+	VEC_FREE(&roots->exact);
 	names_free(&roots->names);
 }
 
@@ -48,7 +50,10 @@ static char *name_of(struct roots *roots, const struct root *root)
 	struct str text = { 0 };
 	char *name;
 
-	root_name(roots->model, root, &text);
+	if (root->class == RGD_ROOT_REGION)
+		str_add(&text, "mapped memory"); /* its addresses tell nobody anything: one ellipse for all */
+	else
+		root_name(roots->model, root, &text);
 	name = text.failed ? NULL : strdup(text.n ? str_text(&text) : "root");
 	str_free(&text);
 	return name;
@@ -104,25 +109,75 @@ static struct error *draw_root(struct roots *roots, const struct root *root)
 	return drawing_add_edge(roots->drawing, line);
 }
 
+static bool is_certain(unsigned kind)
+{
+	return kind == RGD_EDGE_STRONG;
+}
+
 /* Only who is drawn counts; forwards the picture is about what the start objects hold, so only their roots. */
-static bool wants_root(const struct roots *roots, const struct root *root)
+static bool is_asked_for(const struct roots *roots, const struct root *root)
 {
 	uint32_t node = roots->node[root->target];
 
 	return node && (roots->query->backwards || roots->drawing->nodes[node - 1].start);
 }
 
+/*
+ * A word that looks like a pointer owns no reference of an object whose refcount is explained without it: stacks and old
+ * memory are full of such words, and they would bury the picture.
+ */
+static bool is_plausible(const struct roots *roots, const struct root *root)
+{
+	uint32_t object = root->target, node = roots->node[object] - 1;
+	const struct model *m = roots->model;
+
+	if (is_certain(root->kind) || roots->drawing->nodes[node].start)
+		return true;
+	if (m->flags[object] & RGD_OBJ_F_IMMORTAL)
+		return false;
+	return !m->refcount[object] || m->refcount[object] > roots->exact.data[node];
+}
+
+/* Certain references to drawn objects, of edges and roots. */
+static struct error *count_exact(struct roots *roots)
+{
+	const struct model *m = roots->model;
+	const struct graph *graph = &m->graph;
+
+	for (size_t i = 0; i < roots->drawing->node_count; i++)
+		if (!VEC_PUSH(&roots->exact, 0))
+			return error_memory();
+	for (uint32_t e = 0; e < graph->nedges; e++) {
+		uint32_t node = roots->node[graph->out_target[e]];
+		if (node && is_certain(MODEL_CLASS_KIND(graph->edge_class[e])))
+			roots->exact.data[node - 1]++;
+	}
+	for (uint32_t i = 0; i < m->nroots; i++) {
+		uint32_t node = roots->node[m->roots[i].target];
+		if (node && is_certain(m->roots[i].kind))
+			roots->exact.data[node - 1]++;
+	}
+	return NULL;
+}
+
+/* Certain ones first: they must not fall to --too-many because of guesses. */
 static struct error *draw_roots(struct roots *roots)
 {
 	struct model *m = roots->model;
 
 	TRY(model_load(m, MODEL_ROOTS | MODEL_STRINGS | MODEL_MODULES | MODEL_THREADS));
+	TRY(count_exact(roots));
 	for (size_t i = 0; i < roots->drawing->node_count; i++)
 		if (!VEC_PUSH(&roots->counts, 0))
 			return error_memory();
-	for (uint32_t i = 0; i < m->nroots; i++)
-		if (wants_root(roots, &m->roots[i]))
-			TRY(draw_root(roots, &m->roots[i]));
+	for (int certain = 1; certain >= 0; certain--) {
+		for (uint32_t i = 0; i < m->nroots; i++) {
+			const struct root *root = &m->roots[i];
+			if (is_certain(root->kind) == certain && is_asked_for(roots, root) &&
+			    is_plausible(roots, root))
+				TRY(draw_root(roots, root));
+		}
+	}
 	return NULL;
 }
 

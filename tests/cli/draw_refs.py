@@ -183,6 +183,33 @@ style = {(t, h): (st, c) for t, h, l, st, c, wt in edges}
 equal('all: own storage is grey', style[o, n], ('solid', 'gray55'))
 equal('all: forwards only the roots of the start', [k for k in nodes if k.startswith('root_')], ['root_0'])
 
+# what explains a refcount leaves no room for guesses; what does not, does
+dump(HEAD + '''object o OBJ rc=1
+object explained list rc=1
+object held dict rc=2
+object forgotten dict rc=2
+object forever list rc=1000000 flags=tracked,inspected,immortal
+edge explained o index=0
+edge held explained key=a
+edge forgotten o key=b
+edge forgotten held key=c
+edge forever o index=1
+module app /bin/app base=0x1000
+root local x held context="main() t.py:3"
+root global "" explained owner=1 value=0x20 kind=conservative
+root stack "" held value=0x7ffc0000 kind=conservative
+root global "" forgotten owner=1 value=0x28 kind=conservative
+root global "" forever owner=1 value=0x30 kind=conservative
+root region "" o value=0x7f0000000000 kind=conservative
+root region "" o value=0x7f0000001000 kind=conservative
+''')
+nodes, edges = draw('show-backrefs', 'OBJ', '--universe', 'all', 'x.rgd')
+o, explained, held, forgotten, forever = map(name, range(5))
+held_by = sorted((nodes[t][0], h, st) for t, h, l, st, c, wt in edges if t.startswith('root_'))
+equal('all: guesses only where a refcount has room', [(h, st) for _, h, st in held_by],
+      [(forgotten, 'dotted'), (held, 'solid'), (o, 'dotted')])
+equal('all: the names of roots', [n for n, *_ in held_by][1:], ['local x of main() t.py:3', 'mapped memory'])
+
 # ---- any name
 for text, want in [('quo"te', 'quo\\"te'), ('back\\slash', 'back\\\\\\\\slash'), ('<b>html</b>', '<b>html</b>'), ('ünï ☃', 'ünï ☃'),
                    ('ends\\', 'ends\\\\\\\\'), ('\\"', '\\\\\\\\\\"'), ('{a|b}', '{a|b}'), ('\\N \\G', '\\\\\\\\N \\\\\\\\G')]:
