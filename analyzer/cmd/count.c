@@ -15,13 +15,14 @@ static const struct column columns[] = {
 	[BYTES] = {"bytes", "BYTES", CELL_SIZE, .hidden = true, .about = "their sizes together"},
 };
 
-/* From SUMMARY alone. */
+/* From SUMMARY alone. `types` NULL: of every type. */
 static void add_up(struct model *m, const struct universe *u, const uint64_t *types, uint64_t *count, uint64_t *bytes)
 {
 	for (uint32_t i = 0; i < m->nsummary; i++) {
 		const struct summary *s = &m->summary[i];
 
-		if (!universe_has_summary(u, m, s) || !bits_get(types, model_type_at(m, s->type, s->stack)))
+		if (!universe_has_summary(u, m, s) ||
+		    (types && !bits_get(types, model_type_at(m, s->type, s->stack))))
 			continue;
 		*count += s->count;
 		*bytes += s->bytes;
@@ -39,7 +40,7 @@ static struct error *add_objects(struct model *m, const struct universe *u, cons
 	if (!e)
 		e = where_bind(where, m);
 	for (uint32_t i = 0; i < m->nobjects && !e; i++) {
-		if (!universe_has(u, m, i) || !bits_get(types, model_type_of(m, i)) || !where_test(where, i))
+		if (!universe_has(u, m, i) || (types && !bits_get(types, model_type_of(m, i))) || !where_test(where, i))
 			continue;
 		++*count;
 		*bytes += m->size[i];
@@ -52,14 +53,17 @@ static struct error *count(struct context *c, struct model *m, const char *name,
 {
 	const char *expression = option_text(c, OPT_WHERE, NULL);
 	struct universe u;
-	uint64_t *types;
-	size_t found;
+	uint64_t *types = NULL;
+	size_t found = 1;
 	struct error *e;
 
+	*number = *bytes = 0;
+	if (!name && !expression)
+		return error_usage("count: a TYPE or --where is needed");
 	TRY(context_universe(c, m, &u));
 	TRY(model_load(m, MODEL_SUMMARY));
-	TRY(select_types(m, name, &types, &found));
-	*number = *bytes = 0;
+	if (name)
+		TRY(select_types(m, name, &types, &found));
 	if (found)
 		e = expression ? add_objects(m, &u, types, expression, number, bytes)
 			       : (add_up(m, &u, types, number, bytes), NULL);
@@ -71,14 +75,16 @@ static struct error *count(struct context *c, struct model *m, const char *name,
 
 static struct error *fill(struct context *c, struct table *t)
 {
+	const char *name = c->nargs ? c->args[0] : NULL;
+
 	for (size_t i = 0; i < c->ndumps; i++) {
 		uint64_t number, bytes;
 		struct model *m;
 
 		TRY(context_model(c, i, &m));
-		TRY(count(c, m, c->args[0], &number, &bytes));
+		TRY(count(c, m, name, &number, &bytes));
 		table_row(t);
-		table_text(t, TYPE, c->args[0]);
+		table_text(t, TYPE, name);
 		table_number(t, COUNT, number);
 		table_number(t, BYTES, bytes);
 		context_drop_model(c, i);
@@ -103,12 +109,11 @@ static struct error *run(struct context *context)
 
 const struct command cmd_count = {
 	.name = "count",
-	.usage = "TYPE DUMP...",
+	.usage = "[TYPE] DUMP...",
 	.summary = "count the objects of a type",
 	.about = "Prints the number alone; of several dumps, one a line. A TYPE with a dot is compared with module.name. A type that "
-		 "does not occur counts 0.",
+		 "does not occur counts 0. With --where the TYPE may be left out.",
 	.options = OPTIONS_OUTPUT | OPTIONS_UNIVERSE,
-	.min_args = 1,
 	.max_args = 1,
 	.min_dumps = 1,
 	.max_dumps = UINT32_MAX,
