@@ -75,14 +75,16 @@ static void run_command(const char *const *line)
 
 	if (!command)
 		return;
-	for (; argc < 8 && line[argc]; argc++) {
-		const char *word = line[argc];
+	for (; argc < 7 && line[argc + 1]; argc++) {
+		const char *word = line[argc + 1];
 		argv[argc] = (char *)(!strcmp(word, "PATH") ? path : !strcmp(word, "OUT") ? output : word);
 	}
 	argv[argc] = NULL;
 	error = context_parse(command, argc, argv, &context);
 	if (!error)
 		error = command->run(&context);
+	else if (error->class == ERROR_USAGE)
+		abort(); /* the table above is wrong: nothing would be fuzzed */
 	error_destroy(error);
 	context_deinit(&context);
 }

@@ -30,7 +30,7 @@ plant() {
 	if cmp -s "$ROOT/$file" "$TMP/tree/$file"; then fail "fuzz: planted: $name" "the patch does not apply any more"; return; fi
 	if ! "$ROOT/tests/fuzz/build" "$TMP/planted" "$TMP/tree" >"$TMP/build" 2>&1; then fail "fuzz: planted: $name" "$(tail -3 "$TMP/build")"; return; fi
 	rm -rf "$TMP/corpus"; seeds "$TMP/corpus"
-	(cd "$TMP" && nice -n 19 ./planted -max_total_time=300 -timeout=20 -max_len=65536 -rss_limit_mb=3000 corpus >"$TMP/log" 2>&1)
+	(cd "$TMP" && nice -n 19 ./planted -max_total_time=300 -timeout=20 -close_fd_mask=2 -max_len=65536 -rss_limit_mb=3000 corpus >"$TMP/log" 2>&1)
 	rc=$?
 	if [ $rc -ne 0 ] && grep -qE 'ERROR: AddressSanitizer|runtime error|libFuzzer: (deadly|out-of-memory|timeout)' "$TMP/log"; then
 		ok "fuzz: planted: $name is found after $(grep -oE '^#[0-9]+' "$TMP/log" | tail -1) runs"
@@ -46,7 +46,7 @@ plant "a stack may be its own caller" analyzer/dump/tables.c 's/rows\[i\].parent
 
 if ! "$ROOT/tests/fuzz/build" "$fuzzdir/rgdfuzz" >"$TMP/build" 2>&1; then fail "fuzz: builds" "$(tail -3 "$TMP/build" | tr '\n' '|')"; exit 1; fi
 seeds "$fuzzdir/corpus"
-(cd "$fuzzdir" && nice -n 19 ./rgdfuzz -max_total_time="$seconds" -max_len=65536 -rss_limit_mb=3000 -timeout=20 \
+(cd "$fuzzdir" && nice -n 19 ./rgdfuzz -max_total_time="$seconds" -max_len=65536 -rss_limit_mb=3000 -timeout=20 -close_fd_mask=2 \
 	-print_final_stats=1 corpus >"$fuzzdir/log" 2>&1)
 rc=$?
 runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$fuzzdir/log")
