@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "cmd/object_rows.h"
+#include "cmd/cmd.h"
 
 static struct error *parse_address(const char *text, uint64_t *ret)
 {

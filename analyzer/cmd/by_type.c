@@ -1,5 +1,5 @@
 /* by_type.c - `refgraph by-type TYPE`: the objects of a type, or of any selection. */
-#include "cmd/object_rows.h"
+#include "cmd/cmd.h"
 
 static struct error *run(struct context *context)
 {

@@ -138,6 +138,15 @@ uint64_t option_number(const struct context *context, enum option_id id, uint64_
 const char *option_text(const struct context *context, enum option_id id, const char *otherwise);
 bool option_flag(const struct context *context, enum option_id id, bool otherwise);
 
+/* ---- object_rows.c: a table with one object a row ------------------------------------------------------------------- */
+
+/* Prints the objects by context->style. Loads what it needs. `offsets` (an address within each object) may be NULL. */
+struct error *print_objects(struct context *context, struct model *model, const struct ids *objects, const uint64_t *offsets);
+/* "handler (app.py:31)": the place of birth; appended. MODEL_SITES. */
+void add_site(const struct model *model, uint32_t object, struct str *out);
+
+/* ---- help.c ---------------------------------------------------------------------------------------------------------- */
+
 void help_overview(FILE *out);
 void help_command(const struct command *command, FILE *out);
 struct error *unknown_command(const char *name);

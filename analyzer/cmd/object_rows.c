@@ -1,5 +1,5 @@
-/* object_rows.c - see object_rows.h. */
-#include "cmd/object_rows.h"
+/* object_rows.c - see cmd.h. */
+#include "cmd/cmd.h"
 
 #include "report/repr.h"
 

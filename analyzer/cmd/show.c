@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "cmd/object_rows.h"
+#include "cmd/cmd.h"
 #include "out/json.h"
 #include "report/edge_name.h"
 #include "report/repr.h"
