@@ -85,7 +85,7 @@ static inline __attribute__((always_inline)) bool entry_forget(struct thread *t,
 	word0 = live_word_get(w);
 	if (unlikely(!(word0 & LIVE_START)))
 		return false;
-	size = live_small(word0, live_word_get(w + 1));
+	size = live_small(live_word_get(w + 1));
 	if (unlikely(size == LIVE_SIZE_FAR))
 		return entry_forget_any(t, block, &was);
 	live_word_set(w, 0);

@@ -16,8 +16,6 @@
 live_word *_Atomic live_top[LIVE_LEAVES];
 _Atomic uint64_t live_largest;
 
-_Static_assert(LIVE_SIZE_FAR == 2047, "as shim.h says");
-
 /* One byte per page of live_top: which of its pages hold a leaf. */
 #define TOP_PAGE_SHIFT 9
 static _Atomic uint8_t top_touched[LIVE_LEAVES >> TOP_PAGE_SHIFT];
@@ -211,7 +209,7 @@ static void live_fill(live_word *leaf, size_t top, size_t index, struct live_blo
 	block->address = (uintptr_t)top << LIVE_LEAF_SHIFT | (uintptr_t)index << LIVE_GRANULE_SHIFT;
 	block->stack = word0 & LIVE_STACK_MASK;
 	block->epoch = word1 & LIVE_EPOCH_MASK;
-	block->size = live_size(w, word0, word1);
+	block->size = live_size(w, word1);
 }
 
 bool live_find(uintptr_t address, struct live_block *block)

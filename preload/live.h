@@ -27,13 +27,10 @@
 #define LIVE_LEAF_SIZE ((LIVE_LEAF_WORDS + LIVE_TAIL_WORDS) * sizeof(uint32_t) + LIVE_LEAF_PAGES)
 
 #define LIVE_START 0x80000000u
-#define LIVE_STACK_BITS 26
-#define LIVE_STACK_MASK ((1u << LIVE_STACK_BITS) - 1)
-#define LIVE_EPOCH_BITS 25
+#define LIVE_STACK_MASK 0x7fffffffu
+#define LIVE_EPOCH_BITS 21
 #define LIVE_EPOCH_MASK ((1u << LIVE_EPOCH_BITS) - 1)
-#define LIVE_LOWER_BITS (31 - LIVE_EPOCH_BITS) /* of the small size, in word 1; the others in word 0 */
-#define LIVE_LOWER_MASK ((1u << LIVE_LOWER_BITS) - 1)
-#define LIVE_SIZE_FAR ((1u << (31 - LIVE_STACK_BITS + LIVE_LOWER_BITS)) - 1) /* the size is in word 2 */
+#define LIVE_SIZE_FAR ((1u << (31 - LIVE_EPOCH_BITS)) - 1) /* the size is in word 2 */
 #define LIVE_SIZE_BITS 30     /* of word 2 */
 #define LIVE_SIZE_MORE (1u << LIVE_SIZE_BITS)
 #define LIVE_LARGE (1u << 20) /* blocks from this size on move the bound of backward scans */
@@ -49,19 +46,30 @@ bool live_take_odd(uintptr_t address, struct live_block *block);
 bool live_find_odd(uintptr_t address, struct live_block *block);
 void live_note_large(uint64_t size);
 
-static inline bool live_is_odd(uintptr_t address)
+/*
+ * An address as its granule's number, rotated, so that the low four bits come on top: what is no multiple of 16 or too high
+ * is then too large a number, by one comparison.
+ */
+static inline uint64_t live_granule(uintptr_t address)
 {
-	return (address & ((1u << LIVE_GRANULE_SHIFT) - 1)) || address >> LIVE_ADDRESS_BITS;
+	return (uint64_t)address >> LIVE_GRANULE_SHIFT | (uint64_t)address << (64 - LIVE_GRANULE_SHIFT);
 }
 
+static inline bool live_is_odd(uintptr_t address)
+{
+	return live_granule(address) >> (LIVE_ADDRESS_BITS - LIVE_GRANULE_SHIFT);
+}
+
+/* Not of an odd address. */
 static inline live_word *live_leaf(uintptr_t address)
 {
-	return atomic_load_explicit(&live_top[address >> LIVE_LEAF_SHIFT], memory_order_acquire);
+	return atomic_load_explicit(&live_top[live_granule(address) >> (LIVE_LEAF_SHIFT - LIVE_GRANULE_SHIFT)],
+				    memory_order_acquire);
 }
 
 static inline size_t live_index(uintptr_t address)
 {
-	return (address >> LIVE_GRANULE_SHIFT) & (LIVE_LEAF_WORDS - 1);
+	return live_granule(address) & (LIVE_LEAF_WORDS - 1);
 }
 
 static inline uint8_t *live_touched(live_word *leaf, size_t index)
@@ -99,13 +107,13 @@ static inline bool live_is_touched(live_word *leaf, size_t index)
 /* size <= LIVE_SIZE_FAR */
 static inline void live_put_small(live_word *w, uint32_t size, uint32_t stack, uint32_t epoch)
 {
-	live_word_set(w + 1, epoch | (size & LIVE_LOWER_MASK) << LIVE_EPOCH_BITS);
-	live_word_set(w, LIVE_START | size >> LIVE_LOWER_BITS << LIVE_STACK_BITS | stack);
+	live_word_set(w + 1, epoch | size << LIVE_EPOCH_BITS);
+	live_word_set(w, LIVE_START | stack);
 }
 
-static inline uint32_t live_small(uint32_t word0, uint32_t word1)
+static inline uint32_t live_small(uint32_t word1)
 {
-	return (word0 & ~LIVE_START) >> LIVE_STACK_BITS << LIVE_LOWER_BITS | word1 >> LIVE_EPOCH_BITS;
+	return word1 >> LIVE_EPOCH_BITS;
 }
 
 static inline void live_put_words(live_word *w, uint64_t size, uint32_t stack, uint32_t epoch)
@@ -117,9 +125,9 @@ static inline void live_put_words(live_word *w, uint64_t size, uint32_t stack, u
 	live_put_small(w, (uint32_t)size, stack, epoch);
 }
 
-static inline uint64_t live_size(const live_word *w, uint32_t word0, uint32_t word1)
+static inline uint64_t live_size(const live_word *w, uint32_t word1)
 {
-	uint64_t size = live_small(word0, word1);
+	uint64_t size = live_small(word1);
 
 	if (likely(size != LIVE_SIZE_FAR))
 		return size;
@@ -171,7 +179,7 @@ static inline __attribute__((always_inline)) bool live_take(uintptr_t address, s
 	block->address = address;
 	block->stack = word0 & LIVE_STACK_MASK;
 	block->epoch = word1 & LIVE_EPOCH_MASK;
-	block->size = live_size(w, word0, word1);
+	block->size = live_size(w, word1);
 	return true;
 }
 

@@ -124,9 +124,9 @@ bool arena_owns(uintptr_t address);
 /*
  * One 32-bit word per 16-byte granule of address space, in leaves of 16 MiB that cover 64 MiB each, mapped when first
  * needed. A block uses the words of its first granules:
- *   word 0  bit 31 set (only word 0 has it), bits 0..25 stack, bits 26..30 the upper half of the small size
- *   word 1  bits 0..24 epoch, bits 25..30 the lower half of the small size: the requested size when below 2047, else 2047
- *           and the size is in word 2 (and 3). So most blocks take two words and one branch that is foreseen well.
+ *   word 0  bit 31 set (only word 0 has it), bits 0..30 stack
+ *   word 1  bits 0..20 epoch, bits 21..30 the requested size when below 1023, else 1023 and the size is in word 2 (and 3).
+ *           So most blocks take two words and one branch that is foreseen well.
  *   word 2  bits 0..30 size; word 3 the bits above, when bit 30 of word 2 says so
  * Allocators hand out blocks at least 32 bytes apart once requests are rounded up by live_round(); a block of 48
  * bytes or more owns the third granule, so no two blocks ever share a word. Removing is one store to word 0: the rest
@@ -272,7 +272,7 @@ char **shim_environment(void);
 
 /* ---- epoch.c -------------------------------------------------------------------------------------------------------- */
 
-extern _Atomic uint32_t epoch_now;  /* from 1; 25 bits; sticks at the top */
+extern _Atomic uint32_t epoch_now;  /* from 1; 21 bits; sticks at the top */
 /* kind as RGD_EPOCH_KIND. Returns the new epoch. Labels are copied. */
 uint32_t epoch_advance(uint32_t kind, const char *label);
 struct epoch_record { uint32_t number; uint32_t kind; uint64_t time_ns; char label[64]; };

@@ -15,7 +15,7 @@
 /* ---- numbered things in chunks ------------------------------------------------------------------------------------ */
 
 #define NODE_CHUNK_SHIFT 16
-#define NODE_CHUNKS 1024u /* 64 Mi nodes: the live table has 26 bits for them */
+#define NODE_CHUNKS 1024u /* 64 Mi nodes */
 #define FRAME_CHUNK_SHIFT 12
 #define FRAME_CHUNKS 4096u /* 16 Mi frames */
 #define STRING_MAX 1024u
