@@ -166,14 +166,16 @@ static void dict_fast(struct sink *sink, uintptr_t dict)
 
 /* ---- OrderedDict: a dict, and a list of nodes that hold the keys once more ------------------------------------------------ */
 
-/* private to odictobject.c: od_first behind the dict's 48 bytes, node = {key, hash, next, previous} */
-#define ODICT_FIRST 80
+/* private to odictobject.c: first and last node and the index of nodes behind the dict; node = {key, hash, next, previous} */
+#define ODICT_FIRST 48
+#define ODICT_INDEX 64
 #define ODICT_NODE_SIZE 32
 
 static void odict_contents(struct sink *sink, uintptr_t dict)
 {
 	uint64_t size;
 	dict_contents(sink, dict);
+	know_storage(sink, word_at(dict, ODICT_INDEX), TAG_OTHER_STORAGE, "index of nodes");
 	uintptr_t node = word_at(dict, ODICT_FIRST);
 	for (uint64_t left = word_at(dict, DICT_USED) + 1; node && left; left--) {
 		if (!walk_block(sink->walk, node, &size) || size != ODICT_NODE_SIZE)
