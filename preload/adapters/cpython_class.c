@@ -163,9 +163,8 @@ static void add_base(struct builder *b, uintptr_t type, bool first)
 		for (long at = 0; at < (long)word_at(type, TP_BASICSIZE); at += 8)
 			words_add(&c->accounted, at);
 	}
-	if (c->shape == SHAPE_TYPE) /* cpython_contents.c knows all of them */
-		return;
-	add_members(b, type);
+	if (c->shape != SHAPE_TYPE && c->shape != SHAPE_FRAME) /* cpython_contents.c knows all of them */
+		add_members(b, type);
 }
 
 /* Only the type's own offset counts: some C types put it elsewhere than the base that they call theirs (TextIOWrapper). */
