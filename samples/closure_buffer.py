@@ -5,7 +5,8 @@ The bug       make_handler() reads 8 MiB to compute one number; the inner functi
 
 The command   refgraph run -- /usr/bin/python3 samples/closure_buffer.py     (prints "ready PID", waits for a line)
               refgraph snapshot PID -o buffer.rgd
-              refgraph find-backref-chain 'bytearray' --universe all buffer.rgd
+              refgraph by-type bytearray buffer.rgd
+              refgraph find-backref-chain bytearray buffer.rgd
 
 The answer    One bytearray of 8 MiB, held by: module __main__ -> HANDLERS, a dict -> ['resize'], a function -> its closure
               -> the cell of the free variable buffer -> the bytearray.

@@ -9,7 +9,7 @@ The command   refgraph run -- /usr/bin/python3 samples/global_list.py        (pr
               refgraph find-backref-chain 'Request[50]' 2.rgd
 
 The answer    show-growth: Request 200 +100, Headers 200 +100, and no other type with a class of the service.
-              The chain: module __main__ -> its HISTORY, a list -> [50], the Request.
+              The chain: module __main__ -> its HISTORY, a list -> the Request, by its index there.
 """
 import gc
 import os

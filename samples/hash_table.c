@@ -46,7 +46,7 @@ static uint64_t hash_of(const char *text)
 	return h;
 }
 
-static struct session *session_open(unsigned number)
+static __attribute__((noinline)) struct session *session_open(unsigned number)
 {
 	struct session *s = calloc(1, sizeof(*s));
 	struct session **bucket;

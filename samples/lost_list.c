@@ -25,7 +25,7 @@ struct node {
 
 static struct node *head;
 
-static void push(size_t size, unsigned number)
+static __attribute__((noinline)) void push(size_t size, unsigned number)
 {
 	struct node *n = calloc(1, size);
 

@@ -27,6 +27,7 @@ await() {
 go_on() { echo >&9; await; }
 # take NAME [PID]: a dump $TMP/NAME.rgd
 take() {
+	rm -f "$1.rgd"
 	if ! "$REFGRAPH" snapshot "${2:-$pid}" -o "$1.rgd" >"$TMP/snapshot.out" 2>&1; then
 		fail "$(basename "$0" .sh): snapshot $1" "$(tail -2 "$TMP/snapshot.out" | tr '\n' '|')"; exit 1
 	fi
@@ -38,13 +39,19 @@ finish() {
 	equal "$(basename "$0" .sh): ends with status 0" $? 0
 	equal "$(basename "$0" .sh): nothing on standard error" "$(cat "$TMP/stderr")" ""
 }
-rg() { "$REFGRAPH" "$@" 2>&1; }
+rg() { "$REFGRAPH" "$@" 2>>"$TMP/rg.err"; }
+# chain ARG...: the chain as text in the file chain, its types in chain_types
+chain() {
+	rg find-backref-chain "$@" >chain
+	chain_types=$(rg find-backref-chain --columns type --no-header "$@" | sed 's/ *$//' | tr '\n' ',')
+}
 # dot_nodes FILE, dot_edges FILE: one line a node "label", one line an edge "from -> to label", sorted; stubs and notes too.
 # Read with Graphviz itself.
 dot_lines() {
 	dot -Tdot_json "$1" 2>/dev/null | /usr/bin/python3 -c '
 import json, sys
-g = json.load(sys.stdin)
+text = sys.stdin.read()
+g = json.loads(text or "{}")
 name = {}
 nodes, edges = [], []
 for o in g.get("objects", []):

@@ -16,7 +16,7 @@
 #include "util/vec.h"
 
 enum field_id {
-	F_TYPE, F_SIZE, F_REFCOUNT, F_GENERATION, F_AGE, F_EPOCH, F_INDEGREE, F_OUTDEGREE, F_RUNTIME, F_MODULE, F_SITE, F_NAME,
+	F_TYPE, F_SIZE, F_REFCOUNT, F_GENERATION, F_AGE, F_EPOCH, F_INDEGREE, F_OUTDEGREE, F_UNEXPLAINED, F_RUNTIME, F_MODULE, F_SITE, F_NAME,
 	F_ID, F_ADDRESS, F_TRACKED, F_INTERNAL, F_IMMORTAL, F_FINALIZED, F_PROPER_MODULE, F_ROOT,
 };
 
@@ -33,6 +33,7 @@ static const struct {
 	[F_EPOCH] = {"epoch", false, MODEL_EPOCH},
 	[F_INDEGREE] = {"indegree", false, MODEL_EDGES},
 	[F_OUTDEGREE] = {"outdegree", false, MODEL_EDGES},
+	[F_UNEXPLAINED] = {"unexplained", false, MODEL_EDGES | MODEL_ROOTS | MODEL_REFCOUNT},
 	[F_RUNTIME] = {"runtime", true, MODEL_FLAGS},
 	[F_MODULE] = {"module", true, MODEL_SITES},
 	[F_SITE] = {"site", true, MODEL_SITES},
@@ -71,6 +72,7 @@ struct where {
 	uint32_t root;
 	struct model *model;
 	uint32_t *indegree;
+	uint32_t *counted; /* strong references and roots: what a refcount is made of */
 	uint64_t *proper, *roots;
 	uint64_t now; /* epoch of the dump */
 };
@@ -408,6 +410,7 @@ void where_destroy(struct where *w)
 	}
 	if (w->model) {
 		big_free(w->indegree, w->model->nobjects, sizeof *w->indegree);
+		big_free(w->counted, w->model->nobjects, sizeof *w->counted);
 		big_free(w->proper, bits_words(w->model->nobjects), sizeof *w->proper);
 		big_free(w->roots, bits_words(w->model->nobjects), sizeof *w->roots);
 	}
@@ -428,6 +431,21 @@ static struct error *count_indegree(struct where *w)
 	for (uint32_t e = 0; e < g->nedges; e++)
 		if (MODEL_CLASS_KIND(g->edge_class[e]) != RGD_EDGE_WEAK)
 			w->indegree[g->out_target[e]]++;
+	return NULL;
+}
+
+static struct error *count_counted(struct where *w)
+{
+	const struct model *m = w->model;
+	const struct graph *g = &m->graph;
+
+	if (w->counted)
+		return NULL;
+	TRY(big_alloc(g->nnodes, sizeof *w->counted, &w->counted));
+	for (uint32_t e = 0; e < g->nedges; e++)
+		w->counted[g->out_target[e]] += MODEL_CLASS_KIND(g->edge_class[e]) == RGD_EDGE_STRONG;
+	for (uint32_t i = 0; i < m->nroots; i++)
+		w->counted[m->roots[i].target] += m->roots[i].kind == RGD_EDGE_STRONG;
 	return NULL;
 }
 
@@ -454,6 +472,8 @@ struct error *where_bind(struct where *w, struct model *m)
 		TRY(model_load(m, fields[n->field].parts));
 		if (n->field == F_INDEGREE)
 			TRY(count_indegree(w));
+		if (n->field == F_UNEXPLAINED)
+			TRY(count_counted(w));
 		if (n->field == F_PROPER_MODULE && !w->proper)
 			TRY(proper_modules(m, &w->proper, &count));
 		if (n->field == F_ROOT && !w->roots)
@@ -485,6 +505,8 @@ static uint64_t number_of(const struct where *w, enum field_id field, uint32_t o
 		return w->indegree[o];
 	case F_OUTDEGREE:
 		return m->graph.out_first[o + 1] - m->graph.out_first[o];
+	case F_UNEXPLAINED:
+		return m->refcount[o] > w->counted[o] ? m->refcount[o] - w->counted[o] : 0;
 	case F_ID:
 		return o;
 	case F_ADDRESS:

@@ -3,8 +3,9 @@
  *
  *   expression  or: and ("or" and)*        and: not ("and" not)*       not: "not" not | "(" expression ")" | test
  *   test        FIELD OP VALUE             OP: == = != < <= > >= ~ !~
+ *               unexplained: the refcount less the strong references and roots that the dump holds
  *   VALUE       number with k M G T (1024s), 0x..., a word, or "text" / 'text'. ~ takes a POSIX extended regular expression
- *   FIELD       one of where_fields: type size refcount generation age epoch indegree outdegree runtime module site id address
+ *   FIELD       one of: type size refcount unexplained generation age epoch indegree outdegree runtime module site id address
  *   A bare field that is a number is true when it is not 0: `tracked and not internal`.
  *   is-proper-module, is-root stand for themselves.
  */

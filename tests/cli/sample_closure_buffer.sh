@@ -4,8 +4,8 @@
 start $PY "$SAMPLES/closure_buffer.py"
 take buffer
 finish
-equal "closure_buffer: one bytearray of 8 MiB" "$(rg count --universe all --where 'type == bytearray and size > 8M' buffer.rgd)" 1
-rg find-backref-chain --universe all --where 'type == bytearray and size > 8M' buffer.rgd >chain
-equal "closure_buffer: chain types" "$(sed -E 's/^ *//; s/^([A-Za-z_]+).*/\1/' chain | tr '\n' ' ')" "module dict dict function tuple cell bytearray "
+equal "closure_buffer: one bytearray of 8 MiB" "$(rg by-type bytearray --columns what --no-header buffer.rgd | tr -s ' ')" "8388608 bytes"
+chain bytearray buffer.rgd
+equal "closure_buffer: chain types" "$chain_types" "module,dict,dict,function,tuple,cell,bytearray,"
 for word in __main__ HANDLERS resize __closure__ buffer; do contains "closure_buffer: the chain names $word" "$(cat chain)" "$word"; done
 exit $failed

@@ -13,7 +13,7 @@ contains "cycle_del: all closed" "$(tail -1 stdout)" "closed 10"
 rg show-backrefs 'Connection[0]' --filename cycle.dot dropped.rgd >show.out
 equal "cycle_del: nodes" "$(dot_nodes cycle.dot | sed 's/|.*(/ (/; s/|.*//')" "Connection (red)
 Transport
-__del__ (red)"
+__del__"
 equal "cycle_del: edges" "$(dot_edges cycle.dot | sed -E 's/\|[^:>]*//g; s/ +/ /g' | grep -v __del__)" "Connection -> Transport: transport
 Transport -> Connection: owner"
 equal "cycle_del: the mark is at the Connection" "$(dot_edges cycle.dot | sed -E 's/\|[^:>]*//g; s/ +/ /g' | grep __del__ | grep -c Connection)" 1

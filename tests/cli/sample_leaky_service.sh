@@ -10,9 +10,9 @@ requests; take 1; requests; take 2
 equal "leaky_service: sessions" "$(rg count Session 1.rgd) $(rg count Session 2.rgd)" "200 400"
 equal "leaky_service: growth" "$(rg show-growth --limit 0 1.rgd 2.rgd | grep -E '^(Session|Cart) ' | tr -s ' ')" "Cart 400 +200
 Session 400 +200"
-rg find-backref-chain 'Session[7]' 2.rgd >chain
+chain 'Session[7]' 2.rgd
 contains "leaky_service: the chain starts at __main__" "$(head -1 chain)" "__main__"
-equal "leaky_service: chain types" "$(sed -E 's/^ *//; s/^([A-Za-z_]+).*/\1/' chain | tr '\n' ' ')" "module dict App dict Session "
+equal "leaky_service: chain types" "$chain_types" "module,dict,App,dict,Session,"
 contains "leaky_service: the chain names sessions" "$(cat chain)" "sessions"
 finish
 exit $failed

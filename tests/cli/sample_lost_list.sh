@@ -7,11 +7,11 @@ for opt in -O0 -O2; do
 	start ./lost_list
 	take list
 	equal "lost_list $opt: nodes" "$(rg count --where 'size == 88' list.rgd) $(rg count --where 'size == 104' list.rgd)" "1000 1"
-	rg find-backref-chain --max-depth 2000 --where 'size == 104' list.rgd >chain
+	chain --where 'size == 104' list.rgd
 	contains "lost_list $opt: the new list is held by head" "$(head -1 chain)" "head"
 	# each node of the old list but the last lost head has one referrer, its neighbour; no chain ends at a root
 	rg find-backref-chain --max-depth 2000 --where 'size == 88' list.rgd >chain; rc=$?
-	equal "lost_list $opt: the old list has no chain: the object alone" "$rc $(grep -c 88 chain)" "0 1"
+	equal "lost_list $opt: the old list has no chain: the object alone" "$rc $(grep -c . chain)" "0 1"
 	equal "lost_list $opt: one lost head" "$(rg count --where 'size == 88 and indegree == 0' list.rgd)" 1
 	finish
 done

@@ -11,7 +11,7 @@ equal "worker_pool: jobs" "$(rg count Job parent.rgd) $(rg count Job 1.rgd) $(rg
 n=0
 for p in $workers; do
 	n=$((n + 1))
-	equal "worker_pool: worker $n is dumped under its own pid" "$(rg info --json $n.rgd | jq -r '[.pid, .parent] | join(" ")' 2>&1)" "$p $pid"
+	equal "worker_pool: worker $n is dumped under its own pid" "$(rg info --json $n.rgd | jq -r '[.pid, .["meta.parent"]] | join(" ")' 2>&1)" "$p $pid"
 done
 finish
 left=; for p in $pid $workers; do if [ -e "/proc/$p" ]; then left+="$p "; fi; done
