@@ -335,6 +335,8 @@ struct error *context_parse(const struct command *command, int argc, char **argv
 
 void context_drop_model(struct context *c, size_t i)
 {
+	if (c->symbols[i])
+		symbols_print_notes(c->symbols[i], stderr);
 	symbols_destroy(c->symbols[i]);
 	model_close(c->models[i]);
 	c->symbols[i] = NULL;

@@ -170,7 +170,6 @@ struct namer {
 	const char *(*place)(void *context, uint32_t frame);    /* "parse_line+0x12 (server.c:31)" */
 	const char *(*data)(void *context, uint32_t module, uint64_t offset); /* "g_cache+0x10" */
 	bool (*is_wrapper)(const char *function);               /* xmalloc and its like: not who asked for the memory */
-	const char *(*global)(void *context, uint32_t module, uint64_t offset); /* of a GLOBAL root: "g_cache+0x10" */
 	void *context;
 };
 

@@ -14,7 +14,7 @@ struct named {
 };
 
 struct global {
-	char *text; /* NULL: free slot */
+	char *text; /* NULL: free slot; "": has no name */
 	uint32_t module;
 	uint64_t offset;
 };
@@ -148,7 +148,7 @@ static bool grow_globals(struct attached *a)
 	return true;
 }
 
-static const char *global(void *context, uint32_t module, uint64_t offset)
+static const char *data(void *context, uint32_t module, uint64_t offset)
 {
 	struct attached *a = context;
 	struct symbol symbol;
@@ -161,10 +161,10 @@ static const char *global(void *context, uint32_t module, uint64_t offset)
 	slot = &a->globals[global_slot(a->globals, a->global_slots, module, offset)];
 	if (!slot->text) {
 		symbols_data(a->symbols, a->modules[module], offset, &symbol);
-		*slot = (struct global){ format(&symbol, offset), module, offset };
+		*slot = (struct global){ symbol.name ? format(&symbol, offset) : strdup(""), module, offset };
 		a->global_count += slot->text != NULL;
 	}
-	return slot->text;
+	return slot->text && slot->text[0] ? slot->text : NULL;
 }
 
 struct error *symbols_attach(struct model *model, const char *search, struct symbols **ret)
@@ -184,8 +184,8 @@ struct error *symbols_attach(struct model *model, const char *search, struct sym
 	model->namer = (struct namer){
 		.function = function,
 		.place = place,
+		.data = data,
 		.is_wrapper = allocator_is_wrapper,
-		.global = global,
 		.context = a,
 	};
 	*ret = symbols;

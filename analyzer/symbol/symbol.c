@@ -230,18 +230,26 @@ int symbol_format(const struct symbol *symbol, uint64_t offset, char *text, size
 				 slash ? slash + 1 : symbol->file, symbol->line);
 }
 
+#define MAX_NOTES 4
+
 void symbols_print_notes(const struct symbols *symbols, FILE *out)
 {
+	size_t notes = 0;
+
 	for (size_t i = 0; i < symbols->count; i++) {
 		const struct module *module = &symbols->modules[i];
-		if (!module->opened || module->found == LOCATE_FOUND || module->path[0] != '/')
+		if (!module->opened || module->found == LOCATE_FOUND || module->path[0] != '/' ||
+		    notes++ >= MAX_NOTES)
 			continue;
-		fprintf(out, "refgraph: %s: %s; its addresses are shown as %s+0x... "
-			     "(REFGRAPH_SYMBOL_PATH may name folders that hold it)\n",
+		fprintf(out,
+			"refgraph: %s: %s; its addresses are shown as %s+0x... "
+			"(--symbol-path may name folders that hold it)\n",
 			module->path,
 			module->found == LOCATE_MISSING ?
 				"not on this machine" :
 				"another build than the one in the dump",
 			module->name);
 	}
+	if (notes > MAX_NOTES)
+		fprintf(out, "refgraph: the same holds for %zu more modules\n", notes - MAX_NOTES);
 }

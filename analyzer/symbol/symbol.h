@@ -47,7 +47,7 @@ void symbols_data(struct symbols *symbols, long module, uint64_t offset, struct 
  */
 int symbol_format(const struct symbol *symbol, uint64_t offset, char *text, size_t size);
 
-/* One line to `out` for each module whose addresses were asked for and that has no names here, and why. */
+/* A line to `out` for each module (the first few) whose addresses were asked for and that has no names here, and why. */
 void symbols_print_notes(const struct symbols *symbols, FILE *out);
 
 #endif
