@@ -8,9 +8,9 @@ The command   gcc -shared -fPIC -O2 $(/usr/bin/python3-config --includes) -o for
               refgraph snapshot PID -o before.rgd
               refgraph snapshot PID -o after.rgd                                        (after one line)
               refgraph show-growth before.rgd after.rgd
-              refgraph count --where 'type == list and refcount == 1 and unexplained == 1' after.rgd
+              refgraph count --where 'type == list and unexplained == 1 and epoch > 1' after.rgd
 
-The answer    show-growth: list, +500. 500 lists have a reference count of 1 that no reference in the process explains (0 before): a
+The answer    show-growth: list, +500. 500 lists, born since before.rgd, have a reference count of 1 that nothing in the process explains: a
               count without a holder is a reference that C code took and never gave back.
 """
 import gc

@@ -4,7 +4,7 @@
 start $PY "$SAMPLES/closure_buffer.py"
 take buffer
 finish
-equal "closure_buffer: one bytearray of 8 MiB" "$(rg by-type bytearray --columns what --no-header buffer.rgd | tr -s ' ')" "8388608 bytes"
+equal "closure_buffer: one bytearray of 8 MiB" "$(rg by-type bytearray --columns repr --no-header buffer.rgd | tr -s ' ')" "8388608 bytes"
 chain bytearray buffer.rgd
 equal "closure_buffer: chain types" "$chain_types" "module,dict,dict,function,tuple,cell,bytearray,"
 for word in __main__ HANDLERS resize __closure__ buffer; do contains "closure_buffer: the chain names $word" "$(cat chain)" "$word"; done

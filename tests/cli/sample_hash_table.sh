@@ -7,7 +7,7 @@ take 1; go_on; take 2
 equal "hash_table: entries" "$(rg count --where 'size == 72' 1.rgd) $(rg count --where 'size == 72' 2.rgd)" "500 1000"
 equal "hash_table: all made by session_open" "$(rg count --where 'size == 72 and site ~ "session_open"' 2.rgd)" 1000
 equal "hash_table: growth by site" "$(rg show-growth --limit 0 1.rgd 2.rgd | grep session_open | grep -oE '[0-9]+ +\+[0-9]+$' | tr -s ' ')" "1000 +500"
-chain --where 'size == 72' 2.rgd
+chain 'malloc in session_open[0]' 2.rgd
 id=$(grep -c . chain)
 contains "hash_table: the chain starts at sessions" "$(head -1 chain)" "sessions"
 contains "hash_table: of hash_table" "$(head -1 chain)" "hash_table"
