@@ -1,0 +1,83 @@
+#!/usr/bin/env bash
+# What goes wrong in the walker and on the disk costs the dump, gives one clear line, and leaves the program alone.
+. "$(dirname "$0")/../lib.sh"
+gcc -O1 -g -pthread -o "$TMP/faults" "$ROOT/tests/shim/snap/faults.c" || { fail "faults: build"; exit 1; }
+well=", children 0, errno 0"
+# none_left NAME FOLDER: neither a dump nor one in the making
+none_left() { equal "faults: $1: nothing left" "$(ls "$2" 2>/dev/null)" ""; }
+
+# planted: by REFGRAPH_TEST_FAULT
+planted() {
+	local fault=$1 want=$2 dir=$TMP/$1; shift 2
+	mkdir "$dir"
+	equal "faults: $fault" "$(env "$@" REFGRAPH_TEST_FAULT=$fault REFGRAPH_DIR="$dir" LD_PRELOAD=$SHIM "$TMP/faults" 2>&1)" "$want$well"
+	none_left "$fault" "$dir"
+}
+planted crash "Bad address"
+planted hang "Connection timed out" REFGRAPH_DEADLINE=1s
+planted walker-enomem "Cannot allocate memory"
+planted write "No space left on device"
+planted clone "Resource temporarily unavailable"
+
+# the disk
+mkdir "$TMP/small" "$TMP/dir" "$TMP/ro"
+if mount -t tmpfs -o size=4k none "$TMP/small" 2>/dev/null; then
+	equal "faults: a full disk" "$(REFGRAPH_DIR=$TMP/small LD_PRELOAD=$SHIM "$TMP/faults" 2>&1)" "No space left on device$well"
+	none_left "a full disk" "$TMP/small"
+	mount -o remount,ro "$TMP/small"
+	equal "faults: a read-only file system" "$(REFGRAPH_DIR=$TMP/small LD_PRELOAD=$SHIM "$TMP/faults" 2>&1)" "Read-only file system$well"
+	umount "$TMP/small"
+else
+	skip "faults: a full disk" "no right to mount"
+fi
+equal "faults: RLIMIT_FSIZE" "$(REFGRAPH_DIR=$TMP/dir LD_PRELOAD=$SHIM "$TMP/faults" fsize=2000 2>&1)" "File too large$well"
+equal "faults: RLIMIT_FSIZE of 0" "$(REFGRAPH_DIR=$TMP/dir LD_PRELOAD=$SHIM "$TMP/faults" fsize=0 2>&1)" "File too large$well"
+none_left "RLIMIT_FSIZE" "$TMP/dir"
+equal "faults: RLIMIT_NOFILE" "$(REFGRAPH_DIR=$TMP/dir LD_PRELOAD=$SHIM "$TMP/faults" nofile=3 2>&1)" "fine$well"
+rm -f "$TMP"/dir/*
+equal "faults: no such folder" "$(REFGRAPH_DIR=$TMP/none LD_PRELOAD=$SHIM "$TMP/faults" 2>&1)" "No such file or directory$well"
+ln -s "$TMP/dir/elsewhere" "$TMP/dir/link"
+equal "faults: a link instead of the dump" "$(REFGRAPH_DUMP=link REFGRAPH_DIR=$TMP/dir LD_PRELOAD=$SHIM "$TMP/faults" 2>&1)" "File exists$well"
+rm -f "$TMP"/dir/*
+for i in 1 2 3; do REFGRAPH_DUMP=n.%n REFGRAPH_DIR=$TMP/dir LD_PRELOAD=$SHIM "$TMP/faults" >/dev/null; done
+equal "faults: an existing name takes the next number" "$(ls "$TMP/dir" | tr '\n' ' ')" "n.1 n.2 n.3 "
+rm -f "$TMP"/dir/*
+
+# as the tool sees it
+asked() { # NAME ARGUMENT... : a running program, then refgraph snapshot with these arguments; its stderr in $said
+	local pid; rm -f "$TMP/stay.out"
+	REFGRAPH_DIR=$TMP/dir "${with[@]}" LD_PRELOAD=$SHIM "$TMP/faults" x stay >"$TMP/stay.out" &
+	pid=$!; test_pids+=($pid)
+	wait_for 10 test -s "$TMP/stay.out"
+	said=$("$REFGRAPH" snapshot "$pid" "$@" 2>&1 >"$TMP/asked.out"); rc=$?
+	kill $pid; { wait $pid; } 2>/dev/null
+}
+with=(env)
+touch "$TMP/exists"
+asked -o "$TMP/exists"
+contains "faults: an existing file is not overwritten" "$said" "exists and is not overwritten"
+equal "faults: and is left as it was" "$(stat -c %s "$TMP/exists") $rc" "0 3"
+asked -o "$TMP/none/x.rgd"
+contains "faults: the tool says what to do" "$said" "no such folder; make it"
+with=(env REFGRAPH_TEST_FAULT=crash)
+asked
+contains "faults: the tool hears of a crash" "$said" "the walker crashed (signal 11"
+contains "faults: and of its phase" "$said" "in writing objects"
+with=(env REFGRAPH_TEST_FAULT=hang REFGRAPH_DEADLINE=1s)
+asked --deadline 1
+contains "faults: the tool hears of a hang" "$said" "the walker was stopped after 1000 ms in writing objects"
+with=(env)
+asked -o "$TMP/good.rgd"
+equal "faults: mode and name of a dump" "$(stat -c %a "$TMP/good.rgd") $(cat "$TMP/asked.out")" "600 $TMP/good.rgd"
+check "faults: the good one is sound" "$REFGRAPH" check "$TMP/good.rgd"
+
+# a runtime's walker that crashes: everything else is there
+mkdir "$TMP/py"
+for python in $(pythons | head -1); do
+	REFGRAPH_TEST_FAULT=adapter-crash REFGRAPH_DIR=$TMP/py LD_PRELOAD=$SHIM "$python" -c \
+		'import ctypes; print(ctypes.CDLL(None).refgraph_snapshot(b""))' >"$TMP/py.out" 2>&1
+	equal "faults: an adapter that crashes" "$(cat "$TMP/py.out")" 0
+	contains "faults: its dump is marked" "$("$REFGRAPH" check "$TMP"/py/*.rgd 2>&1)" "marked partial"
+	contains "faults: and says why" "$("$REFGRAPH" info "$TMP"/py/*.rgd 2>&1)" "its objects are only blocks here"
+done
+exit $failed
