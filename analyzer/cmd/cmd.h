@@ -61,6 +61,8 @@ enum option_group {
 	OPTIONS_JSON = 1u << 11,  /* --json alone */
 	OPTIONS_SHOW_CHAIN = 1u << 12,
 	OPTIONS_MARK = 1u << 13,
+	OPTIONS_LIMIT = 1u << 14, /* --limit alone */
+	OPTIONS_BYTES = 1u << 15, /* --bytes alone */
 	OPTIONS_ALL = 1u << 31,
 };
 

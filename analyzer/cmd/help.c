@@ -68,11 +68,11 @@ void help_command(const struct command *k, FILE *out)
 void help_overview(FILE *out)
 {
 	fputs("refgraph: why is this object still alive?\n\n"
-	      "  refgraph run PROGRAM             start a program under the shim\n"
-	      "  refgraph snapshot PID            take a dump while it runs\n"
-	      "  refgraph show-growth A.rgd B.rgd what grew between two dumps\n"
-	      "  refgraph find-backref-chain 'Session[0]' B.rgd\n"
-	      "                                   who holds it\n\n"
+	      "    refgraph run PROGRAM             start a program under the shim\n"
+	      "    refgraph snapshot PID            take a dump while it runs\n"
+	      "    refgraph show-growth A.rgd B.rgd what grew between two dumps\n"
+	      "    refgraph find-backref-chain 'Session[0]' B.rgd\n"
+	      "                                     who holds it\n\n"
 	      "usage: refgraph COMMAND [OPTION...] [SELECTOR...] [DUMP...]\n\ncommands:\n",
 	      out);
 	for (size_t i = 0; commands[i]; i++) {

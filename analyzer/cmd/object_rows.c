@@ -1,4 +1,6 @@
 /* object_rows.c - see cmd.h. */
+#include <string.h>
+
 #include "cmd/cmd.h"
 
 #include "report/repr.h"
@@ -27,7 +29,14 @@ void add_site(const struct model *m, uint32_t object, struct str *out)
 		model_frame_text(m, frame, out);
 }
 
-static void add_row(struct table *t, struct model *m, uint32_t o, const uint64_t *offset, struct str *scratch)
+/* Naming sites reads symbol tables: only when somebody will see them. */
+static bool wants_site(const struct table_style *style)
+{
+	return style->format != TABLE_TEXT || (style->columns && strstr(style->columns, "site")) ||
+	       (style->sort && strstr(style->sort, "site"));
+}
+
+static void add_row(struct table *t, struct model *m, uint32_t o, const uint64_t *offset, bool site, struct str *scratch)
 {
 	const struct type *type = model_type(m, model_type_of(m, o));
 
@@ -45,6 +54,8 @@ static void add_row(struct table *t, struct model *m, uint32_t o, const uint64_t
 	str_clear(scratch);
 	repr_object(m, o, scratch);
 	table_text(t, REPR, str_text(scratch));
+	if (!site)
+		return;
 	str_clear(scratch);
 	add_site(m, o, scratch);
 	table_text(t, SITE, str_text(scratch));
@@ -54,6 +65,7 @@ struct error *print_objects(struct context *c, struct model *m, const struct ids
 {
 	struct table *t;
 	struct str scratch = {0};
+	bool site = wants_site(&c->style);
 	/* rows that would be cut off need not be made */
 	size_t n = c->style.limit && !c->style.sort && c->style.limit < objects->n ? c->style.limit : objects->n;
 	struct error *e;
@@ -61,7 +73,7 @@ struct error *print_objects(struct context *c, struct model *m, const struct ids
 	TRY(model_load(m, MODEL_REPR | MODEL_SIZE | MODEL_REFCOUNT | MODEL_EPOCH));
 	TRY(table_create(columns, sizeof columns / sizeof *columns, &t));
 	for (size_t i = 0; i < n; i++)
-		add_row(t, m, objects->data[i], offsets ? &offsets[i] : NULL, &scratch);
+		add_row(t, m, objects->data[i], offsets ? &offsets[i] : NULL, site, &scratch);
 	e = scratch.failed ? error_memory() : table_print(t, &c->style, stdout);
 	str_free(&scratch);
 	table_destroy(t);

@@ -62,11 +62,11 @@ const struct option_row option_table[] = {
 	{OPT_COUNT_TIMES, OPTIONS_WATCH, "count", 'n', OPTION_NUMBER, "N", "stop after N lines"},
 	{OPT_VERBOSE, OPTIONS_SNAPSHOT | OPTIONS_RUN, "verbose", 'v', OPTION_FLAG, NULL, "say more"},
 
-	{OPT_LIMIT, OPTIONS_OUTPUT, "limit", 'n', OPTION_NUMBER, "N", "at most N rows; 0 = all"},
+	{OPT_LIMIT, OPTIONS_OUTPUT | OPTIONS_LIMIT, "limit", 'n', OPTION_NUMBER, "N", "at most N rows; 0 = all"},
 	{OPT_SORT, OPTIONS_OUTPUT, "sort", 's', OPTION_TEXT, "COLUMNS", "sort by a column, by several (a,b); -a descends"},
 	{OPT_COLUMNS, OPTIONS_OUTPUT, "columns", 'c', OPTION_TEXT, "COLUMNS", "these columns, in this order"},
 	{OPT_NO_HEADER, OPTIONS_OUTPUT, "no-header", 0, OPTION_FLAG, NULL, "no line of titles"},
-	{OPT_BYTES, OPTIONS_OUTPUT, "bytes", 'b', OPTION_FLAG, NULL, "sizes as plain numbers of bytes"},
+	{OPT_BYTES, OPTIONS_OUTPUT | OPTIONS_BYTES, "bytes", 'b', OPTION_FLAG, NULL, "sizes as plain numbers of bytes"},
 	{OPT_COLOR, OPTIONS_OUTPUT, "color", 0, OPTION_CHOICE, "auto|always|never", "colours on a terminal (auto)"},
 	{OPT_JSON, OPTIONS_OUTPUT | OPTIONS_JSON, "json", 'j', OPTION_FLAG, NULL, "JSON, one object a line"},
 	{OPT_CSV, OPTIONS_OUTPUT, "csv", 0, OPTION_FLAG, NULL, "comma-separated values with a header"},

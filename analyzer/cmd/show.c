@@ -428,7 +428,7 @@ const struct command cmd_show = {
 	.summary = "show an object: type, size, refcount, age, where it was made, what it refers to, what holds it",
 	.about = "`seen` are the counted references that the dump explains; the rest are held by something that it cannot see. ~ marks a "
 		 "reference that only looks like one.",
-	.options = OPTIONS_OUTPUT | OPTIONS_UNIVERSE,
+	.options = OPTIONS_UNIVERSE | OPTIONS_LIMIT | OPTIONS_JSON,
 	.max_args = UINT32_MAX,
 	.min_dumps = 1,
 	.max_dumps = 1,
