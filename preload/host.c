@@ -140,6 +140,7 @@ static void host_exiting(void)
 static struct adapter_host host = {
 	.symbol = host_symbol,
 	.log = log_line,
+	.wrap = &wrap_functions,
 	.block_enter = host_enter,
 	.block_leave = host_leave,
 	.block_add = host_add,

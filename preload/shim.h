@@ -347,6 +347,11 @@ bool adapters_helper_late(void); /* one of them asked for it */
 struct refused { uint32_t runtime; char version[32]; char note[160]; };
 size_t adapters_refused(const struct refused **list);
 
+/* ---- wrap.c: hooks for a runtime's allocator --------------------------------------------------------------------------- */
+
+struct adapter_allocator;
+extern const struct adapter_allocator wrap_functions;
+
 /* ---- freeze.c: stopping and releasing all other threads -------------------------------------------------------------- */
 
 /* Parks every other thread of the process: running ones by a realtime signal, blocked ones are left where they are.

@@ -41,6 +41,22 @@ struct walk_type {
 	uint32_t base;       /* type number + 1, 0 none */
 };
 
+/* An allocator of a runtime; the layout is PyMemAllocatorEx's. */
+struct adapter_allocator {
+	void *context;
+	void *(*malloc)(void *context, size_t size);
+	void *(*calloc)(void *context, size_t n, size_t size);
+	void *(*realloc)(void *context, void *block, size_t size);
+	void (*free)(void *context, void *block);
+};
+/* The context of host->wrap's functions. Memory of the adapter, for ever. */
+struct adapter_wrap {
+	struct adapter_allocator next; /* beneath: it is called inside the bracket */
+	size_t smallest;               /* smaller requests are raised to this; the size on record is the one asked for */
+	uint32_t (*stack)(void);       /* the runtime's stack of the allocation; NULL, or 0 from it: the native one */
+	int64_t blocks;                /* that live; no atomics: the runtime's lock is held by all callers */
+};
+
 /*
  * Services of the shim for adapters in the parent process. Thread-safe; callable from a runtime's allocator.
  */
@@ -48,7 +64,9 @@ struct adapter_host {
 	/* dlsym over the global scope, or over a handle that dlopen just returned. NULL when absent. */
 	void *(*symbol)(void *handle, const char *name);
 	void (*log)(const char *text);
-	/* One block of the runtime's allocator. Inside block_enter/block_leave our malloc hooks record nothing, so that an
+	/* To be put in the place of a runtime's allocator, each with a struct adapter_wrap as context. The fast way. */
+	const struct adapter_allocator *wrap;
+	/* One block of the runtime's allocator, by hand. Inside block_enter/block_leave our malloc hooks record nothing, so that an
 	 * allocator on top of malloc is not counted twice. block_enter returns false when the shim is already inside a hook:
 	 * then pass through and do not record. */
 	bool (*block_enter)(void);

@@ -34,15 +34,6 @@
 typedef int (*visit_function)(void *target, void *context);
 typedef int (*traverse_function)(uintptr_t object, visit_function visit, void *context);
 
-/* PyMemAllocatorEx */
-struct allocator {
-	void *context;
-	void *(*malloc)(void *, size_t);
-	void *(*calloc)(void *, size_t, size_t);
-	void *(*realloc)(void *, void *, size_t);
-	void (*free)(void *, void *);
-};
-
 /*
  * The functions of the runtime that we call: (our name, result, parameters, symbol, other symbol or 0, since minor,
  * until minor). One that is missing although its version should have it makes us refuse the runtime.
@@ -50,8 +41,8 @@ struct allocator {
 #define PYTHON_API(API) \
 	API(is_initialized, int, (void), "Py_IsInitialized", 0, 8, 13) \
 	API(is_finalizing, int, (void), "_Py_IsFinalizing", "Py_IsFinalizing", 8, 13) \
-	API(get_allocator, void, (int, struct allocator *), "PyMem_GetAllocator", 0, 8, 13) \
-	API(set_allocator, void, (int, struct allocator *), "PyMem_SetAllocator", 0, 8, 13) \
+	API(get_allocator, void, (int, struct adapter_allocator *), "PyMem_GetAllocator", 0, 8, 13) \
+	API(set_allocator, void, (int, struct adapter_allocator *), "PyMem_SetAllocator", 0, 8, 13) \
 	API(gil_ensure, int, (void), "PyGILState_Ensure", 0, 8, 13) \
 	API(gil_release, void, (int), "PyGILState_Release", 0, 8, 13) \
 	API(gil_thread_state, uintptr_t, (void), "PyGILState_GetThisThreadState", 0, 8, 13) \
@@ -86,6 +77,7 @@ struct python {
 	struct python_api api;
 	uintptr_t runtime;       /* &_PyRuntime */
 	uintptr_t none;          /* &_Py_NoneStruct */
+	uintptr_t type_code, type_dict, type_int, type_bool, type_type, type_object; /* &PyCode_Type, ... */
 	struct {
 		uintptr_t low, high;
 	} data[8];               /* writable data of the module that has the runtime */
@@ -167,6 +159,8 @@ static inline bool gc_finalized(uintptr_t object)
 void alloc_install(void);
 /* Puts our hooks back when the runtime's start dropped them. */
 void alloc_recheck(void);
+/* Chooses how blocks get their stacks: after a setting or exit_pending changed. */
+void alloc_stacks(void);
 /* Blocks of the domains mem and obj that live now: sys.getallocatedblocks(). */
 int64_t alloc_blocks(void);
 
@@ -192,7 +186,7 @@ bool has_own_gil(uintptr_t interpreter);
 /* ---- cpython_exit.c ---------------------------------------------------------------------------------------------- */
 
 void exit_arrange(void);
-/* Set until the function is registered; the allocator's hook calls exit_register() while it is. */
+/* Set until the function is registered; alloc_stacks() sees to it that exit_register() is called while it is. */
 extern bool exit_pending;
 void exit_register(void);
 
@@ -328,8 +322,6 @@ struct known_type {
 void known_types_resolve(void);
 /* What we know of exactly this type (not of its bases); NULL nothing. */
 const struct known_type *known_type_of(uintptr_t type);
-/* The address of the type in the table with this symbol; 0 when this Python does not show it. */
-uintptr_t known_type_address(const char *symbol);
 
 /* ---- cpython_walk.c ---------------------------------------------------------------------------------------------- */
 

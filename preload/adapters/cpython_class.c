@@ -45,7 +45,7 @@ static uintptr_t static_records(void)
 	static uintptr_t found; /* +1 */
 	if (found)
 		return found - 1;
-	uintptr_t a = known_type_address("PyType_Type"), b = known_type_address("PyLong_Type");
+	uintptr_t a = python.type_type, b = python.type_int;
 	uintptr_t interpreter = python.api.interpreter_main();
 	found = 1;
 	if (!a || !b || !interpreter)

@@ -81,7 +81,7 @@ bool keys_walk_next(struct dict_walk *w)
 static uintptr_t general_lookup(void)
 {
 	static uintptr_t lookup;
-	uintptr_t dict = lookup ? 0 : word_at(known_type_address("PyBaseObject_Type"), TP_SUBCLASSES);
+	uintptr_t dict = lookup ? 0 : word_at(python.type_object, TP_SUBCLASSES);
 	if (dict && is_dict(dict))
 		lookup = word_at(word_at(dict, DICT_KEYS), python.at->keys_size + 8);
 	return lookup;

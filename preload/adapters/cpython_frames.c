@@ -80,7 +80,7 @@ enum frame_owner frame_owner(uintptr_t record)
 uintptr_t frame_code(uintptr_t frame)
 {
 	uintptr_t code = word_at(frame, python.minor <= 10 ? python.at->frame_code : python.at->iframe_code);
-	return code && type_of(code) == known_type_address("PyCode_Type") ? code : 0;
+	return code && type_of(code) == python.type_code ? code : 0;
 }
 
 /* The offset in bytes of the instruction at work. */

@@ -126,8 +126,8 @@ static bool probe(const struct adapter_host *host, void *handle)
 	python.minor = minor;
 	dl_iterate_phdr(find_data, NULL);
 	known_types_resolve();
-	alloc_install();
 	exit_arrange();
+	alloc_install();
 	return true;
 }
 

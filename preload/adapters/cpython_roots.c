@@ -123,7 +123,7 @@ static void interpreter_roots(struct walk *walk, root_visitor visit, uintptr_t i
 static bool is_interned_table(struct walk *walk, uintptr_t p)
 {
 	struct dict_walk w;
-	if (!plausible_object(walk, p) || type_of(p) != known_type_address("PyDict_Type") || word_at(p, DICT_USED) < INTERNED_MIN)
+	if (!plausible_object(walk, p) || type_of(p) != python.type_dict || word_at(p, DICT_USED) < INTERNED_MIN)
 		return false;
 	dict_walk_init(&w, p);
 	for (unsigned i = 0; i < 8; i++) {

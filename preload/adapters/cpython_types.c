@@ -238,10 +238,25 @@ static uintptr_t symbol_of(const struct known_type *k)
 /* dlsym takes the loader's lock: all of it is done in the parent. */
 static uintptr_t addresses[KNOWN_TYPES];
 
+static uintptr_t address_of(const char *symbol)
+{
+	for (unsigned i = 0; i < KNOWN_TYPES; i++) {
+		if (known_types[i].symbol && strcmp(known_types[i].symbol, symbol) == 0)
+			return addresses[i];
+	}
+	return 0;
+}
+
 void known_types_resolve(void)
 {
 	for (unsigned i = 0; i < KNOWN_TYPES; i++)
 		addresses[i] = symbol_of(&known_types[i]);
+	python.type_code = address_of("PyCode_Type");
+	python.type_dict = address_of("PyDict_Type");
+	python.type_int = address_of("PyLong_Type");
+	python.type_bool = address_of("PyBool_Type");
+	python.type_type = address_of("PyType_Type");
+	python.type_object = address_of("PyBaseObject_Type");
 }
 
 const struct known_type *known_type_of(uintptr_t type)
@@ -255,13 +270,4 @@ const struct known_type *known_type_of(uintptr_t type)
 			return k;
 	}
 	return NULL;
-}
-
-uintptr_t known_type_address(const char *symbol)
-{
-	for (unsigned i = 0; i < KNOWN_TYPES; i++) {
-		if (known_types[i].symbol && strcmp(known_types[i].symbol, symbol) == 0)
-			return addresses[i];
-	}
-	return 0;
 }

@@ -178,7 +178,7 @@ static bool put_value(struct text *t, uintptr_t object, enum shape shape)
 		put_bytes(t, object);
 		return true;
 	case SHAPE_INT:
-		if (type_of(object) == known_type_address("PyBool_Type"))
+		if (type_of(object) == python.type_bool)
 			put_text(t, read_int(object).magnitude ? "True" : "False");
 		else
 			put_int(t, object);
@@ -204,7 +204,7 @@ bool value_key(struct walk *walk, uintptr_t key, enum rgd_edge_kind kind, unsign
 {
 	const struct py_class *c = class_of_type(walk, type_of(key));
 	struct text t = {.used = 0};
-	if (c->shape == SHAPE_INT && c->exact && type_of(key) == known_type_address("PyLong_Type")) {
+	if (c->shape == SHAPE_INT && c->exact && type_of(key) == python.type_int) {
 		struct small_int n = read_int(key);
 		if (n.fits && n.magnitude < 1ull << 62) {
 			*label = walk_label(walk, kind, RGD_LABEL_KEY_INT, flags, 0);
