@@ -9,9 +9,9 @@ if [ -z "$lint" ]; then ok "man: mandoc -T lint"; else fail "man: mandoc -T lint
 
 # option names as the program prints them, and as a page lists them (Fl as the first thing of an It)
 options_of_help() { "$REFGRAPH" "$1" --help 2>&1 | sed -nE 's/^ {0,8}(-[A-Za-z], |    )?--([a-z-]+).*/\2/p' | sort -u; }
-options_of_page() { sed -nE 's/^\.It Fl (.*)/\1/p' "$1" | grep -oE '(^|Fl )-[a-z][a-z-]+' | sed -E 's/^(Fl )?-//' | sort -u; }
+options_of_page() { sed -nE 's/^\.It Fl (.*)/\1/p' "$1" | grep -oE '(^| )-[a-z][a-z-]+' | sed -E 's/^ ?-//' | sort -u; }
 
-commands=$("$REFGRAPH" help | sed -nE 's/^  ([a-z][a-z-]+) .*/\1/p')
+commands=$("$REFGRAPH" help | sed -nE '/^commands:/,/^$/s/^  ([a-z][a-z-]+) .*/\1/p')
 n=$(wc -w <<<"$commands")
 if [ "$n" -ge 20 ]; then ok "man: $n commands in refgraph help"; else fail "man: commands in refgraph help" "only $n: «$commands»"; fi
 for c in $commands; do
@@ -22,11 +22,23 @@ for c in $commands; do
 	missing=$(comm -23 <(echo "$help") <(echo "$text") | tr '\n' ' ')
 	extra=$(comm -13 <(echo "$help") <(echo "$text") | tr '\n' ' ')
 	if [ -z "${missing// /}${extra// /}" ]; then ok "man: options of $c"; else fail "man: options of $c" "not in the page: $missing; not in --help: $extra"; fi
-	grep -q "^\.Xr refgraph-$c 1" "$man/refgraph.1" || fail "man: refgraph(1) names $c" "no .Xr"
+	grep -q "^\.It Xr refgraph-$c 1" "$man/refgraph.1" || fail "man: refgraph(1) names $c" "no .Xr"
 done
 for page in "$man"/refgraph-*.1; do
 	c=$(basename "$page" .1); c=${c#refgraph-}
 	grep -qxF -- "$c" <<<"$commands" || fail "man: $(basename "$page") is of a command" "refgraph help has no $c"
+done
+
+# what a table can print, its page explains
+for f in "$ROOT"/analyzer/cmd/*.c; do
+	columns=$(sed -nE 's/^[[:space:]]*\[[A-Z_]+\] = \{ ?"([a-z_]+)", ("[^"]*"|NULL), CELL_.*/\1/p' "$f")
+	[ -n "$columns" ] || continue
+	n=0
+	for page in "$man"/refgraph-*.1; do
+		for c in $columns; do grep -qE "^\.It Li $c( |$)" "$page" || continue 2; done
+		n=$((n + 1))
+	done
+	if [ $n -ge 1 ]; then ok "man: columns of $(basename "$f") in $n pages"; else fail "man: columns of $(basename "$f")" "no page has all of: $(echo $columns)"; fi
 done
 
 # references lead somewhere
