@@ -61,6 +61,15 @@ static void add_row(struct table *t, struct model *m, uint32_t o, const uint64_t
 	table_text(t, SITE, str_text(scratch));
 }
 
+/* A bound method's function is one of its references. */
+static bool wants_edges(struct model *m, const struct ids *objects, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(model_type_name(m, objects->data[i]), "method") == 0)
+			return true;
+	return false;
+}
+
 struct error *print_objects(struct context *c, struct model *m, const struct ids *objects, const uint64_t *offsets)
 {
 	struct table *t;
@@ -71,6 +80,8 @@ struct error *print_objects(struct context *c, struct model *m, const struct ids
 	struct error *e;
 
 	TRY(model_load(m, MODEL_REPR | MODEL_SIZE | MODEL_REFCOUNT | MODEL_EPOCH));
+	if (wants_edges(m, objects, n))
+		TRY(model_load(m, MODEL_EDGES));
 	TRY(table_create(columns, sizeof columns / sizeof *columns, &t));
 	for (size_t i = 0; i < n; i++)
 		add_row(t, m, objects->data[i], offsets ? &offsets[i] : NULL, site, &scratch);

@@ -473,7 +473,7 @@ static struct error *print_json(const struct plan *p, FILE *out)
 	return failed ? error_memory() : NULL;
 }
 
-/* RFC 4180: quotes where needed, doubled inside. */
+/* RFC 4180 but for the ends of lines, which are this system's: quotes where needed, doubled inside. */
 static void csv_field(struct str *line, const char *text)
 {
 	if (!text[strcspn(text, ",\"\r\n")]) {
@@ -496,7 +496,7 @@ static struct error *print_csv(const struct plan *p, FILE *out)
 
 	for (size_t c = 0; c < p->ncolumns; c++)
 		fprintf(out, "%s%s", c ? "," : "", p->table->columns[p->columns[c]].name);
-	fputs("\r\n", out);
+	putc('\n', out);
 	for (size_t r = 0; r < p->nrows; r++) {
 		for (size_t c = 0; c < p->ncolumns; c++) {
 			str_clear(&scratch);
@@ -505,7 +505,7 @@ static struct error *print_csv(const struct plan *p, FILE *out)
 				str_char(&line, ',');
 			csv_field(&line, str_text(&scratch));
 		}
-		str_add(&line, "\r\n");
+		str_char(&line, '\n');
 		fwrite(str_text(&line), 1, line.n, out);
 		str_clear(&line);
 	}

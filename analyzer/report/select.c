@@ -25,13 +25,20 @@ bool type_is_named(const struct model *m, uint32_t type, const char *name)
 	return strncmp(t->module, name, n) == 0 && name[n] == '.' && strcmp(name + n + 1, t->name) == 0;
 }
 
+/* Native blocks are told apart by site for who asks for a site, or for the blocks that have none: naming sites reads symbol
+ * tables. MODEL_TYPES. */
+static bool is_about_sites(const struct model *m, const char *name)
+{
+	return strncmp(name, SITE_PREFIX, strlen(SITE_PREFIX)) == 0 || (m->ntypes && strcmp(m->types[0].name, name) == 0);
+}
+
 struct error *select_types(struct model *m, const char *name, uint64_t **ret, size_t *nfound)
 {
 	uint64_t *bits;
 	size_t found = 0;
 
 	TRY(model_load(m, MODEL_TYPES));
-	if (strncmp(name, SITE_PREFIX, strlen(SITE_PREFIX)) == 0) {
+	if (is_about_sites(m, name)) {
 		/* types by site exist when they were asked for */
 		TRY(model_load(m, MODEL_SITES | MODEL_SUMMARY));
 		for (uint32_t i = 0; i < m->nsummary; i++)
@@ -110,8 +117,7 @@ static struct error *objects_of_type(struct model *m, const struct universe *u, 
 	struct error *e;
 
 	TRY(model_load(m, MODEL_TYPES | MODEL_TYPE | MODEL_FLAGS));
-	/* sites are looked up only for who asks for them: naming them reads symbol tables */
-	if (strncmp(name, SITE_PREFIX, strlen(SITE_PREFIX)) == 0)
+	if (is_about_sites(m, name))
 		TRY(model_load(m, MODEL_SITES));
 	TRY(select_types(m, name, &types, &nfound));
 	e = nfound ? push_types(m, u, types, ret) : NULL;
