@@ -228,17 +228,55 @@ static struct error *draw_forwards(struct picture *p)
 
 /* Backwards --------------------------------------------------------------------------------------------------------- */
 
-static bool collect(struct picture *p, uint32_t source)
+/* The object whose out-edge this is, at `low` or behind it. */
+static uint32_t source_of(const struct graph *graph, uint32_t edge, uint32_t low)
+{
+	uint32_t high = graph->nnodes;
+
+	while (low + 1 < high) {
+		uint32_t middle = low + (high - low) / 2;
+		if (graph->out_first[middle] <= edge)
+			low = middle;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/*
+ * The edges [first, last) that end at the frontier. The loop looks at targets alone, one after the other; whose edge it is
+ * is only asked about the few that hit.
+ */
+static bool collect(struct picture *p, uint32_t first, uint32_t last, uint32_t source)
 {
 	const struct graph *graph = &p->model->graph;
+	const uint32_t *target = graph->out_target;
 
-	for (uint32_t e = graph->out_first[source]; e < graph->out_first[source + 1]; e++) {
-		uint32_t target = graph->out_target[e];
+	for (uint32_t e = first; e < last; e++) {
 		struct hit hit;
-		if (!bits_get(p->frontier, target) || !p->follow.pass[graph->edge_class[e]])
+		if (!bits_get(p->frontier, target[e]) || !p->follow.pass[graph->edge_class[e]])
 			continue;
-		hit = (struct hit){ p->node[target] - 1, source, e };
+		source = source_of(graph, e, source);
+		if (p->closed && bits_get(p->closed, source))
+			continue;
+		hit = (struct hit){ p->node[target[e]] - 1, source, e };
 		if (!VEC_PUSH(&p->hits, hit))
+			return false;
+	}
+	return true;
+}
+
+/* In the whole graph, or from the objects that may be in the picture at all. */
+static bool collect_all(struct picture *p)
+{
+	const struct graph *graph = &p->model->graph;
+	const struct ids *only = p->query->only;
+
+	if (!only)
+		return collect(p, 0, graph->nedges, 0);
+	for (size_t i = 0; i < only->n; i++) {
+		uint32_t source = only->data[i];
+		if (!collect(p, graph->out_first[source], graph->out_first[source + 1], source))
 			return false;
 	}
 	return true;
@@ -261,20 +299,14 @@ static int compare_hits(const void *a, const void *b)
  */
 static struct error *find_hits(struct picture *p, uint32_t from, uint32_t to)
 {
-	const struct ids *only = p->query->only;
-	uint32_t n = only ? (uint32_t)only->n : p->model->nobjects;
-	bool good = true;
+	bool good;
 
 	p->hits.n = 0;
 	/* Modules are where a search for holders ends: behind them lies sys.modules, which holds everything. */
 	for (uint32_t i = from; i < to; i++)
 		if (!bits_get(p->modules, p->objects.data[i]))
 			bits_set(p->frontier, p->objects.data[i]);
-	for (uint32_t i = 0; good && i < n; i++) {
-		uint32_t source = only ? only->data[i] : i;
-		if (!p->closed || !bits_get(p->closed, source))
-			good = collect(p, source);
-	}
+	good = collect_all(p);
 	for (uint32_t i = from; i < to; i++)
 		bits_clear(p->frontier, p->objects.data[i]);
 	if (p->hits.n)
