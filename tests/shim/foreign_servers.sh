@@ -43,10 +43,11 @@ if command -v redis-server >/dev/null && command -v redis-benchmark >/dev/null; 
 	else ok "redis: $(cat "$TMP/taken") snapshots under load"; fi
 else skip redis "redis-server or redis-benchmark is not installed"; fi
 
+chmod 755 "$TMP"; chmod 1777 "$DUMPS" # its workers are another user
 nginx_run() { # MODE
 	local mode=$1 d=$TMP/nginx-$1 pid rc port
 	port=$(/usr/bin/python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-	mkdir -p "$d/www"; chmod 755 "$TMP" "$d" "$d/www"
+	mkdir -p "$d/www"; chmod 755 "$d" "$d/www"
 	seq 2000 >"$d/www/index.html"
 	cat >"$d/conf" <<-END
 		daemon off; worker_processes 2; pid $d/pid; error_log $d/error.log warn;
