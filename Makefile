@@ -28,10 +28,9 @@ BASE_CFLAGS := -std=gnu17 $(WARN) -D_GNU_SOURCE -DREFGRAPH_VERSION='"$(VERSION)"
 SHIM_SRC := $(sort $(wildcard preload/*.c) $(wildcard preload/adapters/*.c))
 SHIM_OBJ := $(SHIM_SRC:%.c=$(O)/%.o)
 # No PLT detours, TLS at a fixed offset, no stack protector (it reads TLS before TLS may exist), async unwind tables for
-# the unwinder's own frames.
+# the unwinder's own frames. No -fexceptions: pthread_cleanup_push would then need libgcc_s in every program.
 SHIM_CFLAGS := $(BASE_CFLAGS) -fPIC -fvisibility=hidden -ftls-model=initial-exec -fno-plt -fno-stack-protector \
-	-fasynchronous-unwind-tables -fno-builtin-malloc -fno-builtin-calloc -fno-builtin-realloc -fno-builtin-free \
-	-fexceptions
+	-fasynchronous-unwind-tables -fno-builtin-malloc -fno-builtin-calloc -fno-builtin-realloc -fno-builtin-free
 SHIM_LDFLAGS := -shared -Wl,-z,defs -Wl,-z,now -Wl,-z,relro -Wl,--version-script=preload/exports.map \
 	-Wl,--exclude-libs,ALL -Wl,--gc-sections -Wl,-soname,librefgraph.so
 SHIM_LIBS := -l:libzstd.a -ldl -lpthread
