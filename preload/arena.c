@@ -62,7 +62,7 @@ void *arena_map(size_t size)
 {
 	long p;
 
-	if (config.test_fault == FAULT_ENOMEM)
+	if (config.test_fault == FAULT_ENOMEM || shim_sandboxed)
 		return NULL;
 	size = round_up(size, PAGE_SIZE);
 	p = sys(SYS_mmap, 0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);

@@ -13,6 +13,7 @@
  */
 #include <dlfcn.h>
 #include <grp.h>
+#include <linux/seccomp.h>
 #include <locale.h>
 #include <sched.h>
 #include <stdarg.h>
@@ -75,7 +76,7 @@ EXPORT char *setlocale(int category, const char *locale)
 
 static bool alone_begin(void)
 {
-	if (!thread_self() || glue_pid() != shim_pid)
+	if (shim_sandboxed || !thread_self() || glue_pid() != shim_pid)
 		return false;
 	ERRNO_KEPT(control_pause());
 	return true;
@@ -154,12 +155,22 @@ EXPORT int setgroups(size_t n, const gid_t *groups)
 }
 
 /*
- * A sandbox: from now on a system call that the program does not make itself may kill it. The helper goes for good.
+ * A sandbox: from now on a system call that the program does not make itself may kill it. The helper goes for good. A filter that
+ * is no filter is a question (libseccomp, systemd and browsers ask so): nothing follows from it.
  */
 static void sandbox_ahead(void)
 {
-	if (thread_self() && glue_pid() == shim_pid)
-		ERRNO_KEPT(control_sandboxed());
+	if (shim_sandboxed || !thread_self() || glue_pid() != shim_pid)
+		return;
+	ERRNO_KEPT(control_sandboxed());
+	shim_sandboxed = true;
+}
+
+static int sandbox_result(int result)
+{
+	if (result < 0)
+		shim_sandboxed = false; /* it was refused: the tables go on, without the helper */
+	return result;
 }
 
 EXPORT int prctl(int option, ...)
@@ -173,8 +184,10 @@ EXPORT int prctl(int option, ...)
 	for (unsigned i = 0; i < 4; i++)
 		a[i] = va_arg(args, unsigned long);
 	va_end(args);
-	if (option == PR_SET_SECCOMP)
+	if (option == PR_SET_SECCOMP && (a[0] == SECCOMP_MODE_STRICT || a[1])) {
 		sandbox_ahead();
+		return sandbox_result(next(option, a[0], a[1], a[2], a[3]));
+	}
 	return next(option, a[0], a[1], a[2], a[3]);
 }
 
@@ -196,10 +209,10 @@ static __attribute__((used)) long syscall_alone(long number, long a, long b, lon
 {
 	syscall_target();
 	if (number == SYS_seccomp) {
-		/* 1: SECCOMP_SET_MODE_FILTER, 0: STRICT; others only ask */
-		if (a == 0 || a == 1)
-			sandbox_ahead();
-		return real_syscall(number, a, b, c, d, e);
+		if (a != SECCOMP_SET_MODE_STRICT && (a != SECCOMP_SET_MODE_FILTER || !c))
+			return real_syscall(number, a, b, c, d, e);
+		sandbox_ahead();
+		return sandbox_result((int)real_syscall(number, a, b, c, d, e));
 	}
 	ALONE(real_syscall(number, a, b, c, d, e));
 }
@@ -262,7 +275,7 @@ __asm__(".text\n"
 static __attribute__((noreturn)) void exit_hook(int status)
 {
 	/* not in a vfork child, whose memory is its parent's, and not from inside a hook (a signal handler) */
-	if (thread_current && !thread_current->hook_depth && glue_pid() == shim_pid)
+	if (thread_current && !thread_current->hook_depth && !shim_sandboxed && glue_pid() == shim_pid)
 		control_at_exit(true);
 	if (real.exit_now)
 		real.exit_now(status);

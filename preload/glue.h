@@ -44,7 +44,7 @@ static inline bool trylock(trylock_t *lock)
 			return true;
 		glue_relax();
 	}
-	for (int i = 0; i < 200; i++) {
+	for (int i = 0; i < 200 && !shim_sandboxed; i++) {
 		if (trylock_once(lock))
 			return true;
 		sys(SYS_sched_yield);

@@ -15,6 +15,7 @@
 
 _Atomic uint32_t shim_state = SHIM_NEW;
 uint32_t shim_pid;
+_Atomic bool shim_sandboxed;
 
 const struct unwinder *unwinder;
 
@@ -105,13 +106,13 @@ static void fork_child(void)
 		return;
 	for (unsigned i = 0; i < FORK_LOCKS; i++)
 		trylock_release(fork_locks[i]);
-	shim_pid = glue_pid();
-	threads_after_fork_child();
-	if (!config.children) {
-		go_off("a child, by REFGRAPH_CHILDREN");
+	if (shim_sandboxed || !config.children) {
+		go_off(shim_sandboxed ? "a child made in a sandbox" : "a child, by REFGRAPH_CHILDREN");
 		thread_current = NULL;
 		return;
 	}
+	shim_pid = glue_pid();
+	threads_after_fork_child();
 	ERRNO_KEPT({
 		epoch_advance(3, "fork");
 		adapters_after_fork_child();
@@ -168,7 +169,7 @@ static void say_counters(void)
 
 __attribute__((destructor)) static void shim_destructor(void)
 {
-	if (!thread_self())
+	if (!thread_self() || shim_sandboxed)
 		return;
 	ERRNO_KEPT(control_at_exit(false));
 	if (config.verbose)

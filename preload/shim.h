@@ -263,6 +263,9 @@ extern _Atomic uint32_t shim_state;
 extern uint32_t shim_pid;
 /* Returns the state after an attempt to start. */
 enum shim_state shim_start(void);
+/* The program entered a sandbox (seccomp): no system call of our own from here on, so no memory and no new threads' records;
+ * no dump can be made any more either. */
+extern _Atomic bool shim_sandboxed;
 /* False: native blocks are not followed, and this is why (for META "native"): REFGRAPH_NATIVE=off, or the program brings its
  * own malloc, before which we do not stand. */
 extern bool native_followed;

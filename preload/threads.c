@@ -167,7 +167,7 @@ struct thread *thread_self(void)
 {
 	if (thread_current)
 		return thread_current;
-	if (atomic_load_explicit(&shim_state, memory_order_acquire) == SHIM_OFF)
+	if (atomic_load_explicit(&shim_state, memory_order_acquire) == SHIM_OFF || shim_sandboxed)
 		return NULL;
 	if (unlikely(atomic_load_explicit(&shim_state, memory_order_acquire) != SHIM_ON) &&
 	    shim_start() != SHIM_ON)
