@@ -260,7 +260,7 @@ uint32_t model_find_address(const struct model *m, uint64_t address, uint64_t *o
 	return MODEL_NONE;
 }
 
-bool model_property(const struct model *m, uint32_t object, enum rgd_property key, uint64_t *ret)
+const struct property *model_properties(const struct model *m, uint32_t object, uint32_t *n)
 {
 	uint32_t low = 0, high = m->nproperties;
 
@@ -272,9 +272,20 @@ bool model_property(const struct model *m, uint32_t object, enum rgd_property ke
 		else
 			high = middle;
 	}
-	for (; low < m->nproperties && m->properties[low].object == object; low++) {
-		if (m->properties[low].key == key) {
-			*ret = m->properties[low].value;
+	while (high < m->nproperties && m->properties[high].object == object)
+		high++;
+	*n = high - low;
+	return m->properties + low;
+}
+
+bool model_property(const struct model *m, uint32_t object, enum rgd_property key, uint64_t *ret)
+{
+	uint32_t n;
+	const struct property *p = model_properties(m, object, &n);
+
+	for (uint32_t i = 0; i < n; i++) {
+		if (p[i].key == key) {
+			*ret = p[i].value;
 			return true;
 		}
 	}

@@ -251,6 +251,8 @@ void model_long_name(const struct model *model, uint32_t type, struct str *out);
 /* Object whose memory holds `address`: MODEL_NONE when none does. MODEL_ADDRESS and MODEL_SIZE. */
 uint32_t model_find_address(const struct model *model, uint64_t address, uint64_t *offset);
 
+/* The object's properties, *n of them. MODEL_PROPERTIES. */
+const struct property *model_properties(const struct model *model, uint32_t object, uint32_t *n);
 /* True and *ret when the object has this property. MODEL_PROPERTIES. */
 bool model_property(const struct model *model, uint32_t object, enum rgd_property key, uint64_t *ret);
 /* The text of a string property, NULL when absent. */

@@ -1,7 +1,6 @@
 /* table.c - see table.h. Cells are kept as numbers and offsets of text; they become text when they are printed. */
 #include "out/table.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -240,30 +239,19 @@ static struct error *plan_rows(struct plan *p)
 
 /* ---- cells as text ------------------------------------------------------------------------------------------------------------ */
 
-static void add_number(struct str *s, uint64_t v)
-{
-	char digits[20];
-	unsigned n = sizeof digits;
-
-	do
-		digits[--n] = '0' + v % 10;
-	while (v /= 10);
-	str_bytes(s, digits + n, sizeof digits - n);
-}
-
 static void add_signed(struct str *s, int64_t v, bool plus)
 {
 	if (v < 0)
 		str_char(s, '-');
 	else if (plus)
 		str_char(s, '+');
-	add_number(s, v < 0 ? -(uint64_t)v : (uint64_t)v);
+	str_number(s, v < 0 ? -(uint64_t)v : (uint64_t)v);
 }
 
 static void add_size(struct str *s, uint64_t bytes, bool exact)
 {
 	if (exact)
-		add_number(s, bytes);
+		str_number(s, bytes);
 	else
 		str_size(s, bytes);
 }
@@ -279,7 +267,7 @@ static void cell_text(const struct plan *p, unsigned column, const struct cell *
 		str_printable(s, p->table->text.data + cell->bits);
 		break;
 	case CELL_NUMBER:
-		add_number(s, cell->bits);
+		str_number(s, cell->bits);
 		break;
 	case CELL_SIGNED:
 	case CELL_DELTA:
@@ -293,11 +281,11 @@ static void cell_text(const struct plan *p, unsigned column, const struct cell *
 		add_size(s, number < 0 ? -cell->bits : cell->bits, p->style->exact_sizes);
 		break;
 	case CELL_ADDRESS:
-		str_printf(s, "0x%" PRIx64, cell->bits);
+		str_hex(s, cell->bits);
 		break;
 	case CELL_ID:
 		str_char(s, '#');
-		add_number(s, cell->bits);
+		str_number(s, cell->bits);
 		break;
 	case CELL_BOOL:
 		str_add(s, cell->bits ? "yes" : "no");
@@ -332,7 +320,9 @@ static void cell_plain(const struct plan *p, unsigned column, const struct cell 
 		add_signed(s, (int64_t)cell->bits, false);
 		break;
 	case CELL_ADDRESS:
-		str_printf(s, json ? "\"0x%" PRIx64 "\"" : "0x%" PRIx64, cell->bits);
+		str_add(s, json ? "\"" : "");
+		str_hex(s, cell->bits);
+		str_add(s, json ? "\"" : "");
 		break;
 	case CELL_BOOL:
 		str_add(s, cell->bits ? "true" : "false");
@@ -341,7 +331,7 @@ static void cell_plain(const struct plan *p, unsigned column, const struct cell 
 		str_printf(s, "%.6g", real_of(cell->bits));
 		break;
 	default:
-		add_number(s, cell->bits);
+		str_number(s, cell->bits);
 	}
 }
 
@@ -380,8 +370,8 @@ static void end_line(struct str *line, FILE *out)
 {
 	while (line->n && line->data[line->n - 1] == ' ')
 		line->n--;
-	fwrite(str_text(line), 1, line->n, out);
-	putc('\n', out);
+	fwrite_unlocked(str_text(line), 1, line->n, out);
+	putc_unlocked('\n', out);
 	str_clear(line);
 }
 
@@ -465,7 +455,7 @@ static struct error *print_json(const struct plan *p, FILE *out)
 			cell_plain(p, p->columns[c], cell_at(p->table, p->rows[r], p->columns[c]), true, &line);
 		}
 		str_add(&line, "}\n");
-		fwrite(str_text(&line), 1, line.n, out);
+		fwrite_unlocked(str_text(&line), 1, line.n, out);
 		str_clear(&line);
 	}
 	failed = line.failed;
@@ -506,7 +496,7 @@ static struct error *print_csv(const struct plan *p, FILE *out)
 			csv_field(&line, str_text(&scratch));
 		}
 		str_char(&line, '\n');
-		fwrite(str_text(&line), 1, line.n, out);
+		fwrite_unlocked(str_text(&line), 1, line.n, out);
 		str_clear(&line);
 	}
 	failed = line.failed || scratch.failed;

@@ -79,29 +79,57 @@ static void add_name(struct model *m, uint32_t object, const char *type, const c
 		str_add(out, " (bound)");
 }
 
+/* All properties by key, found at once. */
+struct facts {
+	const char *name, *file, *value, *state;
+	uint64_t length;
+	bool has_length;
+};
+
+static void collect_facts(const struct model *m, uint32_t object, struct facts *f)
+{
+	uint32_t n;
+	const struct property *p = model_properties(m, object, &n);
+
+	*f = (struct facts){0};
+	for (uint32_t i = 0; i < n; i++) {
+		if (p[i].key == RGD_PROP_LENGTH) {
+			f->has_length = true;
+			f->length = p[i].value;
+		} else if (p[i].key == RGD_PROP_NAME) {
+			f->name = model_string(m, p[i].value);
+		} else if (p[i].key == RGD_PROP_FILE) {
+			f->file = model_string(m, p[i].value);
+		} else if (p[i].key == RGD_PROP_REPR) {
+			f->value = model_string(m, p[i].value);
+		} else if (p[i].key == RGD_PROP_STATE) {
+			f->state = model_string(m, p[i].value);
+		}
+	}
+}
+
 void repr_object(struct model *m, uint32_t object, struct str *out)
 {
 	const char *type = model_type_name(m, object);
-	const char *name = model_property_text(m, object, RGD_PROP_NAME);
-	const char *file = model_property_text(m, object, RGD_PROP_FILE);
-	const char *value = model_property_text(m, object, RGD_PROP_REPR);
-	const char *state = model_property_text(m, object, RGD_PROP_STATE);
+	size_t before = out->n;
 	uint32_t function;
-	uint64_t length;
+	struct facts f;
 
-	if (!name && strcmp(type, "method") == 0 && (function = method_function(m, object)) != MODEL_NONE)
-		name = model_property_text(m, function, RGD_PROP_NAME);
-	if (name) {
-		add_name(m, object, type, name, out);
-	} else if (value) {
-		add_value(value, out);
-	} else if (file) {
-		add_place(m, object, file, false, out);
-	} else if (model_property(m, object, RGD_PROP_LENGTH, &length)) {
-		str_printf(out, "%" PRIu64 " %s", length, unit_of(type));
+	collect_facts(m, object, &f);
+	if (!f.name && strcmp(type, "method") == 0 && (function = method_function(m, object)) != MODEL_NONE)
+		f.name = model_property_text(m, function, RGD_PROP_NAME);
+	if (f.name) {
+		add_name(m, object, type, f.name, out);
+	} else if (f.value) {
+		add_value(f.value, out);
+	} else if (f.file) {
+		add_place(m, object, f.file, false, out);
+	} else if (f.has_length) {
+		str_number(out, f.length);
+		str_printf(out, " %s", unit_of(type));
 	}
-	if (state)
-		str_printf(out, "%s%s", out->n ? ", " : "", state);
+	if (f.state)
+		str_printf(out, "%s%s", out->n > before ? ", " : "", f.state);
 }
 
 void repr_full(struct model *m, uint32_t object, struct str *out)

@@ -1,7 +1,6 @@
 /* str.c - see str.h. */
 #include "util/str.h"
 
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -61,6 +60,30 @@ void str_printf(struct str *s, const char *format, ...)
 	va_end(arguments);
 }
 
+void str_number(struct str *s, uint64_t value)
+{
+	char digits[20];
+	unsigned n = sizeof digits;
+
+	do
+		digits[--n] = '0' + value % 10;
+	while (value /= 10);
+	str_bytes(s, digits + n, sizeof digits - n);
+}
+
+void str_hex(struct str *s, uint64_t value)
+{
+	char digits[18];
+	unsigned n = sizeof digits;
+
+	do
+		digits[--n] = "0123456789abcdef"[value & 15];
+	while (value >>= 4);
+	digits[--n] = 'x';
+	digits[--n] = '0';
+	str_bytes(s, digits + n, sizeof digits - n);
+}
+
 void str_printable(struct str *s, const char *text)
 {
 	for (; *text; text++) {
@@ -106,7 +129,7 @@ void str_size(struct str *s, uint64_t bytes)
 	int unit = -1;
 
 	if (bytes < 1024) {
-		str_printf(s, "%" PRIu64, bytes);
+		str_number(s, bytes);
 		return;
 	}
 	while (value >= 1024 && unit < 5) {

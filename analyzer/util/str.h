@@ -16,6 +16,9 @@ void str_bytes(struct str *s, const char *p, size_t n);
 void str_add(struct str *s, const char *text);
 void str_char(struct str *s, char c);
 void str_printf(struct str *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Decimal, and "0x" with hexadecimal: what tables are full of, so without printf. */
+void str_number(struct str *s, uint64_t value);
+void str_hex(struct str *s, uint64_t value);
 /* Text of a dump made safe for a terminal: control characters become \n, \t, \xNN. */
 void str_printable(struct str *s, const char *text);
 /* With quotes; for JSON. */
