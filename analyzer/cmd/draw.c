@@ -47,8 +47,9 @@ static void print_node(const struct drawing_node *node)
 static void print_edge(const struct drawing *drawing, const struct drawing_edge *edge)
 {
 	static const char *const styles[] = {
-		[EDGE_STRONG] = "strong",	    [EDGE_WEAK] = "weak",	  [EDGE_INTERNAL] = "internal",
-		[EDGE_CONSERVATIVE] = "conservative", [EDGE_BORROWED] = "borrowed",
+		[EDGE_STRONG] = "strong",     [EDGE_WEAK] = "weak",
+		[EDGE_INTERNAL] = "internal", [EDGE_CONSERVATIVE] = "conservative",
+		[EDGE_BORROWED] = "borrowed",
 	};
 	struct json json;
 
@@ -71,15 +72,18 @@ static void print_json(const struct drawing *drawing)
 
 static struct error *output(const struct context *context, const struct drawing *drawing)
 {
-	const char *name = option_text(context, OPT_FILENAME, option_text(context, OPT_OUTPUT, NULL));
+	const char *name =
+		option_text(context, OPT_FILENAME, option_text(context, OPT_OUTPUT, NULL));
 
 	if (context->style.format == TABLE_JSON) {
 		print_json(drawing);
 		return NULL;
 	}
 	if (drawing->node_count > MANY_NODES && isatty(STDERR_FILENO))
-		fprintf(stderr, "refgraph: %zu nodes: a layout may take long; --max-depth, --too-many and --filter "
-				"make it smaller\n",
+		fprintf(stderr,
+			"refgraph: %zu nodes: a layout may take long; --max-depth, --too-many and "
+			"--filter "
+			"make it smaller\n",
 			drawing->node_count);
 	TRY(render_drawing(drawing, name, option_text(context, OPT_FORMAT, NULL)));
 	if (name && strcmp(name, "-") != 0)
@@ -87,9 +91,10 @@ static struct error *output(const struct context *context, const struct drawing 
 	return NULL;
 }
 
-struct error *draw_picture(const struct context *context, struct model *model, const struct picture_query *query)
+struct error *draw_picture(const struct context *context, struct model *model,
+			   const struct picture_query *query)
 {
-	struct drawing drawing = { 0 };
+	struct drawing drawing = {0};
 	struct error *error = picture_make(model, query, &drawing);
 
 	if (!error)
@@ -100,10 +105,10 @@ struct error *draw_picture(const struct context *context, struct model *model, c
 
 struct error *draw_selected(struct context *context, bool backwards)
 {
-	struct picture_query query = { .backwards = backwards };
+	struct picture_query query = {.backwards = backwards};
 	struct universe universe;
 	struct model *model;
-	struct ids starts = { 0 };
+	struct ids starts = {0};
 	struct error *error;
 
 	TRY(draw_options(context, &query));

@@ -9,7 +9,8 @@
 struct error *draw_options(const struct context *context, struct picture_query *query);
 
 /* Makes the picture and writes it where the options say: DOT or a picture to a file or standard output, or JSON Lines. */
-struct error *draw_picture(const struct context *context, struct model *model, const struct picture_query *query);
+struct error *draw_picture(const struct context *context, struct model *model,
+			   const struct picture_query *query);
 
 /* The whole of show-refs and show-backrefs. */
 struct error *draw_selected(struct context *context, bool backwards);

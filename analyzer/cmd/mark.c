@@ -11,7 +11,7 @@ static struct error *run(struct context *context)
 		.label = context->nargs > 1 ? context->args[1] : NULL,
 		.timeout_ms = (uint32_t)option_number(context, OPT_TIMEOUT, 0) * 1000,
 	};
-	struct page page;
+	struct page page = {.fd = -1};
 	struct error *error;
 
 	TRY(console_open(context->args[0], &page));
@@ -26,7 +26,8 @@ const struct command cmd_mark = {
 	.name = "mark",
 	.usage = "PID [LABEL]",
 	.summary = "advance the epoch of a running process without a dump",
-	.about = "Prints the new epoch. Objects born from now on carry it: `--where 'epoch >= N'` finds them in a later "
+	.about = "Prints the new epoch. Objects born from now on carry it: `--where 'epoch >= N'` "
+		 "finds them in a later "
 		 "dump.",
 	.options = OPTIONS_MARK,
 	.min_args = 1,

@@ -11,24 +11,25 @@
 enum { PID, OBJECTS, BYTES, EPOCH, SNAPSHOTS, STATE, PROGRAM, PARENT, INNER_PID, PAGE };
 
 static const struct column columns[] = {
-	[PID] = { "pid", "PID", CELL_NUMBER, .about = "process" },
-	[OBJECTS] = { "objects", "OBJECTS", CELL_NUMBER, .about = "live native blocks" },
-	[BYTES] = { "bytes", "BYTES", CELL_SIZE, .about = "their bytes" },
-	[EPOCH] = { "epoch", "EPOCH", CELL_NUMBER, .about = "marks and snapshots so far" },
-	[SNAPSHOTS] = { "snapshots", "SNAPSHOTS", CELL_NUMBER, .about = "dumps written" },
-	[STATE] = { "state", "STATE", CELL_TEXT,
-		    .about = "ready, busy, stopped, starting, no-helper, sandboxed, exiting, off" },
-	[PROGRAM] = { "program", "PROGRAM", CELL_TEXT, .about = "path of the executable" },
-	[PARENT] = { "parent_pid", "PARENT", CELL_NUMBER, .hidden = true, .about = "as the process sees it" },
-	[INNER_PID] = { "inner_pid", "INNER", CELL_NUMBER, .hidden = true,
-			.about = "its pid in its own pid namespace" },
-	[PAGE] = { "page", "PAGE", CELL_TEXT, .hidden = true, .about = "its control page" },
+	[PID] = {"pid", "PID", CELL_NUMBER, .about = "process"},
+	[OBJECTS] = {"objects", "OBJECTS", CELL_NUMBER, .about = "live native blocks"},
+	[BYTES] = {"bytes", "BYTES", CELL_SIZE, .about = "their bytes"},
+	[EPOCH] = {"epoch", "EPOCH", CELL_NUMBER, .about = "marks and snapshots so far"},
+	[SNAPSHOTS] = {"snapshots", "SNAPSHOTS", CELL_NUMBER, .about = "dumps written"},
+	[STATE] = {"state", "STATE", CELL_TEXT,
+		   .about = "ready, busy, stopped, starting, no-helper, sandboxed, exiting, off"},
+	[PROGRAM] = {"program", "PROGRAM", CELL_TEXT, .about = "path of the executable"},
+	[PARENT] = {"parent_pid", "PARENT", CELL_NUMBER, .hidden = true,
+		    .about = "as the process sees it"},
+	[INNER_PID] = {"inner_pid", "INNER", CELL_NUMBER, .hidden = true,
+		       .about = "its pid in its own pid namespace"},
+	[PAGE] = {"page", "PAGE", CELL_TEXT, .hidden = true, .about = "its control page"},
 };
 
 /* The counters are as old as the last request, so each process is asked for them. */
 static const char *freshen(struct page *page)
 {
-	struct request request = { .command = RGC_STAT, .timeout_ms = FRESHEN_MS };
+	struct request request = {.command = RGC_STAT, .timeout_ms = FRESHEN_MS};
 	const char *state = console_state(page);
 	char message[256];
 
@@ -82,7 +83,8 @@ const struct command cmd_ps = {
 	.name = "ps",
 	.usage = "",
 	.summary = "list the processes under the shim",
-	.about = "Shows the processes of this user; root sees those of all users, also in containers.",
+	.about = "Shows the processes of this user; root sees those of all users, also in "
+		 "containers.",
 	.options = OPTIONS_OUTPUT,
 	.run = run,
 };

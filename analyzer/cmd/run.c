@@ -9,6 +9,7 @@
 
 #include "cmd/cmd.h"
 #include "control/target.h"
+#include "util/str.h"
 
 /* As env(1) and nohup(1): what a program's own exit status cannot be mistaken for. */
 enum { EXIT_OURS = 125, EXIT_CANNOT_RUN = 126, EXIT_NOT_FOUND = 127 };
@@ -17,33 +18,35 @@ enum { EXIT_OURS = 125, EXIT_CANNOT_RUN = 126, EXIT_NOT_FOUND = 127 };
 
 /* Options that become variables of the program's environment. --NAME gives the value, --no-NAME the second word. */
 static const struct {
+	const char *variable;
 	enum option_id option;
-	const char *variable, *yes, *no; /* yes: a flag's words; NULL: the option's text */
 	bool is_path;
+	const char *yes, *no; /* a flag's words; NULL: the option's text */
 } variables[] = {
-	{ OPT_STACKS, "REFGRAPH_STACKS" },
-	{ OPT_STACK_DEPTH, "REFGRAPH_STACK_DEPTH" },
-	{ OPT_UNWINDER, "REFGRAPH_UNWINDER" },
-	{ OPT_PYTHON_STACKS, "REFGRAPH_PYTHON_STACKS" },
-	{ OPT_DUMP, "REFGRAPH_DUMP" },
-	{ OPT_DIRECTORY, "REFGRAPH_DIR", .is_path = true },
-	{ OPT_SIGNAL, "REFGRAPH_SIGNAL" },
-	{ OPT_EVERY, "REFGRAPH_EVERY" },
-	{ OPT_GROWTH, "REFGRAPH_GROWTH" },
-	{ OPT_DEADLINE, "REFGRAPH_DEADLINE" },
-	{ OPT_ON_EXIT, "REFGRAPH_ON_EXIT", "1", "0" },
-	{ OPT_ON_FATAL, "REFGRAPH_ON_FATAL", "1", "0" },
-	{ OPT_VALUES, "REFGRAPH_VALUES", "1", "0" },
-	{ OPT_VERBOSE, "REFGRAPH_VERBOSE", "1", "0" },
-	{ OPT_PYTHON, "REFGRAPH_PYTHON", "on", "off" },
-	{ OPT_NATIVE, "REFGRAPH_NATIVE", "on", "off" },
-	{ OPT_CHILDREN, "REFGRAPH_CHILDREN", "on", "off" },
-	{ OPT_HELPER, "REFGRAPH_HELPER", "on", "off" },
+	{"REFGRAPH_STACKS", OPT_STACKS},
+	{"REFGRAPH_STACK_DEPTH", OPT_STACK_DEPTH},
+	{"REFGRAPH_UNWINDER", OPT_UNWINDER},
+	{"REFGRAPH_PYTHON_STACKS", OPT_PYTHON_STACKS},
+	{"REFGRAPH_DUMP", OPT_DUMP},
+	{"REFGRAPH_DIR", OPT_DIRECTORY, true},
+	{"REFGRAPH_SIGNAL", OPT_SIGNAL},
+	{"REFGRAPH_EVERY", OPT_EVERY},
+	{"REFGRAPH_GROWTH", OPT_GROWTH},
+	{"REFGRAPH_DEADLINE", OPT_DEADLINE},
+	{"REFGRAPH_ON_EXIT", OPT_ON_EXIT, false, "1", "0"},
+	{"REFGRAPH_ON_FATAL", OPT_ON_FATAL, false, "1", "0"},
+	{"REFGRAPH_VALUES", OPT_VALUES, false, "1", "0"},
+	{"REFGRAPH_VERBOSE", OPT_VERBOSE, false, "1", "0"},
+	{"REFGRAPH_PYTHON", OPT_PYTHON, false, "on", "off"},
+	{"REFGRAPH_NATIVE", OPT_NATIVE, false, "on", "off"},
+	{"REFGRAPH_CHILDREN", OPT_CHILDREN, false, "on", "off"},
+	{"REFGRAPH_HELPER", OPT_HELPER, false, "on", "off"},
 };
 
 static struct error *put(const char *name, const char *value)
 {
-	return setenv(name, value, 1) == 0 ? NULL : error_system(errno, NULL, "cannot set %s", name);
+	return setenv(name, value, 1) == 0 ? NULL
+					   : error_system(errno, NULL, "cannot set %s", name);
 }
 
 /* A folder for dumps must be there now: later only the program's own stderr could tell. */
@@ -73,8 +76,8 @@ static struct error *set_variables(const struct context *context)
 			snprintf(number, sizeof(number), "%llu", (unsigned long long)value->number);
 			text = number;
 		}
-		TRY(variables[i].is_path ? put_folder(variables[i].variable, text) :
-					   put(variables[i].variable, text));
+		TRY(variables[i].is_path ? put_folder(variables[i].variable, text)
+					 : put(variables[i].variable, text));
 	}
 	return NULL;
 }
@@ -82,7 +85,7 @@ static struct error *set_variables(const struct context *context)
 /* The shim ---------------------------------------------------------------------------------------------------------- */
 
 /* Folders where the shim may lie, from the folder of this program. */
-static const char *const shim_places[] = { "/", "/../lib/refgraph/", "/../lib/" };
+static const char *const shim_places[] = {"/", "/../lib/refgraph/", "/../lib/"};
 
 static struct error *use_shim(const char *path, char shim[PATH_MAX])
 {
@@ -125,25 +128,20 @@ static struct error *find_shim(char shim[PATH_MAX])
 static struct error *set_preload(const char *shim)
 {
 	const char *old = getenv("LD_PRELOAD");
-	char *list, *words, *state, *word;
+	char *words = strdup(old ? old : ""), *state, *word;
+	struct str list = {0};
 	struct error *error;
 
-	words = strdup(old ? old : "");
-	list = malloc(strlen(shim) + (old ? strlen(old) : 0) + 2);
-	if (!words || !list) {
-		free(words);
-		free(list);
-		return error_memory();
-	}
-	strcpy(list, shim);
-	for (word = strtok_r(words, " :", &state); word; word = strtok_r(NULL, " :", &state)) {
+	str_add(&list, shim);
+	for (word = words ? strtok_r(words, " :", &state) : NULL; word;
+	     word = strtok_r(NULL, " :", &state)) {
 		const char *slash = strrchr(word, '/');
 		if (strcmp(slash ? slash + 1 : word, SHIM_NAME) != 0)
-			strcat(strcat(list, ":"), word);
+			str_printf(&list, ":%s", word);
 	}
-	error = put("LD_PRELOAD", list);
+	error = !words || list.failed ? error_memory() : put("LD_PRELOAD", str_text(&list));
 	free(words);
-	free(list);
+	str_free(&list);
 	return error;
 }
 
@@ -183,9 +181,11 @@ static struct error *run(struct context *context)
 
 	target_inspect(argv[0], &target);
 	if (target.error)
-		leave(target.error == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN, strerror(target.error), argv[0]);
+		leave(target.error == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN,
+		      strerror(target.error), argv[0]);
 	if (target.reason[0]) {
-		fprintf(stderr, "refgraph: %s: %s; the shim stays out and it runs as without refgraph\n",
+		fprintf(stderr,
+			"refgraph: %s: %s; the shim stays out and it runs as without refgraph\n",
 			target.path, target.reason);
 	} else {
 		TRY(set_variables(context));
@@ -205,7 +205,8 @@ const struct command cmd_run = {
 	.name = "run",
 	.usage = "[--] PROGRAM [ARGUMENT...]",
 	.summary = "start a program under the shim; its children follow",
-	.about = "Sets LD_PRELOAD (keeping what is there) and REFGRAPH_* variables from the options, then becomes the program. "
+	.about = "Sets LD_PRELOAD (keeping what is there) and REFGRAPH_* variables from the "
+		 "options, then becomes the program. "
 		 "Exit status: the program's own; 125 no shim, 126 cannot be run, 127 not found.",
 	.options = OPTIONS_RUN,
 	.pass_arguments = true,

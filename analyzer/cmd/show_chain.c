@@ -8,7 +8,7 @@
 
 struct chains {
 	struct ids starts; /* where the drawing begins: one object per chain */
-	struct ids all;    /* all objects of all chains, ascending, each once */
+	struct ids all;	   /* all objects of all chains, ascending, each once */
 	uint32_t longest;  /* objects in the longest chain */
 };
 
@@ -32,9 +32,10 @@ static void sort_unique(struct ids *ids)
 }
 
 /* A chain that was found, backwards: its last object is where objgraph's drawing begins; forwards its first. */
-static struct error *add_chain(struct chains *chains, struct model *model, struct chain_query *query, uint32_t start)
+static struct error *add_chain(struct chains *chains, struct model *model,
+			       struct chain_query *query, uint32_t start)
 {
-	struct ids chain = { 0 };
+	struct ids chain = {0};
 	bool found = false, good;
 	struct error *error;
 
@@ -45,7 +46,9 @@ static struct error *add_chain(struct chains *chains, struct model *model, struc
 		return error;
 	}
 	if (!found)
-		fprintf(stderr, "refgraph: no chain for #%" PRIu32 " within --max-depth %" PRIu32 "; it is drawn alone\n",
+		fprintf(stderr,
+			"refgraph: no chain for #%" PRIu32 " within --max-depth %" PRIu32
+			"; it is drawn alone\n",
 			start, query->max_depth);
 	good = VEC_PUSH(&chains->starts, start);
 	for (size_t i = 0; i < chain.n; i++)
@@ -56,8 +59,9 @@ static struct error *add_chain(struct chains *chains, struct model *model, struc
 	return good ? NULL : error_memory();
 }
 
-static struct error *find_chains(struct context *context, struct model *model, const struct universe *universe,
-				 bool backwards, struct chains *chains)
+static struct error *find_chains(struct context *context, struct model *model,
+				 const struct universe *universe, bool backwards,
+				 struct chains *chains)
 {
 	struct chain_query query = {
 		.backwards = backwards,
@@ -67,7 +71,7 @@ static struct error *find_chains(struct context *context, struct model *model, c
 		.extra_ignore = option_text(context, OPT_EXTRA_IGNORE, NULL),
 		.max_depth = (uint32_t)option_number(context, OPT_MAX_DEPTH, 20),
 	};
-	struct ids selected = { 0 };
+	struct ids selected = {0};
 	struct error *error = context_select(context, model, universe, &selected);
 
 	for (size_t i = 0; i < selected.n && !error; i++)
@@ -79,8 +83,8 @@ static struct error *find_chains(struct context *context, struct model *model, c
 
 static struct error *run(struct context *context)
 {
-	struct picture_query query = { .backwards = option_flag(context, OPT_BACKREFS, true) };
-	struct chains chains = { 0 };
+	struct picture_query query = {.backwards = option_flag(context, OPT_BACKREFS, true)};
+	struct chains chains = {0};
 	struct universe universe;
 	struct model *model;
 	struct error *error;
@@ -104,8 +108,10 @@ const struct command cmd_show_chain = {
 	.name = "show-chain",
 	.usage = "SELECTOR... DUMP",
 	.summary = "draw the shortest chain of references that holds an object",
-	.about = "The chain is that of find-backref-chain; with --no-backrefs that of find-ref-chain.",
-	.options = OPTIONS_UNIVERSE | OPTIONS_DRAW | OPTIONS_CHAIN | OPTIONS_SHOW_CHAIN | OPTIONS_JSON,
+	.about = "The chain is that of find-backref-chain; with --no-backrefs that of "
+		 "find-ref-chain.",
+	.options =
+		OPTIONS_UNIVERSE | OPTIONS_DRAW | OPTIONS_CHAIN | OPTIONS_SHOW_CHAIN | OPTIONS_JSON,
 	.max_args = UINT32_MAX,
 	.min_dumps = 1,
 	.max_dumps = 1,

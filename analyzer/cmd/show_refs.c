@@ -10,7 +10,8 @@ const struct command cmd_show_refs = {
 	.name = "show-refs",
 	.usage = "SELECTOR... DUMP",
 	.summary = "draw what an object refers to",
-	.about = "Breadth first to --max-depth. DOT text goes to standard output; a file name that ends in .svg, .png or .pdf, or "
+	.about = "Breadth first to --max-depth. DOT text goes to standard output; a file name that "
+		 "ends in .svg, .png or .pdf, or "
 		 "-T, makes a picture with Graphviz.",
 	.options = OPTIONS_UNIVERSE | OPTIONS_DRAW | OPTIONS_DEPTH | OPTIONS_IGNORE | OPTIONS_JSON,
 	.max_args = UINT32_MAX,

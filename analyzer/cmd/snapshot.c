@@ -29,7 +29,8 @@ static struct error *absolute(const char *path, char **ret)
 static void print_details(const struct rgd_control *answer)
 {
 	fprintf(stderr,
-		"refgraph: %llu objects, %llu edges, %llu bytes; the program paused for %.1f ms, the dump "
+		"refgraph: %llu objects, %llu edges, %llu bytes; the program paused for %.1f ms, "
+		"the dump "
 		"took %.1f ms\n",
 		(unsigned long long)answer->objects, (unsigned long long)answer->edges,
 		(unsigned long long)answer->bytes_written, (double)answer->pause_ns / 1e6,
@@ -47,7 +48,8 @@ static struct error *print_answer(struct context *context, const struct page *pa
 	if (page->now.partial) {
 		char text[sizeof(page->now.message)];
 		printable(text, sizeof(text), page->now.message, sizeof(page->now.message));
-		fprintf(stderr, "refgraph: the dump is marked partial%s%s\n", text[0] ? ": " : "", text);
+		fprintf(stderr, "refgraph: the dump is marked partial%s%s\n", text[0] ? ": " : "",
+			text);
 	}
 	if (option_flag(context, OPT_VERBOSE, false))
 		print_details(&page->now);
@@ -62,9 +64,9 @@ static struct error *run(struct context *context)
 		.deadline_ms = (uint32_t)option_number(context, OPT_DEADLINE, 0) * 1000,
 		.timeout_ms = (uint32_t)option_number(context, OPT_TIMEOUT, 0) * 1000,
 	};
-	struct page page;
+	struct page page = {.fd = -1};
 	struct error *error;
-	char *path;
+	char *path = NULL;
 
 	TRY(console_open(context->args[0], &page));
 	error = absolute(option_text(context, OPT_SNAPSHOT_OUTPUT, NULL), &path);
@@ -83,7 +85,8 @@ const struct command cmd_snapshot = {
 	.name = "snapshot",
 	.usage = "PID",
 	.summary = "take a dump of a running process under the shim, now",
-	.about = "The dump's path goes to standard output. The program itself writes the file, as its own user.",
+	.about = "The dump's path goes to standard output. The program itself writes the file, as "
+		 "its own user.",
 	.options = OPTIONS_SNAPSHOT,
 	.pass_arguments = false,
 	.min_args = 1,

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -33,7 +34,7 @@ static double seconds_now(void)
 
 static void wait_until(double when)
 {
-	struct timespec t = { (time_t)when, 0 };
+	struct timespec t = {(time_t)when, 0};
 
 	t.tv_nsec = (long)((when - (double)t.tv_sec) * 1e9);
 	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL) != 0)
@@ -43,20 +44,20 @@ static void wait_until(double when)
 /* Resident bytes from /proc/PID/statm, 0 when it cannot be read. */
 static uint64_t resident(const struct page *page)
 {
-	char text[128];
-	unsigned long long size, pages;
+	char text[128], *second;
 	int fd = openat(page->process.dir, "statm", O_RDONLY | O_CLOEXEC);
 	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
 
 	if (fd >= 0)
 		close(fd);
 	text[n > 0 ? n : 0] = 0;
-	return sscanf(text, "%llu %llu", &size, &pages) == 2 ? pages * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
+	second = strchr(text, ' ');
+	return second ? strtoull(second, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
 }
 
 static struct error *take_sample(struct watch *watch)
 {
-	struct request request = { .command = RGC_STAT };
+	struct request request = {.command = RGC_STAT};
 
 	TRY(console_send(watch->page, &request));
 	watch->now = (struct sample){
@@ -78,7 +79,8 @@ static void add_size(const struct watch *watch, struct str *line, uint64_t bytes
 		str_size(line, bytes);
 }
 
-static void add_change(const struct watch *watch, struct str *line, uint64_t now, uint64_t first, bool size)
+static void add_change(const struct watch *watch, struct str *line, uint64_t now, uint64_t first,
+		       bool size)
 {
 	str_add(line, now >= first ? " (+" : " (-");
 	if (size)
@@ -91,7 +93,7 @@ static void add_change(const struct watch *watch, struct str *line, uint64_t now
 static void print_text(const struct watch *watch)
 {
 	const struct sample *now = &watch->now, *first = &watch->first;
-	struct str line = { 0 };
+	struct str line = {0};
 
 	str_printf(&line, "%.0f s: %" PRIu64 " objects", now->seconds, now->objects);
 	add_change(watch, &line, now->objects, first->objects, false);
@@ -125,8 +127,8 @@ static bool ended(const struct watch *watch)
 {
 	struct process again;
 	bool there = process_open(watch->page->process.pid, &again);
-	bool gone = !there || again.start_time != watch->page->process.start_time || again.state == 'Z' ||
-		    again.state == 'X';
+	bool gone = !there || again.start_time != watch->page->process.start_time ||
+		    again.state == 'Z' || again.state == 'X';
 
 	if (there)
 		process_close(&again);
@@ -162,7 +164,7 @@ static struct error *run_watch(struct watch *watch, uint64_t count, double inter
 
 static struct error *run(struct context *context)
 {
-	struct page page;
+	struct page page = {.fd = -1};
 	struct watch watch = {
 		.page = &page,
 		.json = context->style.format == TABLE_JSON,
@@ -187,7 +189,8 @@ const struct command cmd_watch = {
 	.name = "watch",
 	.usage = "PID",
 	.summary = "show the live counters of a process under the shim",
-	.about = "Each line: seconds, live native blocks, their bytes, resident memory, each with its change since the "
+	.about = "Each line: seconds, live native blocks, their bytes, resident memory, each with "
+		 "its change since the "
 		 "start. Ends with the process, after --count lines, or by Ctrl-C.",
 	.options = OPTIONS_WATCH | OPTIONS_JSON,
 	.min_args = 1,

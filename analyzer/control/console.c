@@ -17,7 +17,8 @@ struct error *console_open(const char *text, struct page *page)
 	errno = 0;
 	pid = strtol(text, &end, 10);
 	if (errno || end == text || *end || pid <= 0 || pid > 0x7fffffff)
-		return error_usage("'%s' is no process number; `refgraph ps` lists the processes under the shim",
+		return error_usage("'%s' is no process number; `refgraph ps` lists the processes "
+				   "under the shim",
 				   text);
 	if (!page_open((pid_t)pid, page, message, sizeof(message)))
 		return error_input(NULL, NULL, ERROR_NO_OFFSET, "%s", message);
@@ -41,12 +42,12 @@ static void show_progress(void *context, uint32_t waited_ms, uint32_t done)
 struct error *console_send(struct page *page, struct request *request)
 {
 	char message[1024];
-	bool shown = false, good;
+	bool good;
 
 	request->progress = show_progress;
-	request->context = &shown;
+	request->context = &request->shown;
 	good = request_send(page, request, message, sizeof(message));
-	if (shown)
+	if (request->shown)
 		fputs("\r\x1b[K", stderr);
 	return good ? NULL : error_input(NULL, NULL, ERROR_NO_OFFSET, "%s", message);
 }
@@ -69,8 +70,9 @@ char *console_path(const struct page *page, const char *path)
 const char *console_state(const struct page *page)
 {
 	static const char *const names[] = {
-		[RGC_STARTING] = "starting",   [RGC_READY] = "ready",	  [RGC_NO_HELPER] = "no-helper",
-		[RGC_SANDBOXED] = "sandboxed", [RGC_EXITING] = "exiting", [RGC_OFF] = "off",
+		[RGC_STARTING] = "starting",   [RGC_READY] = "ready",
+		[RGC_NO_HELPER] = "no-helper", [RGC_SANDBOXED] = "sandboxed",
+		[RGC_EXITING] = "exiting",     [RGC_OFF] = "off",
 	};
 	uint32_t state = page->now.state;
 

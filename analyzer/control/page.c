@@ -20,7 +20,10 @@ struct scan {
 	void *context;
 	bool stopped;
 	bool other_root;
-	struct { dev_t dev; ino_t ino; } *seen; /* folders already scanned: several roots may share one */
+	struct {
+		dev_t dev;
+		ino_t ino;
+	} * seen; /* folders already scanned: several roots may share one */
 	size_t seen_count;
 };
 
@@ -78,7 +81,7 @@ static bool is_searched(struct process *process, void *context)
  */
 static enum owner find_owner(const struct rgd_control *page, struct process *process)
 {
-	struct search search = { page, process, false };
+	struct search search = {page, process, false};
 	uint64_t own = process_namespace(NULL, "pid");
 
 	if (page->pid_namespace && own && page->pid_namespace != own) {
@@ -121,7 +124,7 @@ static bool is_page_name(const char *name)
 static void visit_file(struct scan *scan, int folder, const struct stat *folder_stat,
 		       const char *folder_path, const char *name)
 {
-	struct page page = { .fd = -1, .process.dir = -1, .other_root = scan->other_root };
+	struct page page = {.fd = -1, .process.dir = -1, .other_root = scan->other_root};
 	enum owner owner;
 	struct stat st;
 
@@ -190,7 +193,8 @@ static void visit_folder(struct scan *scan, int base, const char *base_path, con
 	if (end == name + strlen(FOLDER_PREFIX) || *end)
 		return;
 	fd = openat(base, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd >= 0 && fstat(fd, &st) == 0 && is_trusted(scan, &st, named) && !already_seen(scan, &st))
+	if (fd >= 0 && fstat(fd, &st) == 0 && is_trusted(scan, &st, named) &&
+	    !already_seen(scan, &st))
 		dir = fdopendir(fd);
 	if (!dir) {
 		if (fd >= 0)
@@ -223,7 +227,7 @@ static void visit_base(struct scan *scan, int base, const char *path)
  * The folders that RGC_DIR and RGC_DIR_FALLBACK lie in, below some root. In a foreign root no step
  * follows a link: it would lead into ours.
  */
-static const char *const bases[][2] = { { "dev", "shm" }, { "tmp", NULL } };
+static const char *const bases[][2] = {{"dev", "shm"}, {"tmp", NULL}};
 
 static void visit_root(struct scan *scan, int root, const char *root_path)
 {
@@ -263,7 +267,7 @@ static bool visit_other_root(struct process *process, void *context)
 
 void page_each(bool (*visit)(struct page *page, void *context), void *context)
 {
-	struct scan scan = { .visit = visit, .context = context };
+	struct scan scan = {.visit = visit, .context = context};
 	int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
 	if (root >= 0) {
@@ -323,7 +327,8 @@ static void explain_absence(pid_t pid, char *message, size_t size)
 		snprintf(message, size, "process %ld (%s) has ended", (long)pid, process.name);
 	} else if (mapped == 1 && geteuid() != 0) {
 		snprintf(message, size,
-			 "process %ld (%s) is under the shim, but its control page belongs to another "
+			 "process %ld (%s) is under the shim, but its control page belongs to "
+			 "another "
 			 "user: try again as root",
 			 (long)pid, process.name);
 	} else if (mapped == 1) {
@@ -338,7 +343,8 @@ static void explain_absence(pid_t pid, char *message, size_t size)
 			 (long)pid, process.name, name);
 	} else {
 		snprintf(message, size,
-			 "process %ld (%s) is not under the shim: start it with `refgraph run` or with "
+			 "process %ld (%s) is not under the shim: start it with `refgraph run` or "
+			 "with "
 			 "LD_PRELOAD=librefgraph.so",
 			 (long)pid, process.name);
 	}
@@ -347,7 +353,7 @@ static void explain_absence(pid_t pid, char *message, size_t size)
 
 bool page_open(pid_t pid, struct page *page, char *message, size_t size)
 {
-	struct wanted wanted = { pid, page, false };
+	struct wanted wanted = {pid, page, false};
 
 	page_each(is_wanted, &wanted);
 	if (!wanted.found)

@@ -15,10 +15,10 @@
 
 struct page {
 	int fd;
-	struct process process;   /* as this side sees it: process.pid may differ from now.pid */
-	char file[800];           /* path of the page, for messages */
-	bool other_root;          /* the process has another root directory than we */
-	struct rgd_control now;   /* as last read; strings are terminated */
+	struct process process; /* as this side sees it: process.pid may differ from now.pid */
+	char file[800];		/* path of the page, for messages */
+	bool other_root;	/* the process has another root directory than we */
+	struct rgd_control now; /* as last read; strings are terminated */
 };
 
 /*

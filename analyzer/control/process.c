@@ -29,7 +29,9 @@ void printable(char *out, size_t size, const char *text, size_t text_size)
 
 	for (size_t i = 0; i < length;) {
 		const unsigned char *s = (const unsigned char *)text + i;
-		size_t n = s[0] >= 0x20 && s[0] < 0x7f ? 1 : s[0] >= 0x80 ? utf8_length(s, length - i) : 0;
+		size_t n = s[0] >= 0x20 && s[0] < 0x7f ? 1
+			   : s[0] >= 0x80	       ? utf8_length(s, length - i)
+						       : 0;
 		if (used + (n ? n : 1) >= size)
 			break;
 		if (n == 0)
@@ -62,7 +64,6 @@ static ssize_t read_file(const struct process *process, const char *name, char *
 static bool parse_stat(struct process *process)
 {
 	char text[1024], *open_bracket, *close_bracket, *field;
-	unsigned long long start;
 
 	if (read_file(process, "stat", text, sizeof(text)) <= 0)
 		return false;
@@ -79,17 +80,15 @@ static bool parse_stat(struct process *process)
 		if (!field++)
 			return false;
 	}
-	if (sscanf(field, "%llu", &start) != 1)
-		return false;
-	process->start_time = start;
-	return true;
+	process->start_time = strtoull(field, &close_bracket, 10);
+	return close_bracket != field;
 }
 
 bool process_open(pid_t pid, struct process *process)
 {
 	char path[64];
 
-	*process = (struct process){ .dir = -1, .pid = pid };
+	*process = (struct process){.dir = -1, .pid = pid};
 	snprintf(path, sizeof(path), "/proc/%ld", (long)pid);
 	process->dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (process->dir >= 0 && parse_stat(process))
@@ -131,15 +130,17 @@ pid_t process_inner_pid(const struct process *process)
 
 uid_t process_user(const struct process *process)
 {
-	char text[8192], *line;
-	unsigned real, effective;
+	char text[8192], *line, *effective, *end;
+	unsigned long user;
 
 	if (read_file(process, "status", text, sizeof(text)) <= 0)
 		return (uid_t)-1;
 	line = strstr(text, "\nUid:");
-	if (!line || sscanf(line, "\nUid: %u %u", &real, &effective) != 2)
+	if (!line)
 		return (uid_t)-1;
-	return effective;
+	strtoul(line + strlen("\nUid:"), &effective, 10); /* the real one comes first */
+	user = strtoul(effective, &end, 10);
+	return end == effective ? (uid_t)-1 : (uid_t)user;
 }
 
 bool process_other_root(const struct process *process)
@@ -159,7 +160,6 @@ int process_maps(const struct process *process, const char *file_name)
 	FILE *file = fd >= 0 ? fdopen(fd, "r") : NULL;
 	char *line = NULL;
 	size_t size = 0, length = strlen(file_name);
-	ssize_t n;
 	int found = 0;
 
 	if (!file) {
@@ -167,7 +167,7 @@ int process_maps(const struct process *process, const char *file_name)
 			close(fd);
 		return -1;
 	}
-	while (!found && (n = getline(&line, &size, file)) > 0) {
+	while (!found && getline(&line, &size, file) > 0) {
 		const char *slash = strrchr(line, '/');
 		found = slash && strncmp(slash + 1, file_name, length) == 0;
 	}
@@ -205,7 +205,8 @@ static pid_t *all_pids(size_t *count)
 		if (*end || pid <= 0)
 			continue;
 		if (*count == capacity) {
-			pid_t *moved = reallocarray(pids, capacity = capacity * 2 + 256, sizeof(*pids));
+			pid_t *moved =
+				reallocarray(pids, capacity = capacity * 2 + 256, sizeof(*pids));
 			if (!moved)
 				break;
 			pids = moved;

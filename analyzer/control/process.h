@@ -11,9 +11,9 @@
 struct process {
 	int dir;
 	pid_t pid;
-	char state;          /* R S D T t Z X, as in /proc/PID/stat */
+	char state;	     /* R S D T t Z X, as in /proc/PID/stat */
 	uint64_t start_time; /* field 22 of stat */
-	char name[64];       /* comm, control characters replaced */
+	char name[64];	     /* comm, control characters replaced */
 };
 
 bool process_open(pid_t pid, struct process *process);

@@ -13,8 +13,8 @@
 
 #define SLICE_MS 100u
 #define DEFAULT_DEADLINE_MS 120000u /* the shim's, for a snapshot */
-#define QUICK_TIMEOUT_MS 10000u     /* a mark, a look at the counters */
-#define GRACE_MS 10000u             /* for the freeze, the rename and a slow machine */
+#define QUICK_TIMEOUT_MS 10000u	    /* a mark, a look at the counters */
+#define GRACE_MS 10000u		    /* for the freeze, the rename and a slow machine */
 
 struct wait {
 	struct page *page;
@@ -35,7 +35,7 @@ static uint64_t now_ms(void)
 
 static void sleep_ms(uint32_t ms)
 {
-	struct timespec t = { ms / 1000, (long)(ms % 1000) * 1000000 };
+	struct timespec t = {ms / 1000, (long)(ms % 1000) * 1000000};
 
 	nanosleep(&t, NULL);
 }
@@ -71,14 +71,16 @@ static const struct {
 	bool final; /* waiting will not help */
 	const char *text;
 } refusals[] = {
-	{ RGC_STARTING, false, "it is still starting" },
-	{ RGC_NO_HELPER, true,
-	  "it has no helper thread (REFGRAPH_HELPER=off, or the thread could not be made): it makes dumps only by "
-	  "refgraph_snapshot() or at exit (REFGRAPH_ON_EXIT=1)" },
-	{ RGC_SANDBOXED, true,
-	  "its sandbox (seccomp) does not let the shim work: take dumps before it is set up, or without it" },
-	{ RGC_EXITING, true, "it is exiting" },
-	{ RGC_OFF, true, "the shim turned itself off in it (its first line on stderr says why)" },
+	{RGC_STARTING, false, "it is still starting"},
+	{RGC_NO_HELPER, true,
+	 "it has no helper thread (REFGRAPH_HELPER=off, or the thread could not be made): it makes "
+	 "dumps only by "
+	 "refgraph_snapshot() or at exit (REFGRAPH_ON_EXIT=1)"},
+	{RGC_SANDBOXED, true,
+	 "its sandbox (seccomp) does not let the shim work: take dumps before it is set up, or "
+	 "without it"},
+	{RGC_EXITING, true, "it is exiting"},
+	{RGC_OFF, true, "the shim turned itself off in it (its first line on stderr says why)"},
 };
 
 /* NULL when the shim takes requests. */
@@ -131,7 +133,9 @@ static bool wait_ready(struct wait *w, uint64_t start)
 		const char *text;
 		bool final;
 		if (!page_read(w->page))
-			return explain(w, "its control page is no longer one (another version of the shim?)");
+			return explain(
+				w,
+				"its control page is no longer one (another version of the shim?)");
 		text = refusal(w->page->now.state, &final);
 		if (!text)
 			return true;
@@ -145,15 +149,16 @@ static bool wait_ready(struct wait *w, uint64_t start)
 
 /* The request -------------------------------------------------------------------------------------------------------- */
 
-#define PUT(page, field, value)                                                                     \
-	(pwrite((page)->fd, (value), sizeof((page)->now.field), offsetof(struct rgd_control, field)) == \
-	 (ssize_t)sizeof((page)->now.field))
+#define PUT(page, field, value)                                                                    \
+	(pwrite((page)->fd, (value), sizeof((page)->now.field),                                    \
+		offsetof(struct rgd_control, field)) == (ssize_t)sizeof((page)->now.field))
 
 static long futex(struct wait *w, size_t offset, int operation, uint32_t value, uint32_t timeout)
 {
-	struct timespec t = { timeout / 1000, (long)(timeout % 1000) * 1000000 };
+	struct timespec t = {timeout / 1000, (long)(timeout % 1000) * 1000000};
 
-	return syscall(SYS_futex, w->words + offset, operation, value, timeout ? &t : NULL, NULL, 0);
+	return syscall(SYS_futex, w->words + offset, operation, value, timeout ? &t : NULL, NULL,
+		       0);
 }
 
 /* The serial goes last: the helper looks at the rest only when it has changed. */
@@ -167,7 +172,8 @@ static bool post(struct wait *w)
 	if (w->request->path)
 		memcpy(out->path, w->request->path, strlen(w->request->path));
 	if (w->request->label)
-		printable(out->label, sizeof(out->label), w->request->label, strlen(w->request->label));
+		printable(out->label, sizeof(out->label), w->request->label,
+			  strlen(w->request->label));
 	out->deadline_ms = w->request->deadline_ms;
 	w->serial = out->request_serial + 1;
 	if (w->serial == out->answer_serial)
@@ -187,13 +193,15 @@ static bool explain_timeout(struct wait *w)
 	char text[256];
 
 	if (state == 'T' || state == 't')
-		return explain(w, "it is stopped (SIGSTOP or a debugger); let it run and try again");
+		return explain(w,
+			       "it is stopped (SIGSTOP or a debugger); let it run and try again");
 	if (!page_read(w->page))
 		return explain(w, "its control page went away");
 	if (w->page->now.pid == (uint32_t)w->page->process.pid &&
 	    !process_has_thread(&w->page->process, (pid_t)w->page->now.helper_tid))
-		return explain(w, "the shim's helper thread is not there: the program may have replaced "
-				  "itself (exec) or be in the middle of a fork; try again");
+		return explain(
+			w, "the shim's helper thread is not there: the program may have replaced "
+			   "itself (exec) or be in the middle of a fork; try again");
 	snprintf(text, sizeof(text),
 		 "no answer within %u s (its helper thread is alive but got no further: state %c)",
 		 w->timeout_ms / 1000, state);
@@ -258,7 +266,8 @@ bool request_send(struct page *page, const struct request *request, char *messag
 
 	if (request->path && strlen(request->path) >= sizeof(page->now.path))
 		return explain(&w, "the name of the dump file is too long");
-	w.words = mmap(NULL, sizeof(struct rgd_control), PROT_READ | PROT_WRITE, MAP_SHARED, page->fd, 0);
+	w.words = mmap(NULL, sizeof(struct rgd_control), PROT_READ | PROT_WRITE, MAP_SHARED,
+		       page->fd, 0);
 	if (w.words == MAP_FAILED)
 		return explain(&w, strerror(errno));
 	good = lock(&w, start);

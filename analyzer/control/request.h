@@ -6,13 +6,14 @@
 
 struct request {
 	enum rgc_command command;
-	const char *path;          /* absolute, "" or NULL: the shim's own name */
-	const char *label;         /* NULL: none */
-	uint32_t deadline_ms;      /* for the walker; 0: the shim's default */
-	uint32_t timeout_ms;       /* how long we wait for the answer; 0: derived from the deadline */
+	const char *path;     /* absolute, "" or NULL: the shim's own name */
+	const char *label;    /* NULL: none */
+	uint32_t deadline_ms; /* for the walker; 0: the shim's default */
+	uint32_t timeout_ms;  /* how long we wait for the answer; 0: derived from the deadline */
 	/* Called about every 100 ms while waiting, with the time waited so far and parts per thousand done. May be NULL. */
 	void (*progress)(void *context, uint32_t waited_ms, uint32_t done);
 	void *context;
+	bool shown; /* console.c: its progress is on the terminal */
 };
 
 /*

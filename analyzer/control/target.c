@@ -89,7 +89,8 @@ static bool gains_privileges(int fd, const struct stat *st, const char **what)
 		return false;
 	if ((st->st_mode & S_ISUID) && st->st_uid != getuid())
 		*what = "set-uid";
-	else if ((st->st_mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) && st->st_gid != getgid())
+	else if ((st->st_mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) &&
+		 st->st_gid != getgid())
 		*what = "set-gid";
 	else if (getuid() != 0 && fgetxattr(fd, "security.capability", NULL, 0) > 0)
 		*what = "given file capabilities";
@@ -111,9 +112,9 @@ static const char *machine_name(unsigned machine)
 	static const struct {
 		unsigned machine;
 		const char *name;
-	} names[] = { { EM_386, "i386" },	{ EM_X86_64, "x86-64" }, { EM_ARM, "ARM" },
-		      { EM_AARCH64, "AArch64" }, { EM_RISCV, "RISC-V" },  { EM_PPC64, "PowerPC" },
-		      { EM_S390, "s390" },	{ EM_MIPS, "MIPS" } };
+	} names[] = {{EM_386, "i386"},	      {EM_X86_64, "x86-64"}, {EM_ARM, "ARM"},
+		     {EM_AARCH64, "AArch64"}, {EM_RISCV, "RISC-V"},  {EM_PPC64, "PowerPC"},
+		     {EM_S390, "s390"},	      {EM_MIPS, "MIPS"}};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
 		if (names[i].machine == machine)
@@ -133,7 +134,8 @@ static bool has_go_note(int fd, const Elf64_Phdr *segment)
 		size_t name = at + sizeof(*note);
 		if (note->n_namesz > MAX_NOTES || note->n_descsz > MAX_NOTES)
 			return false;
-		if (note->n_namesz >= 3 && name + 3 <= (size_t)got && memcmp(notes + name, "Go", 3) == 0)
+		if (note->n_namesz >= 3 && name + 3 <= (size_t)got &&
+		    memcmp(notes + name, "Go", 3) == 0)
 			return true;
 		at = name + ((note->n_namesz + 3) & ~3ul) + ((note->n_descsz + 3) & ~3ul);
 	}
@@ -180,7 +182,7 @@ static bool is_glibc_loader(const char *path)
 static void judge_elf(int fd, const char *path, const Elf64_Ehdr *header, size_t got, char *reason,
 		      size_t size)
 {
-	struct elf_facts facts = { .header = *header };
+	struct elf_facts facts = {.header = *header};
 
 	if (header->e_ident[EI_CLASS] != ELFCLASS64) {
 		snprintf(reason, size, "it is a 32-bit program");
@@ -195,7 +197,8 @@ static void judge_elf(int fd, const char *path, const Elf64_Ehdr *header, size_t
 	if (header->e_phentsize != sizeof(Elf64_Phdr) || !read_facts(fd, &facts))
 		return;
 	if (facts.go)
-		snprintf(reason, size, "it is a %sGo program, whose runtime manages its memory alone",
+		snprintf(reason, size,
+			 "it is a %sGo program, whose runtime manages its memory alone",
 			 facts.interpreter[0] ? "" : "static ");
 	else if (!facts.interpreter[0] && !is_glibc_loader(path))
 		snprintf(reason, size, "it is statically linked");
@@ -212,7 +215,8 @@ static char *env_program(char *words)
 {
 	char *state;
 
-	for (char *word = strtok_r(words, " \t", &state); word; word = strtok_r(NULL, " \t", &state))
+	for (char *word = strtok_r(words, " \t", &state); word;
+	     word = strtok_r(NULL, " \t", &state))
 		if (word[0] != '-' && !strchr(word, '='))
 			return word;
 	return NULL;
@@ -242,7 +246,7 @@ static bool inspect_file(char path[PATH_MAX], bool *is_elf, char *reason, size_t
 	union {
 		Elf64_Ehdr header;
 		char text[512];
-	} start = { 0 };
+	} start = {0};
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	struct stat st;
 	const char *what;
@@ -256,7 +260,8 @@ static bool inspect_file(char path[PATH_MAX], bool *is_elf, char *reason, size_t
 	*is_elf = got >= EI_NIDENT && memcmp(start.text, ELFMAG, SELFMAG) == 0;
 	if (*is_elf) {
 		if (fstat(fd, &st) == 0 && gains_privileges(fd, &st, &what))
-			snprintf(reason, size, "it is %s, and the loader preloads nothing into such programs",
+			snprintf(reason, size,
+				 "it is %s, and the loader preloads nothing into such programs",
 				 what);
 		else
 			judge_elf(fd, path, &start.header, (size_t)got, reason, size);
@@ -276,7 +281,7 @@ void target_inspect(const char *program, struct target *target)
 	char path[PATH_MAX], reason[256] = "";
 	bool is_elf;
 
-	*target = (struct target){ 0 };
+	*target = (struct target){0};
 	target->error = find(program, target->path);
 	if (target->error)
 		return;
@@ -289,7 +294,8 @@ void target_inspect(const char *program, struct target *target)
 			break;
 	}
 	if (reason[0] && strcmp(path, target->path) != 0)
-		snprintf(target->reason, sizeof(target->reason), "its interpreter %.200s: %s", path, reason);
+		snprintf(target->reason, sizeof(target->reason), "its interpreter %.200s: %s", path,
+			 reason);
 	else
 		memcpy(target->reason, reason, sizeof(reason));
 }

@@ -7,9 +7,9 @@
 
 struct target {
 	char path[PATH_MAX]; /* what execvp would run */
-	int error;           /* 0, ENOENT or EACCES: it cannot be run at all */
+	int error;	     /* 0, ENOENT or EACCES: it cannot be run at all */
 	char reason[512];    /* "" = the shim can follow it; else one clause why not */
-	bool is_elf;         /* of the file itself: what the kernel refuses is then no script for a shell */
+	bool is_elf; /* of the file itself: what the kernel refuses is then no script for a shell */
 };
 
 /*

@@ -69,7 +69,7 @@ void drawing_free(struct drawing *drawing)
 		free(drawing->edges[i].label);
 	free(drawing->nodes);
 	free(drawing->edges);
-	*drawing = (struct drawing){ 0 };
+	*drawing = (struct drawing){0};
 }
 
 /* Writing -------------------------------------------------------------------------------------------------------- */
@@ -78,8 +78,8 @@ struct writer {
 	const struct drawing *drawing;
 	Agraph_t *graph;
 	Agnode_t **nodes;
-	struct str text;   /* scratch */
-	bool failed;       /* out of memory somewhere below */
+	struct str text; /* scratch */
+	bool failed;	 /* out of memory somewhere below */
 };
 
 /* cgraph wants each attribute declared with a default before an object may differ from it. */
@@ -87,17 +87,27 @@ static const struct {
 	int kind;
 	const char *name, *value;
 } defaults[] = {
-	{ AGNODE, "shape", "box" },	{ AGNODE, "style", "filled" },
-	{ AGNODE, "fillcolor", "white" }, { AGNODE, "label", "\\N" },
-	{ AGNODE, "fontname", "Helvetica" }, { AGNODE, "fontsize", "11" },
-	{ AGNODE, "fontcolor", "black" }, { AGNODE, "color", "black" },
-	{ AGNODE, "height", "0.4" },	{ AGNODE, "tooltip", "" },
-	{ AGNODE, "width", "0.6" },	{ AGNODE, "margin", "0.11,0.055" },
-	{ AGEDGE, "label", "" },
-	{ AGEDGE, "fontname", "Helvetica" }, { AGEDGE, "fontsize", "10" },
-	{ AGEDGE, "style", "solid" },	{ AGEDGE, "color", "black" },
-	{ AGEDGE, "fontcolor", "black" }, { AGEDGE, "weight", "1" },
-	{ AGEDGE, "len", "1" },		{ AGEDGE, "arrowsize", "0.8" },
+	{AGNODE, "shape", "box"},
+	{AGNODE, "style", "filled"},
+	{AGNODE, "fillcolor", "white"},
+	{AGNODE, "label", "\\N"},
+	{AGNODE, "fontname", "Helvetica"},
+	{AGNODE, "fontsize", "11"},
+	{AGNODE, "fontcolor", "black"},
+	{AGNODE, "color", "black"},
+	{AGNODE, "height", "0.4"},
+	{AGNODE, "tooltip", ""},
+	{AGNODE, "width", "0.6"},
+	{AGNODE, "margin", "0.11,0.055"},
+	{AGEDGE, "label", ""},
+	{AGEDGE, "fontname", "Helvetica"},
+	{AGEDGE, "fontsize", "10"},
+	{AGEDGE, "style", "solid"},
+	{AGEDGE, "color", "black"},
+	{AGEDGE, "fontcolor", "black"},
+	{AGEDGE, "weight", "1"},
+	{AGEDGE, "len", "1"},
+	{AGEDGE, "arrowsize", "0.8"},
 };
 
 static void set(void *object, const char *name, const char *value)
@@ -257,11 +267,11 @@ static void draw_node(struct writer *w, size_t i)
 static const struct {
 	const char *style, *color, *meaning;
 } edge_styles[] = {
-	[EDGE_STRONG] = { "solid", "black", "reference" },
-	[EDGE_WEAK] = { "dashed", "black", "weak: does not keep alive" },
-	[EDGE_INTERNAL] = { "solid", "gray55", "own storage" },
-	[EDGE_CONSERVATIVE] = { "dotted", "black", "looks like a pointer" },
-	[EDGE_BORROWED] = { "dashed", "gray55", "borrowed: not counted" },
+	[EDGE_STRONG] = {"solid", "black", "reference"},
+	[EDGE_WEAK] = {"dashed", "black", "weak: does not keep alive"},
+	[EDGE_INTERNAL] = {"solid", "gray55", "own storage"},
+	[EDGE_CONSERVATIVE] = {"dotted", "black", "looks like a pointer"},
+	[EDGE_BORROWED] = {"dashed", "gray55", "borrowed: not counted"},
 };
 
 static void style_edge(Agedge_t *edge, enum drawing_edge_style style)
@@ -276,7 +286,7 @@ static const char *edge_text(struct writer *w, const char *label)
 {
 	escape(w, label);
 	if (w->drawing->padded) {
-		struct str padded = { 0 };
+		struct str padded = {0};
 		str_printf(&padded, " %s ", str_text(&w->text));
 		str_clear(&w->text);
 		str_add(&w->text, str_text(&padded));
@@ -320,18 +330,20 @@ static const struct {
 	unsigned used;
 	const char *fill, *text, *sample, *meaning;
 } legend_rows[] = {
-	{ USED_START, "white", "red", "name", "what was asked for" },
-	{ USED_FAR, "0,0,0.65", "black", "name", "the darker, the more steps away" },
-	{ USED_MODULE, "0.3,1,0.8", "black", "name", "a module" },
-	{ USED_HIGHLIGHT, "0.6,0.6,0.9", "black", "name", "highlighted" },
-	{ USED_ROOT, "0.15,0.25,1", "black", "( name )", "a root: a global, a stack, a table of a runtime" },
-	{ USED_FINALIZER, "0,.5,1", "black", "__del__", "has a finalizer" },
-	{ USED_MORE, "0,1,0.6", "white", "N more", "neighbours that are not drawn" },
-	{ USED_STYLE << EDGE_STRONG, "white", "black", "———▸", "reference" },
-	{ USED_STYLE << EDGE_WEAK, "white", "black", "– – –▸", "weak: does not keep alive" },
-	{ USED_STYLE << EDGE_INTERNAL, "white", "gray55", "———▸", "the object's own storage" },
-	{ USED_STYLE << EDGE_CONSERVATIVE, "white", "black", "· · · ·▸", "a word that looks like a pointer" },
-	{ USED_STYLE << EDGE_BORROWED, "white", "gray55", "– – –▸", "borrowed: not counted" },
+	{USED_START, "white", "red", "name", "what was asked for"},
+	{USED_FAR, "0,0,0.65", "black", "name", "the darker, the more steps away"},
+	{USED_MODULE, "0.3,1,0.8", "black", "name", "a module"},
+	{USED_HIGHLIGHT, "0.6,0.6,0.9", "black", "name", "highlighted"},
+	{USED_ROOT, "0.15,0.25,1", "black", "( name )",
+	 "a root: a global, a stack, a table of a runtime"},
+	{USED_FINALIZER, "0,.5,1", "black", "__del__", "has a finalizer"},
+	{USED_MORE, "0,1,0.6", "white", "N more", "neighbours that are not drawn"},
+	{USED_STYLE << EDGE_STRONG, "white", "black", "———▸", "reference"},
+	{USED_STYLE << EDGE_WEAK, "white", "black", "– – –▸", "weak: does not keep alive"},
+	{USED_STYLE << EDGE_INTERNAL, "white", "gray55", "———▸", "the object's own storage"},
+	{USED_STYLE << EDGE_CONSERVATIVE, "white", "black", "· · · ·▸",
+	 "a word that looks like a pointer"},
+	{USED_STYLE << EDGE_BORROWED, "white", "gray55", "– – –▸", "borrowed: not counted"},
 };
 
 static unsigned what_is_used(const struct drawing *drawing)
@@ -342,7 +354,8 @@ static unsigned what_is_used(const struct drawing *drawing)
 		const struct drawing_node *node = &drawing->nodes[i];
 		bool plain = !node->start && !node->module && !node->highlighted && !node->root;
 		used |= (node->start ? USED_START : 0) | (plain ? USED_FAR : 0) |
-			(node->module ? USED_MODULE : 0) | (node->highlighted ? USED_HIGHLIGHT : 0) |
+			(node->module ? USED_MODULE : 0) |
+			(node->highlighted ? USED_HIGHLIGHT : 0) |
 			(node->finalizer ? USED_FINALIZER : 0) | (node->root ? USED_ROOT : 0) |
 			(node->more ? USED_MORE : 0);
 	}
@@ -356,7 +369,8 @@ static void legend_text(struct writer *w)
 	unsigned used = what_is_used(w->drawing);
 
 	str_clear(&w->text);
-	str_add(&w->text, "<TABLE BORDER=\"1\" COLOR=\"gray70\" CELLBORDER=\"0\" CELLSPACING=\"3\">");
+	str_add(&w->text,
+		"<TABLE BORDER=\"1\" COLOR=\"gray70\" CELLBORDER=\"0\" CELLSPACING=\"3\">");
 	for (size_t i = 0; i < sizeof(legend_rows) / sizeof(*legend_rows); i++) {
 		if (!(legend_rows[i].used & used))
 			continue;
@@ -405,11 +419,11 @@ static struct error *draw(struct writer *w)
 
 struct error *dot_write(const struct drawing *drawing, FILE *out, const char *name)
 {
-	struct writer w = { .drawing = drawing };
+	struct writer w = {.drawing = drawing};
 	struct error *error;
 
 	w.graph = agopen("ObjectGraph", Agdirected, NULL);
-	w.nodes = calloc(drawing->node_count + 1, sizeof(*w.nodes));
+	w.nodes = calloc(drawing->node_count + 1, sizeof(void *));
 	error = w.graph && w.nodes ? draw(&w) : error_memory();
 	if (!error && (agwrite(w.graph, out) != 0 || fflush(out) != 0 || ferror(out)))
 		error = error_system(errno, name, "cannot write the drawing");

@@ -17,22 +17,23 @@
 #include "util/err.h"
 
 struct drawing_node {
-	char *name;      /* unique in the drawing; the node's name in DOT */
-	char *label;     /* UTF-8, lines end in '\n' */
-	char *tooltip;   /* shown by SVG viewers; NULL none */
-	unsigned depth;  /* from the start objects */
+	char *name;	/* unique in the drawing; the node's name in DOT */
+	char *label;	/* UTF-8, lines end in '\n' */
+	char *tooltip;	/* shown by SVG viewers; NULL none */
+	unsigned depth; /* from the start objects */
 	bool start, module, highlighted, finalizer, root;
 	char *attributes; /* more attributes for Graphviz: NAME NUL VALUE NUL ... NUL; NULL none */
-	uint64_t more;   /* neighbours that were not drawn: > 0 gives a stub */
+	uint64_t more;	  /* neighbours that were not drawn: > 0 gives a stub */
 };
 
 enum drawing_edge_style { EDGE_STRONG, EDGE_WEAK, EDGE_INTERNAL, EDGE_CONSERVATIVE, EDGE_BORROWED };
 
 struct drawing_edge {
-	uint32_t from, to;  /* numbers of nodes */
-	char *label;        /* UTF-8, "" none */
+	uint32_t from, to; /* numbers of nodes */
+	char *label;	   /* UTF-8, "" none */
 	enum drawing_edge_style style;
-	unsigned weight;    /* 0 = Graphviz's default; objgraph: 10 for parts like __dict__, 2 for names */
+	unsigned
+		weight; /* 0 = Graphviz's default; objgraph: 10 for parts like __dict__, 2 for names */
 };
 
 struct drawing {
@@ -41,9 +42,9 @@ struct drawing {
 	struct drawing_edge *edges;
 	size_t edge_count, edge_room;
 	unsigned max_depth;
-	bool backwards;     /* stubs say "backreferences" and point at their node */
+	bool backwards; /* stubs say "backreferences" and point at their node */
 	bool legend;
-	bool padded;        /* blanks around the labels of edges: nicer in a picture, but no longer the label itself */
+	bool padded; /* blanks around the labels of edges: nicer in a picture, but no longer the label itself */
 };
 
 /* The drawing takes the strings, also when it fails. */

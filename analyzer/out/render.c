@@ -13,8 +13,6 @@
 
 #include "util/str.h"
 
-extern char **environ;
-
 /* Formats ------------------------------------------------------------------------------------------------------- */
 
 #define FORMAT_LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_:-"
@@ -35,15 +33,16 @@ static struct error *choose_format(const char *filename, const char *wish, const
 	}
 	if (!(*format)[0] || (*format)[0] == '-' ||
 	    strspn(*format, FORMAT_LETTERS) != strlen(*format))
-		return error_usage("'%s' is no picture format; use -T svg, png, pdf or dot", *format);
+		return error_usage("'%s' is no picture format; use -T svg, png, pdf or dot",
+				   *format);
 	return NULL;
 }
 
 /* The file that is being written -------------------------------------------------------------------------------- */
 
 struct target {
-	const char *name;   /* for messages */
-	const char *final;  /* rename to this when complete; NULL: written in place */
+	const char *name;  /* for messages */
+	const char *final; /* rename to this when complete; NULL: written in place */
 	char *temporary;
 	int fd;
 };
@@ -54,7 +53,7 @@ static struct error *target_open(const char *filename, struct target *target)
 	struct stat st;
 	mode_t mask;
 
-	*target = (struct target){ .name = filename, .fd = -1 };
+	*target = (struct target){.name = filename, .fd = -1};
 	if (!filename || strcmp(filename, "-") == 0) {
 		target->name = "standard output";
 		target->fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
@@ -75,6 +74,8 @@ static struct error *target_open(const char *filename, struct target *target)
 	if (target->fd < 0) {
 		int number = errno;
 		free(target->temporary);
+		target->temporary = NULL;
+		target->final = NULL;
 		return error_system(number, target->name, "cannot write");
 	}
 	return NULL;
@@ -84,9 +85,9 @@ static struct error *target_close(struct target *target, struct error *error)
 {
 	if (close(target->fd) < 0 && !error)
 		error = error_system(errno, target->name, "cannot write");
-	if (target->final && !error && rename(target->temporary, target->final) < 0)
+	if (target->temporary && !error && rename(target->temporary, target->final) < 0)
 		error = error_system(errno, target->name, "cannot write");
-	if (target->final && error)
+	if (target->temporary && error)
 		unlink(target->temporary);
 	free(target->temporary);
 	return error;
@@ -127,7 +128,7 @@ static int spawn_dot(const char *format, int in, int out, int complaints, pid_t 
 {
 	posix_spawn_file_actions_t actions;
 	char option[64];
-	char *argv[] = { (char *)"dot", option, NULL };
+	char *argv[] = {(char *)"dot", option, NULL};
 	int result;
 
 	snprintf(option, sizeof(option), "-T%s", format);
@@ -150,7 +151,8 @@ static struct error *run_dot(const char *format, int in, int out, int complaints
 
 	if (result == ENOENT)
 		return error_input(NULL, NULL, ERROR_NO_OFFSET,
-				   "Graphviz's program dot is not installed (Debian: apt-get install graphviz); "
+				   "Graphviz's program dot is not installed (Debian: apt-get "
+				   "install graphviz); "
 				   "-T dot writes the drawing without it");
 	if (result)
 		return error_system(result, NULL, "cannot start Graphviz's program dot");
@@ -160,7 +162,8 @@ static struct error *run_dot(const char *format, int in, int out, int complaints
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return NULL;
 	if (WIFSIGNALED(status))
-		return error_input(NULL, NULL, ERROR_NO_OFFSET, "Graphviz's program dot was killed by signal %d",
+		return error_input(NULL, NULL, ERROR_NO_OFFSET,
+				   "Graphviz's program dot was killed by signal %d",
 				   WTERMSIG(status));
 	first_line(complaints, line, sizeof(line));
 	return error_input(NULL, NULL, ERROR_NO_OFFSET, "Graphviz's program dot failed: %s",
@@ -190,18 +193,19 @@ static struct error *write_picture(const struct drawing *drawing, const char *fo
 	return error;
 }
 
-struct error *render_drawing(const struct drawing *drawing, const char *filename, const char *wish)
+struct error *render_drawing(const struct drawing *drawing, const char *filename,
+			     const char *format)
 {
 	struct target target;
-	const char *format;
+	const char *chosen;
 	struct error *error;
 
-	TRY(choose_format(filename, wish, &format));
+	TRY(choose_format(filename, format, &chosen));
 	fflush(stdout);
 	TRY(target_open(filename, &target));
-	if (is_dot(format))
+	if (is_dot(chosen))
 		error = write_text(drawing, target.fd, target.name);
 	else
-		error = write_picture(drawing, format, target.fd);
+		error = write_picture(drawing, chosen, target.fd);
 	return target_close(&target, error);
 }

@@ -11,6 +11,7 @@
  * `filename` NULL or "-": standard output. `format`: "dot", "svg", "png", "pdf" or what else Graphviz knows; NULL: by the
  * file name's ending, "dot" without one.
  */
-struct error *render_drawing(const struct drawing *drawing, const char *filename, const char *format);
+struct error *render_drawing(const struct drawing *drawing, const char *filename,
+			     const char *format);
 
 #endif

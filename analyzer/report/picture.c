@@ -25,13 +25,13 @@ struct picture {
 	const struct picture_query *query;
 	struct drawing *out;
 	struct follow follow;
-	uint64_t *closed;       /* objects that are no referrers in this universe; NULL none */
-	uint64_t *hidden;       /* --extra-ignore and what is not in query->only */
-	uint64_t *modules;      /* proper ones; backwards only */
-	uint64_t *frontier;     /* objects whose referrers are wanted; backwards only */
+	uint64_t *closed;   /* objects that are no referrers in this universe; NULL none */
+	uint64_t *hidden;   /* --extra-ignore and what is not in query->only */
+	uint64_t *modules;  /* proper ones; backwards only */
+	uint64_t *frontier; /* objects whose referrers are wanted; backwards only */
 	struct where *filter, *highlight;
-	uint32_t *node;         /* by object: number in the drawing + 1 */
-	struct ids objects;     /* by number in the drawing */
+	uint32_t *node;	    /* by object: number in the drawing + 1 */
+	struct ids objects; /* by number in the drawing */
 	VEC(struct hit) hits;
 	struct label_style style;
 };
@@ -45,7 +45,8 @@ static size_t words(const struct picture *p)
 
 static bool visible(const struct picture *p, uint32_t object)
 {
-	return !(p->hidden && bits_get(p->hidden, object)) && (!p->filter || where_test(p->filter, object));
+	return !(p->hidden && bits_get(p->hidden, object)) &&
+	       (!p->filter || where_test(p->filter, object));
 }
 
 static char *take(struct str *text)
@@ -58,7 +59,7 @@ static char *take(struct str *text)
 
 static char *object_label(struct picture *p, uint32_t object)
 {
-	struct str text = { 0 };
+	struct str text = {0};
 
 	label_object(p->model, &p->style, object, &text);
 	return take(&text);
@@ -66,7 +67,7 @@ static char *object_label(struct picture *p, uint32_t object)
 
 static char *object_tooltip(struct picture *p, uint32_t object)
 {
-	struct str text = { 0 };
+	struct str text = {0};
 
 	label_tooltip(p->model, object, &text);
 	return take(&text);
@@ -75,7 +76,7 @@ static char *object_tooltip(struct picture *p, uint32_t object)
 /* "URL=http://host/{address},penwidth=2" as NAME NUL VALUE NUL ... NUL */
 static char *object_attributes(struct picture *p, uint32_t object)
 {
-	struct str text = { 0 };
+	struct str text = {0};
 	char *data;
 
 	for (const char *at = p->query->extra_node_attrs; at && *at;) {
@@ -153,7 +154,7 @@ static struct error *add_line(struct picture *p, const struct hit *hits, size_t 
 		.style = EDGE_WEAK,
 	};
 	enum drawing_edge_style style;
-	struct str label = { 0 };
+	struct str label = {0};
 
 	for (size_t i = 0; i < n; i++) {
 		struct edge edge;
@@ -181,11 +182,12 @@ static struct error *add_line(struct picture *p, const struct hit *hits, size_t 
 
 /* Forwards ---------------------------------------------------------------------------------------------------------- */
 
-static struct error *draw_reference(struct picture *p, uint32_t number, uint32_t edge, uint32_t target)
+static struct error *draw_reference(struct picture *p, uint32_t number, uint32_t edge,
+				    uint32_t target)
 {
 	struct edge decoded;
-	struct drawing_edge line = { .from = number };
-	struct str label = { 0 };
+	struct drawing_edge line = {.from = number};
+	struct str label = {0};
 
 	if (!p->node[target])
 		TRY(add_object(p, target, p->out->nodes[number].depth + 1));
@@ -259,7 +261,7 @@ static bool collect(struct picture *p, uint32_t first, uint32_t last, uint32_t s
 		source = source_of(graph, e, source);
 		if (p->closed && bits_get(p->closed, source))
 			continue;
-		hit = (struct hit){ p->node[target[e]] - 1, source, e };
+		hit = (struct hit){p->node[target[e]] - 1, source, e};
 		if (!VEC_PUSH(&p->hits, hit))
 			return false;
 	}
@@ -321,7 +323,9 @@ static struct error *draw_hits(struct picture *p)
 
 	for (size_t i = 0, n; i < p->hits.n; i += n) {
 		uint32_t node = hits[i].node, source = hits[i].source;
-		for (n = 1; i + n < p->hits.n && hits[i + n].node == node && hits[i + n].source == source; n++)
+		for (n = 1;
+		     i + n < p->hits.n && hits[i + n].node == node && hits[i + n].source == source;
+		     n++)
 			;
 		if (i && hits[i - 1].node != node)
 			drawn = 0;
@@ -361,7 +365,8 @@ static void choose_edges(struct picture *p)
 	if (p->query->universe->kind == UNIVERSE_GC)
 		return;
 	for (unsigned c = 0; c < 256; c++)
-		if (MODEL_CLASS_KIND(c) == RGD_EDGE_WEAK || MODEL_CLASS_KIND(c) == RGD_EDGE_BORROWED)
+		if (MODEL_CLASS_KIND(c) == RGD_EDGE_WEAK ||
+		    MODEL_CLASS_KIND(c) == RGD_EDGE_BORROWED)
 			p->follow.pass[c] = true;
 }
 
@@ -375,16 +380,17 @@ static struct error *compile(struct picture *p, const char *expression, struct w
 
 static struct error *ignore(struct picture *p, const char *selectors)
 {
-	const struct universe all = { .kind = UNIVERSE_ALL, .chosen = true };
-	struct ids found = { 0 };
+	const struct universe all = {.kind = UNIVERSE_ALL, .chosen = true};
+	struct ids found = {0};
 	struct error *error = NULL;
 
 	for (const char *at = selectors; *at && !error;) {
 		size_t length = strcspn(at, ",");
 		char *one = strndup(at, length);
 		found.n = 0;
-		error = !one ? error_memory() :
-			length ? select_objects(p->model, &all, one, &found) : NULL;
+		error = !one	 ? error_memory()
+			: length ? select_objects(p->model, &all, one, &found)
+				 : NULL;
 		for (size_t i = 0; i < found.n && !error; i++)
 			bits_set(p->hidden, found.data[i]);
 		free(one);
@@ -442,13 +448,14 @@ static struct error *draw(struct picture *p)
 	return picture_roots(p->model, p->query, p->node, p->out);
 }
 
-struct error *picture_make(struct model *model, const struct picture_query *query, struct drawing *ret)
+struct error *picture_make(struct model *model, const struct picture_query *query,
+			   struct drawing *ret)
 {
 	struct picture p = {
 		.model = model,
 		.query = query,
 		.out = ret,
-		.style = { query->refcounts, query->long_names, query->extra_info },
+		.style = {query->refcounts, query->long_names, query->extra_info},
 	};
 	struct error *error;
 

@@ -14,17 +14,26 @@
 #include "util/vec.h"
 
 struct picture_query {
-	const struct ids *starts;      /* drawn first, in red, at depth 0 */
-	bool backwards;                /* who holds them; else: what they hold */
+	/* drawn first, in red, at depth 0 */
+	const struct ids *starts;
+	/* who holds them; else: what they hold */
+	bool backwards;
 	const struct universe *universe;
-	uint32_t max_depth;            /* objects there are drawn and not expanded */
-	uint64_t too_many;             /* neighbours drawn per object; the rest become one stub */
-	const struct ids *only;        /* NULL: all; else neighbours that are not in it vanish, uncounted. Ascending */
-	const char *extra_ignore;      /* selectors separated by commas: as if they did not exist. NULL none */
-	const char *filter;            /* expression: neighbours for which it does not hold vanish. NULL none */
-	const char *highlight;         /* expression, NULL none */
-	const char *extra_info;        /* fields separated by commas (see picture_label.h), NULL none */
-	const char *extra_node_attrs;  /* "NAME=VALUE,...", {field} in a value is replaced. NULL none */
+	/* objects there are drawn and not expanded */
+	uint32_t max_depth;
+	/* neighbours drawn per object; the rest become one stub */
+	uint64_t too_many;
+	/* NULL: all; else neighbours that are not in it vanish, uncounted. Ascending */
+	const struct ids *only;
+	/* The rest may be NULL. Selectors separated by commas: as if they did not exist */
+	const char *extra_ignore;
+	/* expression: neighbours for which it does not hold vanish */
+	const char *filter;
+	const char *highlight; /* expression */
+	/* fields separated by commas, see picture_label.h */
+	const char *extra_info;
+	/* "NAME=VALUE,...", {field} in a value is replaced */
+	const char *extra_node_attrs;
 	bool refcounts, long_names, legend;
 };
 
@@ -34,6 +43,7 @@ struct picture_query {
  * Outside of the gc universe weak references and the roots that hold drawn objects (forwards: the start objects) are drawn
  * too. The caller frees the drawing, also after an error.
  */
-struct error *picture_make(struct model *model, const struct picture_query *query, struct drawing *ret);
+struct error *picture_make(struct model *model, const struct picture_query *query,
+			   struct drawing *ret);
 
 #endif

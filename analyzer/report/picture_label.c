@@ -83,12 +83,17 @@ static const struct {
 	void (*add)(struct model *m, uint32_t object, struct str *out);
 	bool bare; /* shown without its name: it says what it is */
 } fields[] = {
-	{ "size", add_size, true },	{ "refcount", add_refcount },
-	{ "generation", add_generation }, { "epoch", add_epoch },
-	{ "age", add_age },		{ "address", add_address, true },
-	{ "id", add_id },		{ "runtime", add_runtime, true },
-	{ "type", add_type, true },	{ "module", add_module, true },
-	{ "site", add_site, true },
+	{"size", add_size, true},
+	{"refcount", add_refcount},
+	{"generation", add_generation},
+	{"epoch", add_epoch},
+	{"age", add_age},
+	{"address", add_address, true},
+	{"id", add_id},
+	{"runtime", add_runtime, true},
+	{"type", add_type, true},
+	{"module", add_module, true},
+	{"site", add_site, true},
 };
 #define NFIELDS (sizeof(fields) / sizeof(*fields))
 
@@ -102,7 +107,8 @@ static size_t find_field(const char *name, size_t length)
 	return i;
 }
 
-bool field_text(struct model *model, uint32_t object, const char *field, size_t length, struct str *out)
+bool field_text(struct model *model, uint32_t object, const char *field, size_t length,
+		struct str *out)
 {
 	size_t i = find_field(field, length);
 
@@ -120,12 +126,12 @@ void field_names(struct str *out)
 
 static struct error *unknown_field(const char *option, const char *name, size_t length)
 {
-	struct str names = { 0 };
+	struct str names = {0};
 	struct error *error;
 
 	field_names(&names);
-	error = error_usage("%s: there is no field '%.*s'; there are: %s", option, (int)length, name,
-			    str_text(&names));
+	error = error_usage("%s: there is no field '%.*s'; there are: %s", option, (int)length,
+			    name, str_text(&names));
 	str_free(&names);
 	return error;
 }
@@ -161,9 +167,10 @@ static void add_extra_info(struct model *model, const char *list, uint32_t objec
 	}
 }
 
-void label_object(struct model *model, const struct label_style *style, uint32_t object, struct str *out)
+void label_object(struct model *model, const struct label_style *style, uint32_t object,
+		  struct str *out)
 {
-	struct str text = { 0 };
+	struct str text = {0};
 
 	if (style->long_names)
 		model_long_name(model, model_type_of(model, object), &text);
@@ -190,13 +197,14 @@ void label_object(struct model *model, const struct label_style *style, uint32_t
 
 void label_tooltip(struct model *model, uint32_t object, struct str *out)
 {
-	str_printf(out, "#%" PRIu32 " 0x%" PRIx64 ", %" PRIu64 " bytes", object, model->address[object],
-		   model->size[object]);
+	str_printf(out, "#%" PRIu32 " 0x%" PRIx64 ", %" PRIu64 " bytes", object,
+		   model->address[object], model->size[object]);
 	if (model->refcount[object])
 		str_printf(out, ", refcount %" PRIu64, model->refcount[object]);
 }
 
-void label_template(struct model *model, uint32_t object, const char *text, size_t length, struct str *out)
+void label_template(struct model *model, uint32_t object, const char *text, size_t length,
+		    struct str *out)
 {
 	const char *end = text + length;
 

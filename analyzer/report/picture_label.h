@@ -9,13 +9,15 @@
  * One field of an object as text, appended: size refcount generation epoch age address id runtime type module site. False:
  * there is no such field.
  */
-bool field_text(struct model *model, uint32_t object, const char *field, size_t length, struct str *out);
+bool field_text(struct model *model, uint32_t object, const char *field, size_t length,
+		struct str *out);
 /* "size, refcount, ..." for messages. */
 void field_names(struct str *out);
 
 /* Model parts that fields and labels need. */
 #define LABEL_PARTS                                                                                \
-	(MODEL_REPR | MODEL_SIZE | MODEL_REFCOUNT | MODEL_FLAGS | MODEL_EPOCH | MODEL_EPOCHS | MODEL_TYPES)
+	(MODEL_REPR | MODEL_SIZE | MODEL_REFCOUNT | MODEL_FLAGS | MODEL_EPOCH | MODEL_EPOCHS |     \
+	 MODEL_TYPES)
 
 struct label_style {
 	bool refcounts, long_names;
@@ -26,10 +28,12 @@ struct label_style {
 struct error *label_check(const char *extra_info, const char *extra_node_attrs);
 
 /* Type, short representation, extra information: one line each. Appended. */
-void label_object(struct model *model, const struct label_style *style, uint32_t object, struct str *out);
+void label_object(struct model *model, const struct label_style *style, uint32_t object,
+		  struct str *out);
 /* "#17 0x7f1c, 64 bytes, refcount 2": for the pointer to hover over. Appended. */
 void label_tooltip(struct model *model, uint32_t object, struct str *out);
 /* A template with {field} replaced. Appended. */
-void label_template(struct model *model, uint32_t object, const char *text, size_t length, struct str *out);
+void label_template(struct model *model, uint32_t object, const char *text, size_t length,
+		    struct str *out);
 
 #endif

@@ -14,12 +14,12 @@ struct roots {
 	const struct picture_query *query;
 	const uint32_t *node;
 	struct drawing *drawing;
-	struct names names;     /* roots of one name are one ellipse */
-	VEC(char *) texts;      /* what the names are; owned here */
-	struct ids nodes;       /* by number of a name: its node */
+	struct names names;	/* roots of one name are one ellipse */
+	VEC(char *) texts;	/* what the names are; owned here */
+	struct ids nodes;	/* by number of a name: its node */
 	struct ids last_target; /* the same: object that its last line went to */
-	struct ids counts;      /* by node of an object: lines from roots so far */
-	struct ids exact;       /* the same: references that are certain, from anywhere */
+	uint32_t *counts;	/* by node of an object: lines from roots so far */
+	uint32_t *exact;	/* the same: references that are certain, from anywhere */
 };
 
 enum drawing_edge_style picture_edge_style(unsigned kind)
@@ -40,18 +40,19 @@ static void roots_deinit(struct roots *roots)
 	VEC_FREE(&roots->texts);
 	VEC_FREE(&roots->nodes);
 	VEC_FREE(&roots->last_target);
-	VEC_FREE(&roots->counts);
-	VEC_FREE(&roots->exact);
+	free(roots->counts);
+	free(roots->exact);
 	names_free(&roots->names);
 }
 
 static char *name_of(struct roots *roots, const struct root *root)
 {
-	struct str text = { 0 };
+	struct str text = {0};
 	char *name;
 
 	if (root->class == RGD_ROOT_REGION)
-		str_add(&text, "mapped memory"); /* its addresses tell nobody anything: one ellipse for all */
+		str_add(&text,
+			"mapped memory"); /* its addresses tell nobody anything: one ellipse for all */
 	else
 		root_name(roots->model, root, &text);
 	name = text.failed ? NULL : strdup(text.n ? str_text(&text) : "root");
@@ -62,8 +63,8 @@ static char *name_of(struct roots *roots, const struct root *root)
 /* A new ellipse. `name` is taken over. */
 static struct error *add_node(struct roots *roots, char *name, unsigned depth, uint32_t *ret)
 {
-	struct drawing_node node = { .root = true, .depth = depth };
-	struct str label = { 0 };
+	struct drawing_node node = {.root = true, .depth = depth};
+	struct str label = {0};
 	uint32_t number;
 
 	if (!name || !VEC_PUSH(&roots->texts, name)) {
@@ -74,7 +75,9 @@ static struct error *add_node(struct roots *roots, char *name, unsigned depth, u
 	if (*ret == NAMES_NONE)
 		return error_memory();
 	str_printable(&label, name);
-	node.label = label.failed ? NULL : label.data;
+	if (label.failed)
+		str_free(&label);
+	node.label = label.data;
 	if (asprintf(&node.name, "root_%" PRIu32, *ret) < 0)
 		node.name = NULL;
 	TRY(drawing_add_node(roots->drawing, node, &number));
@@ -86,11 +89,11 @@ static struct error *add_node(struct roots *roots, char *name, unsigned depth, u
 static struct error *draw_root(struct roots *roots, const struct root *root)
 {
 	uint32_t target = roots->node[root->target] - 1, name;
-	struct drawing_edge line = { .to = target, .style = picture_edge_style(root->kind) };
+	struct drawing_edge line = {.to = target, .style = picture_edge_style(root->kind)};
 	struct drawing_node *nodes = roots->drawing->nodes;
 	char *text;
 
-	if (roots->counts.data[target] >= roots->query->too_many) {
+	if (roots->counts[target] >= roots->query->too_many) {
 		nodes[target].more += roots->query->backwards;
 		return NULL;
 	}
@@ -100,10 +103,12 @@ static struct error *draw_root(struct roots *roots, const struct root *root)
 		free(text);
 	else
 		TRY(add_node(roots, text, nodes[target].depth + 1, &name));
+	if (name >= roots->last_target.n) /* cannot be: each name has its node */
+		return error_memory();
 	if (roots->last_target.data[name] == root->target)
 		return NULL;
 	roots->last_target.data[name] = root->target;
-	roots->counts.data[target]++;
+	roots->counts[target]++;
 	line.from = roots->nodes.data[name];
 	line.label = strdup("");
 	return drawing_add_edge(roots->drawing, line);
@@ -135,29 +140,25 @@ static bool is_plausible(const struct roots *roots, const struct root *root)
 		return true;
 	if (m->flags[object] & RGD_OBJ_F_IMMORTAL)
 		return false;
-	return !m->refcount[object] || m->refcount[object] > roots->exact.data[node];
+	return !m->refcount[object] || m->refcount[object] > roots->exact[node];
 }
 
 /* Certain references to drawn objects, of edges and roots. */
-static struct error *count_exact(struct roots *roots)
+static void count_exact(struct roots *roots)
 {
 	const struct model *m = roots->model;
 	const struct graph *graph = &m->graph;
 
-	for (size_t i = 0; i < roots->drawing->node_count; i++)
-		if (!VEC_PUSH(&roots->exact, 0))
-			return error_memory();
 	for (uint32_t e = 0; e < graph->nedges; e++) {
 		uint32_t node = roots->node[graph->out_target[e]];
 		if (node && is_certain(MODEL_CLASS_KIND(graph->edge_class[e])))
-			roots->exact.data[node - 1]++;
+			roots->exact[node - 1]++;
 	}
 	for (uint32_t i = 0; i < m->nroots; i++) {
 		uint32_t node = roots->node[m->roots[i].target];
 		if (node && is_certain(m->roots[i].kind))
-			roots->exact.data[node - 1]++;
+			roots->exact[node - 1]++;
 	}
-	return NULL;
 }
 
 /* Certain ones first: they must not fall to --too-many because of guesses. */
@@ -166,10 +167,11 @@ static struct error *draw_roots(struct roots *roots)
 	struct model *m = roots->model;
 
 	TRY(model_load(m, MODEL_ROOTS | MODEL_STRINGS | MODEL_MODULES | MODEL_THREADS));
-	TRY(count_exact(roots));
-	for (size_t i = 0; i < roots->drawing->node_count; i++)
-		if (!VEC_PUSH(&roots->counts, 0))
-			return error_memory();
+	roots->counts = calloc(roots->drawing->node_count + 1, sizeof(*roots->counts));
+	roots->exact = calloc(roots->drawing->node_count + 1, sizeof(*roots->exact));
+	if (!roots->counts || !roots->exact)
+		return error_memory();
+	count_exact(roots);
 	for (int certain = 1; certain >= 0; certain--) {
 		for (uint32_t i = 0; i < m->nroots; i++) {
 			const struct root *root = &m->roots[i];
@@ -181,10 +183,10 @@ static struct error *draw_roots(struct roots *roots)
 	return NULL;
 }
 
-struct error *picture_roots(struct model *model, const struct picture_query *query, const uint32_t *node,
-			    struct drawing *drawing)
+struct error *picture_roots(struct model *model, const struct picture_query *query,
+			    const uint32_t *node, struct drawing *drawing)
 {
-	struct roots roots = { .model = model, .query = query, .node = node, .drawing = drawing };
+	struct roots roots = {.model = model, .query = query, .node = node, .drawing = drawing};
 	struct error *error = draw_roots(&roots);
 
 	roots_deinit(&roots);

@@ -9,8 +9,8 @@
  * query->too_many lines end at an object, what is beyond counts as more backreferences. A conservative root is left out where
  * the object's refcount is explained by references that are certain, unless the object was asked for.
  */
-struct error *picture_roots(struct model *model, const struct picture_query *query, const uint32_t *node,
-			    struct drawing *drawing);
+struct error *picture_roots(struct model *model, const struct picture_query *query,
+			    const uint32_t *node, struct drawing *drawing);
 
 /* How a reference of this enum rgd_edge_kind is drawn; kinds from the future like a guess. */
 enum drawing_edge_style picture_edge_style(unsigned kind);

@@ -120,7 +120,8 @@ static const char *place(void *context, uint32_t frame)
 	return named->place;
 }
 
-static size_t global_slot(const struct global *globals, size_t slots, uint32_t module, uint64_t offset)
+static size_t global_slot(const struct global *globals, size_t slots, uint32_t module,
+			  uint64_t offset)
 {
 	uint64_t h = (offset ^ ((uint64_t)module << 48)) * 0x9e3779b97f4a7c15u;
 	size_t i = (size_t)(h >> 20) & (slots - 1);
@@ -161,7 +162,8 @@ static const char *data(void *context, uint32_t module, uint64_t offset)
 	slot = &a->globals[global_slot(a->globals, a->global_slots, module, offset)];
 	if (!slot->text) {
 		symbols_data(a->symbols, a->modules[module], offset, &symbol);
-		*slot = (struct global){ symbol.name ? format(&symbol, offset) : strdup(""), module, offset };
+		*slot = (struct global){symbol.name ? format(&symbol, offset) : strdup(""), module,
+					offset};
 		a->global_count += slot->text != NULL;
 	}
 	return slot->text && slot->text[0] ? slot->text : NULL;

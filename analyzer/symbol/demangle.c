@@ -8,8 +8,8 @@
 /* The C++ runtime's own demangler; we are C, so it is declared here as the Itanium ABI does. */
 extern char *__cxa_demangle(const char *name, char *buffer, size_t *length, int *status);
 
-static const char *const clone_suffixes[] = { ".cold", ".part", ".constprop", ".isra", ".lto_priv",
-					      ".localalias", ".llvm" };
+static const char *const clone_suffixes[] = {".cold",	  ".part",	 ".constprop", ".isra",
+					     ".lto_priv", ".localalias", ".llvm"};
 
 static bool is_clone_suffix(const char *text, size_t length)
 {

@@ -14,8 +14,9 @@
 struct entry {
 	uint64_t start, end;
 	const char *name;
-	uint64_t reach; /* highest `end` of this entry and all before it: where a backward search may stop */
-	uint8_t rank;   /* of several names for one address the lowest rank is shown */
+	uint64_t
+		reach; /* highest `end` of this entry and all before it: where a backward search may stop */
+	uint8_t rank; /* of several names for one address the lowest rank is shown */
 };
 
 struct table {
@@ -158,7 +159,8 @@ static void add_symbol(struct image *image, const GElf_Sym *symbol, const char *
 		table = &image->tables[IMAGE_DATA];
 	else
 		return;
-	if (!grow((void **)&table->entries, table->count, &table->capacity, sizeof(*table->entries)))
+	if (!grow((void **)&table->entries, table->count, &table->capacity,
+		  sizeof(*table->entries)))
 		return;
 	table->entries[table->count++] = (struct entry){
 		.start = symbol->st_value,
@@ -238,7 +240,7 @@ bool image_find(struct image *image, enum image_kind kind, uint64_t address,
 	while (low-- > 0 && table->entries[low].reach > address) {
 		const struct entry *e = &table->entries[low];
 		if (address < e->end) {
-			*symbol = (struct image_symbol){ e->name, e->start, e->end - e->start };
+			*symbol = (struct image_symbol){e->name, e->start, e->end - e->start};
 			return true;
 		}
 	}
@@ -282,7 +284,7 @@ static void add_unit(struct image *image, Dwarf_Die *die)
 					  &image->unit_capacity, sizeof(*image->units)))
 			continue;
 		image->units[image->unit_count++] =
-			(struct unit_range){ start, end, dwarf_dieoffset(die) };
+			(struct unit_range){start, end, dwarf_dieoffset(die)};
 	}
 }
 

@@ -46,8 +46,8 @@ static struct image *module_in(struct place *place, const char *folder)
 	if (place->path[0] == '/' &&
 	    snprintf(file, sizeof(file), "%s%s", folder, place->path) < (int)sizeof(file))
 		image = try_file(place, file);
-	if (!image &&
-	    snprintf(file, sizeof(file), "%s/%s", folder, base_name(place->path)) < (int)sizeof(file))
+	if (!image && snprintf(file, sizeof(file), "%s/%s", folder, base_name(place->path)) <
+			      (int)sizeof(file))
 		image = try_file(place, file);
 	if (!image && by_build_id(file, sizeof(file), folder, place->build_id, ""))
 		image = try_file(place, file);
@@ -85,7 +85,7 @@ static struct image *each_folder(const char *list, struct place *place,
 enum locate_result locate_module(const char *path, const char *build_id, const char *search,
 				 struct image **image)
 {
-	struct place place = { path, build_id, false };
+	struct place place = {path, build_id, false};
 
 	*image = NULL;
 	if (path[0] == '/')
@@ -113,9 +113,9 @@ static struct image *open_linked(const char *file, const char *build_id, uint32_
 static struct image *linked_debug(const char *path, const char *build_id, struct image *module)
 {
 	static const char *const patterns[][2] = {
-		{ "", "/" },
-		{ "", "/.debug/" },
-		{ DEBUG_ROOT, "/" },
+		{"", "/"},
+		{"", "/.debug/"},
+		{DEBUG_ROOT, "/"},
 	};
 	char file[PATH_MAX];
 	const char *link;
@@ -135,7 +135,7 @@ static struct image *linked_debug(const char *path, const char *build_id, struct
 struct image *locate_debug(const char *path, const char *build_id, const char *search,
 			   struct image *module)
 {
-	struct place place = { path, build_id, false };
+	struct place place = {path, build_id, false};
 	struct image *image = each_folder(search, &place, debug_in);
 
 	if (!image)

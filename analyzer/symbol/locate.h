@@ -10,7 +10,7 @@
 enum locate_result {
 	LOCATE_FOUND,
 	LOCATE_MISSING, /* no file of that name */
-	LOCATE_OTHER,   /* there is a file, of another build */
+	LOCATE_OTHER,	/* there is a file, of another build */
 };
 
 /*

@@ -81,7 +81,7 @@ long symbols_add_module(struct symbols *symbols, const char *path, const char *b
 		return -1;
 	symbols->modules = modules;
 	module = &modules[symbols->count];
-	*module = (struct module){ .path = strdup(path), .build_id = strdup(build_id) };
+	*module = (struct module){.path = strdup(path), .build_id = strdup(build_id)};
 	if (!module->path || !module->build_id) {
 		close_module(module);
 		return -1;
@@ -97,8 +97,8 @@ static void seek_debug(struct symbols *symbols, struct module *module)
 	if (module->sought_debug)
 		return;
 	module->sought_debug = true;
-	module->debug = locate_debug(module->path, module->build_id, symbols->search,
-				     module->image);
+	module->debug =
+		locate_debug(module->path, module->build_id, symbols->search, module->image);
 	if (module->debug)
 		module->found = LOCATE_FOUND;
 }
@@ -106,8 +106,8 @@ static void seek_debug(struct symbols *symbols, struct module *module)
 static void open_module(struct symbols *symbols, struct module *module)
 {
 	module->opened = true;
-	module->found = locate_module(module->path, module->build_id, symbols->search,
-				      &module->image);
+	module->found =
+		locate_module(module->path, module->build_id, symbols->search, &module->image);
 	if (!module->image || !image_has_symtab(module->image))
 		seek_debug(symbols, module);
 }
@@ -148,7 +148,7 @@ static const char *readable_name(struct module *module, const char *mangled)
 		return mangled;
 	}
 	memmove(&grown[low + 1], &grown[low], (module->readable_count - low) * sizeof(*grown));
-	grown[low] = (struct readable){ mangled, text };
+	grown[low] = (struct readable){mangled, text};
 	module->readable_count++;
 	return text;
 }
@@ -166,7 +166,7 @@ void symbols_code(struct symbols *symbols, long number, uint64_t offset, struct 
 	struct module *module = module_at(symbols, number);
 	struct image_symbol found;
 
-	*symbol = (struct symbol){ .module = module ? module->name : "" };
+	*symbol = (struct symbol){.module = module ? module->name : ""};
 	if (module && offset > 0 && find(module, IMAGE_CODE, offset - 1, &found)) {
 		symbol->name = readable_name(module, found.name);
 		symbol->offset = offset - found.start;
@@ -193,7 +193,7 @@ void symbols_data(struct symbols *symbols, long number, uint64_t offset, struct 
 	struct module *module = module_at(symbols, number);
 	struct image_symbol found;
 
-	*symbol = (struct symbol){ .module = module ? module->name : "" };
+	*symbol = (struct symbol){.module = module ? module->name : ""};
 	if (!module)
 		return;
 	if (find(module, IMAGE_DATA, offset, &found)) {
@@ -245,9 +245,8 @@ void symbols_print_notes(const struct symbols *symbols, FILE *out)
 			"refgraph: %s: %s; its addresses are shown as %s+0x... "
 			"(--symbol-path may name folders that hold it)\n",
 			module->path,
-			module->found == LOCATE_MISSING ?
-				"not on this machine" :
-				"another build than the one in the dump",
+			module->found == LOCATE_MISSING ? "not on this machine"
+							: "another build than the one in the dump",
 			module->name);
 	}
 	if (notes > MAX_NOTES)

@@ -16,11 +16,11 @@
 struct symbols;
 
 struct symbol {
-	const char *name;   /* demangled; NULL: not known. Lives as long as the symbols */
-	uint64_t offset;    /* of the address from the start of `name` */
-	const char *file;   /* source file as the compiler wrote it; NULL: not known */
+	const char *name; /* demangled; NULL: not known. Lives as long as the symbols */
+	uint64_t offset;  /* of the address from the start of `name` */
+	const char *file; /* source file as the compiler wrote it; NULL: not known */
 	unsigned line;
-	const char *module; /* file name of the module without folders, "" unknown */
+	const char *module;  /* file name of the module without folders, "" unknown */
 	const char *section; /* data without a name: ".bss"; else NULL */
 };
 
@@ -35,11 +35,11 @@ void symbols_keep(struct symbols *symbols, void *data, void (*release)(void *dat
 long symbols_add_module(struct symbols *symbols, const char *path, const char *build_id);
 
 /* `offset` = return address - load bias. The call lies before the return address: that is what gets looked up. */
-void symbols_code(struct symbols *symbols, long module, uint64_t offset, struct symbol *symbol);
+void symbols_code(struct symbols *symbols, long number, uint64_t offset, struct symbol *symbol);
 /* Adds file and line, which take longer: DWARF has to be read. */
-void symbols_line(struct symbols *symbols, long module, uint64_t offset, struct symbol *symbol);
+void symbols_line(struct symbols *symbols, long number, uint64_t offset, struct symbol *symbol);
 /* `offset` = address - load bias, of writable or constant data. */
-void symbols_data(struct symbols *symbols, long module, uint64_t offset, struct symbol *symbol);
+void symbols_data(struct symbols *symbols, long number, uint64_t offset, struct symbol *symbol);
 
 /*
  * "handler+0x12 (server.c:31)", "g_cache+0x10", "libfoo.so+0x1234", "libfoo.so .bss+0x20". `offset` is what the symbol
