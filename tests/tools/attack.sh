@@ -12,11 +12,14 @@ build() {
 		{ fail "attack: build $name" "$(head -c 300 "$TMP/build.err")"; return 1; }
 }
 
-# alive PID: it runs, and is no zombie
+# alive PID: it runs, and is no zombie (one whose first thread alone has ended is alive)
 alive() {
 	local state
 	state=$(sed -n 's/^State:[[:space:]]*//p' "/proc/$1/status" 2>/dev/null) || return 1
-	case $state in '' | Z* | X*) return 1 ;; esac
+	case $state in
+	'' | X*) return 1 ;;
+	Z*) [ "$(ls "/proc/$1/task" 2>/dev/null | wc -l)" -gt 1 ] ;;
+	esac
 }
 
 # storm PID: snapshots until it is gone; prints how many were made. The last good one stays as $TMP/storm.rgd.
