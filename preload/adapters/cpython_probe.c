@@ -126,6 +126,8 @@ static bool probe(const struct adapter_host *host, void *handle)
 	python.minor = minor;
 	dl_iterate_phdr(find_data, NULL);
 	known_types_resolve();
+	if (minor >= 12) /* os.fork() counts the process's threads and warns */
+		host->helper_late();
 	exit_arrange();
 	alloc_install();
 	return true;

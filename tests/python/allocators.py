@@ -1,0 +1,63 @@
+#!/usr/bin/env python3
+"""Blocks of the runtime's allocator under every setting of PYTHONMALLOC: what is counted, what is recorded, with which size."""
+import json
+import sys
+
+from shimmed import *
+
+SETTINGS = [
+    ("default", {}, [], []),
+    ("PYTHONMALLOC=debug", {"PYTHONMALLOC": "debug"}, [], []),
+    ("PYTHONMALLOC=malloc", {"PYTHONMALLOC": "malloc"}, [], []),
+    ("PYTHONMALLOC=malloc_debug", {"PYTHONMALLOC": "malloc_debug"}, [], []),
+    ("PYTHONMALLOC=pymalloc_debug", {"PYTHONMALLOC": "pymalloc_debug"}, [], []),
+    ("-X dev", {}, ["-X", "dev"], []),
+    ("-X tracemalloc", {}, ["-X", "tracemalloc"], []),
+    ("tracemalloc later", {}, [], ["tracemalloc"]),
+    ("tracemalloc later, then off", {}, [], ["tracemalloc", "tracemalloc-stop"]),
+    ("REFGRAPH_PYTHON_STACKS=site", {"REFGRAPH_PYTHON_STACKS": "site"}, [], []),
+    ("REFGRAPH_PYTHON_STACKS=full", {"REFGRAPH_PYTHON_STACKS": "full"}, [], []),
+]
+
+
+def check(version, python, what, env, options, arguments):
+    name = "%s %s" % (version, what)
+    file = "".join(c if c.isalnum() else "-" for c in name)
+    path = os.path.join(TMP, file + ".json")
+    p = run(python, options + [os.path.join(PROGRAMS, "blocks.py"), path] + arguments, file, env, program=False)
+    if p.returncode or p.stdout or not os.path.exists(path):
+        fail(name + " runs", p.stderr + p.stdout)
+        return
+    with open(path) as f:
+        seen = json.load(f)
+    more = "tracemalloc" in arguments
+    before, after = dump(file, 2 if more else 1), dump(file, 3 if more else 2)
+    if seen["counts"][1] > 1000:  # 0 when pymalloc is not in use
+        got = after.dump.counters["python.blocks"] - before.dump.counters["python.blocks"]
+        equal(name + ": as many blocks as sys.getallocatedblocks() says", got, seen["counts"][1] - seen["counts"][0])
+    equal(name + ": no unknown frees", after.dump.counters["unknown.frees"], 0)
+    equal(name + ": nothing lost", {k: n for k, n in after.dump.counters.items() if k.startswith("lost.") and n}, {})
+    wrong = [(n, after.row[a][2] if a in after.row else None) for a, n in seen["bytes"]
+             if n > 1 and (a not in after.row or after.row[a][2] != n + 33 or not after.flags(a) & 0x80)]
+    equal(name + ": size of %d bytes objects" % len(seen["bytes"]), wrong[:5], [])
+    size = {after.row[a][2] for a in seen["instances"]}
+    equal(name + ": size of instances", size, {48})  # header 16, object 16, two slots
+    wrong = []
+    for a, n in seen["buffers"]:
+        storage = [t for kind, _, what, t, _ in after.named(a) if kind == "INTERNAL"]
+        if n and (len(storage) != 1 or not n <= after.row[storage[0]][2] <= n * 2 + 1000):
+            wrong.append((n, len(storage)))
+    equal(name + ": buffers", wrong, [])
+    storage = [t for kind, _, what, t, _ in after.named(seen["list"]) if kind == "INTERNAL"]
+    size = [after.row[t][2] for t in storage]
+    equal(name + ": storage of a list that shrank", len(size) == 1 and 1000 * 8 <= size[0] < 3000 * 8, True)
+
+
+EVERYWHERE = ("default", "PYTHONMALLOC=debug", "PYTHONMALLOC=malloc", "tracemalloc later, then off")
+at_hand = pythons()
+for version, python in at_hand:
+    for setting in SETTINGS:
+        if (version, python) not in (at_hand[0], at_hand[-1]) and setting[0] not in EVERYWHERE:
+            continue
+        check(version, python, *setting)
+sys.exit(failed)

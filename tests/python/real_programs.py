@@ -1,0 +1,292 @@
+#!/usr/bin/env python3
+"""objgraph inside, refgraph outside, at the same instant, in programs that nobody here wrote: tracked objects of each type, and
+the lengths of chains to modules. `--all` takes the programs that need larger packages too (make check-long)."""
+import http.client
+import importlib.util
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import textwrap
+import time
+
+from shimmed import *
+
+OBJGRAPH = "/usr/lib/python3/dist-packages/objgraph.py"
+SYSTEM = "/usr/bin/python3"
+EVERYWHERE = object()
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def script(name, text):
+    path = os.path.join(TMP, name)
+    with open(path, "w") as f:
+        f.write(textwrap.dedent(text))
+    return path
+
+
+def environment(name, at_exit):
+    env = dict(os.environ, LD_PRELOAD=SHIM, REFGRAPH_DIR=TMP, REFGRAPH_DUMP=name + ".%p.%n.rgd", PYTHONHASHSEED="0",
+               PYTHONPATH=os.path.join(HERE, "probe") + ":" + TMP, PROBE_OBJGRAPH=OBJGRAPH, PROBE_OUT=os.path.join(TMP, name + ".json"))
+    if at_exit:
+        env["PROBE_AT_EXIT"] = "1"
+    return env
+
+
+def wait(condition, seconds=60):
+    end = time.time() + seconds
+    while time.time() < end:
+        if condition():
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def get(port, path):
+    c = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    c.request("GET", path)
+    body = c.getresponse().read()
+    c.close()
+    return body
+
+
+def listening(port):
+    with socket.socket() as s:
+        return s.connect_ex(("127.0.0.1", port)) == 0
+
+
+def at_exit(name, argv, **more):
+    subprocess.run(argv, env=environment(name, True), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                   timeout=300, **more)
+
+
+def while_running(name, argv, drive, env=None, **more):
+    """Starts, lets `drive(process)` make it work, asks it by the signal, ends it."""
+    p = subprocess.Popen(argv, env=dict(environment(name, False), **(env or {})), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                         stderr=subprocess.DEVNULL, start_new_session=True, **more)
+    try:
+        drive(p)
+        p.send_signal(signal.SIGVTALRM)
+        wait(lambda: os.path.exists(os.path.join(TMP, name + ".json")) or p.poll() is not None, 120)
+    finally:
+        try:
+            os.killpg(p.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        p.wait()
+
+
+def server(name, argv_of_port, paths=("/",), **more):
+    port = free_port()
+
+    def drive(p):
+        wait(lambda: listening(port))
+        for i in range(30):
+            get(port, paths[i % len(paths)])
+
+    while_running(name, argv_of_port(port), drive, **more)
+
+
+# ---- the programs --------------------------------------------------------------------------------------------------------
+
+def empty(name, python):
+    at_exit(name, [python, "-c", "pass"])
+
+
+def http_server(name, python):
+    server(name, lambda port: [python, "-m", "http.server", "--bind", "127.0.0.1", str(port)], ("/", "/nothing"), cwd=TMP)
+
+
+def leaky_service(name, python):
+    at_exit(name, [python, "-c", "import sys; sys.path.insert(0, %r)\nimport ast, json, decimal, argparse, xml.dom.minidom, email\n"
+                   "kept = [ast.parse(open(argparse.__file__).read()), json.loads('[{\"a\": [1, 2]}]' ), decimal.Decimal(3),\n"
+                   "        xml.dom.minidom.parseString('<a><b/><c x=\"1\">t</c></a>'), email.message_from_string('To: x\\n\\nhello')]"
+                   % os.path.join(ROOT, "samples")])
+
+
+def unittest_itself(name, python):
+    at_exit(name, [python, "-m", "unittest", "test.test_json.test_decode", "test.test_bisect"])
+
+
+def asyncio_service(name, python):
+    at_exit(name, [python, script("aio.py", """
+        import asyncio
+        async def one(n):
+            await asyncio.sleep(0)
+            return {n: [n]}
+        async def main():
+            return await asyncio.gather(*[one(i) for i in range(200)])
+        kept = asyncio.run(main())
+        """)])
+
+
+def pydoc(name, python):
+    at_exit(name, [python, "-m", "pydoc", "subprocess"])
+
+
+def flask(name, python):
+    script("flaskapp.py", """
+        import flask
+        app = flask.Flask(__name__)
+        seen = []
+        @app.route("/")
+        def index():
+            seen.append({"agent": flask.request.headers.get("Host")})
+            return flask.render_template_string("<p>{{ n }}</p>", n=len(seen))
+        """)
+    server(name, lambda port: [python, "-m", "flask", "--app", "flaskapp", "run", "--port", str(port)], cwd=TMP)
+
+
+def reportbug(name, python):
+    at_exit(name, [python, "/usr/bin/querybts", "--help"])
+
+
+def django(name, python):
+    script("djangoapp.py", """
+        import sys
+        from django.conf import settings
+        settings.configure(DEBUG=False, ALLOWED_HOSTS=["*"], ROOT_URLCONF="djangoapp", SECRET_KEY="x", MIDDLEWARE=["django.middleware.common.CommonMiddleware"])
+        from django.http import HttpResponse
+        from django.urls import path
+        urlpatterns = [path("", lambda request: HttpResponse("hello"))]
+        if __name__ == "__main__":
+            from django.core.management import execute_from_command_line
+            execute_from_command_line(["x", "runserver", "--noreload", sys.argv[1]])
+        """)
+    server(name, lambda port: [python, os.path.join(TMP, "djangoapp.py"), str(port)], cwd=TMP)
+
+
+def sphinx(name, python):
+    os.makedirs(os.path.join(TMP, "doc"), exist_ok=True)
+    script("doc/conf.py", "project = 'x'\n")
+    script("doc/index.rst", "Title\n=====\n\n.. code-block:: python\n\n   import this\n\n* one\n* two\n")
+    at_exit(name, [python, "-m", "sphinx", "-b", "html", os.path.join(TMP, "doc"), os.path.join(TMP, "doc-out")])
+
+
+def celery(name, python):
+    port = free_port()
+    redis = subprocess.Popen(["redis-server", "--port", str(port), "--save", "", "--bind", "127.0.0.1"], stdout=subprocess.DEVNULL, cwd=TMP)
+    script("tasks.py", """
+        from celery import Celery
+        app = Celery("tasks", broker="redis://127.0.0.1:%d/0", backend="redis://127.0.0.1:%d/1")
+        kept = []
+        @app.task
+        def leak(n):
+            kept.append(dict(n=n))
+            return n
+        """ % (port, port))
+
+    def drive(p):
+        env = dict(os.environ, PYTHONPATH=TMP)
+        done = subprocess.run([python, "-c", "import tasks\nfor i in range(20): assert tasks.leak.delay(i).get(timeout=60) == i"], env=env,
+                              stderr=subprocess.PIPE, universal_newlines=True, timeout=200)
+        equal(name + ": the worker works under the shim", (done.returncode, done.stderr[-300:]), (0, ""))
+
+    try:
+        wait(lambda: listening(port))
+        while_running(name, [python, "-m", "celery", "-A", "tasks", "worker", "--concurrency=2", "--loglevel=error"], drive, cwd=TMP)
+    finally:
+        redis.kill()
+        redis.wait()
+
+
+# name, program, Pythons, modules it needs, only with --all
+PROGRAMS_HERE = [
+    ("http.server", http_server, EVERYWHERE, (), False),
+    ("parsers", leaky_service, EVERYWHERE, (), False),
+    ("unittest", unittest_itself, EVERYWHERE, ("test.test_bisect",), True),
+    ("asyncio", asyncio_service, EVERYWHERE, (), False),
+    ("pydoc", pydoc, EVERYWHERE, (), True),
+    ("flask", flask, SYSTEM, ("flask",), False),
+    ("reportbug", reportbug, SYSTEM, ("reportbug",), False),
+    ("django", django, SYSTEM, ("django",), True),
+    ("sphinx", sphinx, SYSTEM, ("sphinx",), True),
+    ("celery", celery, SYSTEM, ("celery", "redis"), True),
+]
+
+
+# ---- comparing --------------------------------------------------------------------------------------------------------------
+
+def outside_counts(path):
+    """Tracked objects by long type name, as typestats prints them."""
+    out = subprocess.run([REFGRAPH, "typestats", "--no-shortnames", "--json", "--limit", "0", path], stdout=subprocess.PIPE, check=True,
+                         universal_newlines=True).stdout
+    return {row["type"]: row["count"] for row in map(json.loads, out.splitlines())}
+
+
+def outside_chain(path, address):
+    out = subprocess.run([REFGRAPH, "find-backref-chain", hex(address), path, "--max-depth", "6"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                         universal_newlines=True)
+    return len(out.stdout.splitlines()) if out.returncode == 0 else out.stderr.strip()
+
+
+def examine(name):
+    """(difference of counts, chains inside, chains outside), or a reason why not."""
+    try:
+        with open(os.path.join(TMP, name + ".json")) as f:
+            inside = json.load(f)
+    except OSError:
+        return None
+    dumps = [f for f in glob.glob(os.path.join(TMP, name + ".*.2.rgd"))]
+    if inside["status"] != 0 or not dumps:
+        return None
+    if inside["before"] != inside["after"]:
+        return "the program changed while it was counted"
+    got, want = outside_counts(dumps[0]), inside["before"]
+    delta = {k: got.get(k, 0) - want.get(k, 0) for k in set(got) | set(want) if got.get(k, 0) != want.get(k, 0)}
+    chains = [(t, n) for a, n, t in inside["chains"]]
+    return delta, chains, [(t, outside_chain(dumps[0], a)) for a, n, t in inside["chains"]], sum(want.values())
+
+
+def compare(version, name, own):
+    title = "%s %s" % (version, name)
+    found = examine("%s-%s" % (version, name))
+    if not isinstance(found, tuple):
+        fail(title, found or "no probe, or no dump")
+        return
+    delta, inside, outside, total = found
+    equal("%s: %d objects counted alike" % (title, total), delta, own)
+    equal("%s: %d chains as long" % (title, len(inside)), outside, inside)
+
+
+def available(python, modules):
+    return all(subprocess.run([python, "-c", "import " + m], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
+               for m in modules)
+
+
+def main():
+    everything = "--all" in sys.argv
+    wanted = [a for a in sys.argv[1:] if not a.startswith("-")]
+    for version, python in pythons():
+        # What lives only while objgraph counts and while ctypes calls is the same in each program: measured on the empty one,
+        # and it must be just that: the call's arguments, the frames of objgraph's function.
+        empty("%s-empty" % version, python)
+        found = examine("%s-empty" % version)
+        if not isinstance(found, tuple):
+            fail(version + " empty program", found or "no probe, or no dump")
+            continue
+        own = found[0]
+        equal(version + " empty program: only the probe's own objects differ", sorted(set(own) - {
+            "builtins.tuple", "_ctypes.CArgObject", "builtins.CArgObject", "builtins.frame", "builtins.list", "builtins.dict"}), [])
+        for name, program, where, needs, large in PROGRAMS_HERE:
+            if (large and not everything) or (wanted and name not in wanted):
+                continue
+            if where is not EVERYWHERE and where != python:
+                continue
+            if not available(python, needs):
+                print("skip %s %s: this Python lacks %s" % (version, name, " ".join(needs)))
+                continue
+            program("%s-%s" % (version, name), python)
+            compare(version, name, own)
+    sys.exit(failed)
+
+
+main()
