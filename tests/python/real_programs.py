@@ -274,6 +274,7 @@ def main():
             fail(version + " empty program", found or "no probe, or no dump")
             continue
         own = found[0]
+        print("# %s: %s; chains %s" % (version, own, found[1]))
         equal(version + " empty program: only the probe's own objects differ", sorted(set(own) - {
             "builtins.tuple", "_ctypes.CArgObject", "builtins.CArgObject", "builtins.frame", "builtins.list", "builtins.dict"}), [])
         for name, program, where, needs, large in PROGRAMS_HERE:
