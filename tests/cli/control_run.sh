@@ -2,7 +2,8 @@
 # refgraph run: environment, exit status, names with anything in them, and the programs it keeps out of.
 . "$(dirname "$0")/../lib.sh"
 cd "$TMP" || exit 1
-export REFGRAPH_LIB= # beside the program
+for v in ${!REFGRAPH_@}; do unset "$v"; done
+SHIM=$(realpath "$SHIM") # that is how it is named
 
 # ---- what the program sees
 show="$TMP/show.sh"
