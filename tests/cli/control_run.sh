@@ -34,7 +34,8 @@ REFGRAPH_STACKS=caller
 REFGRAPH_VALUES=1"
 echo 'int other_preload;' | gcc -x c -shared -fPIC -o "$TMP/other.so" - || exit 1
 equal run_keeps_preload "$(LD_PRELOAD=$TMP/other.so "$REFGRAPH" run --no-helper "$show" | head -1)" "LD_PRELOAD=$SHIM:$TMP/other.so"
-equal run_names_shim_once "$(LD_PRELOAD="$SHIM $TMP/other.so" "$REFGRAPH" run --no-helper "$show" | head -1)" \
+mkdir old; cp other.so old/librefgraph.so
+equal run_names_shim_once "$(LD_PRELOAD="$TMP/old/librefgraph.so $TMP/other.so" "$REFGRAPH" run --no-helper "$show" | head -1)" \
 	"LD_PRELOAD=$SHIM:$TMP/other.so"
 
 # ---- exit status and arguments
