@@ -33,7 +33,7 @@ struct picture {
 	uint32_t *node;	    /* by object: number in the drawing + 1 */
 	struct ids objects; /* by number in the drawing */
 	VEC(struct hit) hits;
-	struct label_style style;
+	struct labels labels;
 };
 
 static size_t words(const struct picture *p)
@@ -61,7 +61,7 @@ static char *object_label(struct picture *p, uint32_t object)
 {
 	struct str text = {0};
 
-	label_object(p->model, &p->style, object, &text);
+	label_object(&p->labels, object, &text);
 	return take(&text);
 }
 
@@ -69,26 +69,16 @@ static char *object_tooltip(struct picture *p, uint32_t object)
 {
 	struct str text = {0};
 
-	label_tooltip(p->model, object, &text);
+	label_tooltip(&p->labels, object, &text);
 	return take(&text);
 }
 
-/* "URL=http://host/{address},penwidth=2" as NAME NUL VALUE NUL ... NUL */
 static char *object_attributes(struct picture *p, uint32_t object)
 {
 	struct str text = {0};
 	char *data;
 
-	for (const char *at = p->query->extra_node_attrs; at && *at;) {
-		size_t length = strcspn(at, ","), name = strcspn(at, "=,");
-		str_bytes(&text, at, name);
-		str_bytes(&text, "", 1);
-		if (name < length)
-			label_template(p->model, object, at + name + 1, length - name - 1, &text);
-		str_bytes(&text, "", 1);
-		at += length + (at[length] == ',');
-	}
-	str_bytes(&text, "", 1);
+	label_attributes(&p->labels, object, &text);
 	data = text.failed ? NULL : malloc(text.n);
 	if (data)
 		memcpy(data, text.data, text.n);
@@ -420,8 +410,8 @@ static struct error *prepare(struct picture *p)
 	const struct picture_query *query = p->query;
 	uint32_t count;
 
-	TRY(label_check(query->extra_info, query->extra_node_attrs));
-	TRY(model_load(p->model, LABEL_PARTS | MODEL_EDGES | MODEL_LABELS | UNIVERSE_PARTS));
+	TRY(labels_init(&p->labels));
+	TRY(model_load(p->model, MODEL_TYPES | MODEL_EDGES | MODEL_LABELS | UNIVERSE_PARTS));
 	TRY(compile(p, query->filter, &p->filter));
 	TRY(compile(p, query->highlight, &p->highlight));
 	TRY(hide(p));
@@ -455,7 +445,14 @@ struct error *picture_make(struct model *model, const struct picture_query *quer
 		.model = model,
 		.query = query,
 		.out = ret,
-		.style = {query->refcounts, query->long_names, query->extra_info},
+		.labels =
+			{
+				.model = model,
+				.refcounts = query->refcounts,
+				.long_names = query->long_names,
+				.extra_info = query->extra_info,
+				.extra_node_attrs = query->extra_node_attrs,
+			},
 	};
 	struct error *error;
 
@@ -465,6 +462,7 @@ struct error *picture_make(struct model *model, const struct picture_query *quer
 		.legend = query->legend,
 	};
 	error = draw(&p);
+	labels_deinit(&p.labels);
 	big_free(p.closed, words(&p), sizeof(*p.closed));
 	big_free(p.hidden, words(&p), sizeof(*p.hidden));
 	big_free(p.modules, words(&p), sizeof(*p.modules));

@@ -3,37 +3,29 @@
 #define REFGRAPH_PICTURE_LABEL_H
 
 #include "dump/model.h"
+#include "util/err.h"
 #include "util/str.h"
 
-/*
- * One field of an object as text, appended: size refcount generation epoch age address id runtime type module site. False:
- * there is no such field.
- */
-bool field_text(struct model *model, uint32_t object, const char *field, size_t length,
-		struct str *out);
-/* "size, refcount, ..." for messages. */
-void field_names(struct str *out);
-
-/* Model parts that fields and labels need. */
-#define LABEL_PARTS                                                                                \
-	(MODEL_REPR | MODEL_SIZE | MODEL_REFCOUNT | MODEL_FLAGS | MODEL_EPOCH | MODEL_EPOCHS |     \
-	 MODEL_TYPES)
-
-struct label_style {
+struct labels {
+	struct model *model;
 	bool refcounts, long_names;
-	const char *extra_info; /* NULL none */
+	/*
+	 * Lists of fields: size retained refcount generation epoch age address id runtime type module site.
+	 * "size,age" for more lines in labels; "URL=http://host/{id},penwidth=2" for more of Graphviz's attributes. NULL none.
+	 */
+	const char *extra_info, *extra_node_attrs;
+	uint64_t *retained; /* labels_init() fills it when a field asks for it */
 };
 
-/* A usage error for the first unknown field in a list, or in {braces} of a template. NULL lists are fine. */
-struct error *label_check(const char *extra_info, const char *extra_node_attrs);
+/* The caller has set all but `retained`. Loads what the labels need; an unknown field is a usage error. */
+struct error *labels_init(struct labels *labels);
+void labels_deinit(struct labels *labels);
 
-/* Type, short representation, extra information: one line each. Appended. */
-void label_object(struct model *model, const struct label_style *style, uint32_t object,
-		  struct str *out);
-/* "#17 0x7f1c, 64 bytes, refcount 2": for the pointer to hover over. Appended. */
-void label_tooltip(struct model *model, uint32_t object, struct str *out);
-/* A template with {field} replaced. Appended. */
-void label_template(struct model *model, uint32_t object, const char *text, size_t length,
-		    struct str *out);
+/* All append. Type, short representation, extra information: one line each. */
+void label_object(const struct labels *labels, uint32_t object, struct str *out);
+/* "#17 0x7f1c, 64 bytes, refcount 2": for the pointer to hover over. */
+void label_tooltip(const struct labels *labels, uint32_t object, struct str *out);
+/* The extra attributes as NAME NUL VALUE NUL ... NUL. */
+void label_attributes(const struct labels *labels, uint32_t object, struct str *out);
 
 #endif

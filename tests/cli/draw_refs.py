@@ -131,7 +131,7 @@ equal('extra-info', nodes[d][0], 'dict\\n3 items\\n232 bytes\\nrefcount 2\\ngene
 nodes, _ = draw('show-refs', 'dict[0]', '--max-depth', 0, '--extra-node-attrs', 'URL=http://h/{id}?t={type},penwidth=2', 'x.rgd')
 equal('extra-node-attrs', nodes[d][5], 'http://h/1?t=dict')
 p = rg('show-refs', 'dict[0]', '--extra-info', 'size,colour', 'x.rgd', status=2)
-ok('extra-info: unknown field', b"--extra-info: there is no field 'colour'; there are: size, refcount," in p.stderr, p.stderr)
+ok('extra-info: unknown field', b"--extra-info: there is no field 'colour'; there are: size, retained, refcount," in p.stderr, p.stderr)
 p = rg('show-refs', 'dict[0]', '--extra-node-attrs', 'URL={nope}', 'x.rgd', status=2)
 ok('extra-node-attrs: unknown field', b"there is no field 'nope'" in p.stderr, p.stderr)
 rg('show-refs', 'dict[0]', '--filter', 'size >', 'x.rgd', status=2)
@@ -143,6 +143,24 @@ equal('json', lines, [
     {'kind': 'node', 'name': o, 'label': 'DEL\nhello', 'depth': 0, 'start': True, 'module': False, 'highlighted': False, 'finalizer': True, 'more': 4},
     {'kind': 'node', 'name': d, 'label': 'dict\n3 items', 'depth': 1, 'start': False, 'module': False, 'highlighted': False, 'finalizer': False, 'more': 0},
     {'kind': 'edge', 'from': d, 'to': o, 'label': 'obj', 'reference': 'strong'}])
+
+dump(HEAD + '''object m module rc=3 prop.name=app size=56
+object d dict rc=2 size=232
+object o OBJ rc=2 size=48
+object od dict rc=1 size=64
+object garbage list rc=1 size=9
+object zero list rc=1 size=0
+edge m d part=__dict__
+edge d o key=obj
+edge d zero key=z
+edge o od part=__dict__
+edge od o attr=back
+edge garbage o index=0
+root module app m
+''')
+nodes, _ = draw('show-refs', 'module', 'list[0]', '--extra-info', 'retained', 'x.rgd')
+equal('extra-info: retained', [nodes[name(i)][0].split('\\n')[-1] for i in range(6)],
+      ['retained 400 bytes', 'retained 344 bytes', 'retained 112 bytes', 'retained 64 bytes', 'unreachable', 'retained 0 bytes'])
 
 # ---- what a collector does not see is not in its picture; a wider universe has it, in other strokes
 dump(HEAD + '''type node module= runtime=native
