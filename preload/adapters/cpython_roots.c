@@ -164,12 +164,9 @@ static void interned_root(struct walk *walk, root_visitor visit)
 struct frame_roots {
 	struct walk *walk;
 	root_visitor visit;
-	bool discovering;
 	uintptr_t code;
 	int line;
 };
-
-static void discover_root(struct walk *walk, const struct root *root);
 
 static void frame_root(const struct frame_roots *f, enum rgd_edge_kind kind, struct edge_name name, uintptr_t target)
 {
@@ -188,30 +185,48 @@ static void local_roots(const struct frame_roots *f, uintptr_t slots, enum rgd_e
 	}
 }
 
+/* A word that may be left over: is it an object that lives? Dead ones that wait for reuse have a count of 0. */
+static bool alive_object(struct walk *walk, uintptr_t p)
+{
+	uint64_t size;
+	if (!plausible_object(walk, p) || !word_at(p, OB_REFCNT))
+		return false;
+	return walk_claimed(walk, p) || walk_block(walk, p - class_of_type(walk, type_of(p))->prefix, &size);
+}
+
+/* The evaluation stack of a frame that called into C: its depth is in a register, so all its slots are looked at. */
+static void unknown_stack(const struct frame_roots *f, uintptr_t slots, uint64_t depth)
+{
+	for (uint64_t i = 0; i < depth; i++) {
+		uintptr_t target = word_at(slots, (long)(i * 8));
+		if (alive_object(f->walk, target))
+			frame_root(f, RGD_EDGE_CONSERVATIVE, name_c(RGD_LABEL_NONE, "(stack)"), target);
+	}
+}
+
 /* Until 3.10 a frame is an object that holds its locals itself. */
 static void old_frame_roots(const struct frame_roots *f, uintptr_t frame)
 {
+	uintptr_t stack = word_at(frame, python.at->frame_valuestack);
 	frame_root(f, RGD_EDGE_STRONG, name_c(RGD_LABEL_NONE, "(frame)"), frame);
 	local_roots(f, frame + (uintptr_t)python.at->frame_localsplus, RGD_EDGE_BORROWED);
+	if (stack && walk_readable(f->walk, stack, half_at(f->code, python.at->code_stacksize) * 8ul))
+		unknown_stack(f, stack, half_at(f->code, python.at->code_stacksize));
 }
 
-/*
- * The evaluation stack. Its depth is known while the frame waits for a frame above it; in a frame that called into C the
- * slots up to the greatest depth are looked at, which may show leftovers.
- */
+/* 3.11+: the depth is known while the frame waits for another Python frame. */
 static void stack_roots(const struct frame_roots *f, uintptr_t record)
 {
 	const struct layout *at = python.at;
 	uint64_t locals = code_local_count(f->code), depth = half_at(f->code, at->code_stacksize);
 	int32_t top = (int32_t)half_at(record, at->iframe_stacktop);
 	uintptr_t slots = record + (uintptr_t)at->iframe_localsplus;
-	bool known = top >= (int64_t)locals && top <= (int64_t)(locals + depth);
-	uint64_t end = known ? (uint64_t)top : locals + depth;
-	for (uint64_t i = locals; i < end; i++) {
-		uintptr_t target = word_at(slots, (long)(i * 8));
-		if (known || (!f->discovering && target % 8 == 0 && walk_claimed(f->walk, target)))
-			frame_root(f, known ? RGD_EDGE_STRONG : RGD_EDGE_CONSERVATIVE, name_c(RGD_LABEL_NONE, "(stack)"), target);
+	if (top < (int64_t)locals || top > (int64_t)(locals + depth)) {
+		unknown_stack(f, slots + locals * 8, depth);
+		return;
 	}
+	for (uint64_t i = locals; i < (uint64_t)top; i++)
+		frame_root(f, RGD_EDGE_STRONG, name_c(RGD_LABEL_NONE, "(stack)"), word_at(slots, (long)(i * 8)));
 }
 
 static void record_roots(const struct frame_roots *f, uintptr_t record)
@@ -245,7 +260,7 @@ static void one_frame(struct frame_roots *f, uintptr_t frame)
 #define FRAMES_MAX 100000u
 static void frames_roots(struct walk *walk, root_visitor visit, uintptr_t tstate)
 {
-	struct frame_roots f = {.walk = walk, .visit = visit, .discovering = visit == discover_root};
+	struct frame_roots f = {.walk = walk, .visit = visit};
 	uintptr_t frame = frame_of_thread(tstate);
 	for (unsigned i = 0; frame && i < FRAMES_MAX && walk_readable(walk, frame, 64); i++) {
 		one_frame(&f, frame);

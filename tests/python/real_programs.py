@@ -153,7 +153,7 @@ def django(name, python):
     script("djangoapp.py", """
         import sys
         from django.conf import settings
-        settings.configure(DEBUG=False, ALLOWED_HOSTS=["*"], ROOT_URLCONF="djangoapp", SECRET_KEY="x", MIDDLEWARE=["django.middleware.common.CommonMiddleware"])
+        if not settings.configured: settings.configure(DEBUG=False, ALLOWED_HOSTS=["*"], ROOT_URLCONF="djangoapp", SECRET_KEY="x", MIDDLEWARE=["django.middleware.common.CommonMiddleware"])
         from django.http import HttpResponse
         from django.urls import path
         urlpatterns = [path("", lambda request: HttpResponse("hello"))]
@@ -285,7 +285,11 @@ def main():
             if not available(python, needs):
                 print("skip %s %s: this Python lacks %s" % (version, name, " ".join(needs)))
                 continue
-            program("%s-%s" % (version, name), python)
+            try:
+                program("%s-%s" % (version, name), python)
+            except (OSError, subprocess.SubprocessError) as e:
+                fail("%s %s" % (version, name), repr(e))
+                continue
             compare(version, name, own)
     sys.exit(failed)
 
