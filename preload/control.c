@@ -93,6 +93,7 @@ static __thread bool isolated TLS_FAST;
 static _Atomic uint32_t stop;         /* the helper is asked to end */
 static _Atomic uint32_t marks;        /* enum trigger, LOCAL_MARK */
 static _Atomic uint32_t about_to_sleep;
+static _Atomic uint32_t helper_there; /* futex word: it is isolated and listens */
 #define LOCAL_MARK 0x100u
 
 /* A request of one of the program's threads. */
@@ -369,6 +370,8 @@ static void *helper_main(void *unused)
 	isolate();
 	control_page->helper_tid = glue_tid();
 	control_page_state(RGC_READY);
+	atomic_store(&helper_there, 1);
+	futex_wake(&helper_there);
 	pthread_cleanup_push(helper_ended, NULL);
 	while (!atomic_load(&stop)) {
 		if (snapshot_active()) {
@@ -401,6 +404,15 @@ static int create_thread(void)
 	return status;
 }
 
+/* Until the helper has its own descriptors, it would hold those of the program open; until it has its own root, a chroot of
+ * the program would take it along. */
+static void wait_until_there(void)
+{
+	uint64_t until = now_ms() + 1000;
+	while (!atomic_load(&helper_there) && now_ms() < until)
+		futex_wait(&helper_there, 0, 100);
+}
+
 /* Under helper_lock. All signals are blocked in the helper but libc's own two, by which it tells threads about setuid. */
 static void helper_start(void)
 {
@@ -419,10 +431,13 @@ static void helper_start(void)
 		t->hook_frame = UINTPTR_MAX;
 	}
 	sys(SYS_rt_sigprocmask, SIG_SETMASK, &mask, &before, SYS_SIGSET_SIZE);
-	if (!create_thread())
+	atomic_store(&helper_there, 0);
+	if (!create_thread()) {
 		atomic_store(&helper_state, HELPER_RUNNING);
-	else
+		wait_until_there();
+	} else {
 		control_page_state(RGC_NO_HELPER);
+	}
 	sys(SYS_rt_sigprocmask, SIG_SETMASK, &before, 0, SYS_SIGSET_SIZE);
 	if (t) {
 		t->hook_depth = depth;
@@ -539,11 +554,6 @@ static int take_here(const char *reason, const char *label, const char *path, st
 	struct thread *t = thread_self();
 	uint32_t depth = t ? t->hook_depth : 0;
 	uintptr_t frame = t ? t->hook_frame : 0;
-	if (atomic_load(&sandboxed)) {
-		result->status = EPERM;
-		log_format(result->message, sizeof result->message, "the program is in a sandbox (seccomp)");
-		return EPERM;
-	}
 	lock(&helper_lock);
 	if (t) {
 		t->hook_depth = 1;
@@ -578,6 +588,10 @@ int control_snapshot(const char *reason, const char *label, const char *path, un
 
 	memset(result, 0, sizeof *result);
 	result->status = ENOTSUP;
+	if (atomic_load(&sandboxed)) {
+		log_format(result->message, sizeof result->message, "the program is in a sandbox (seccomp)");
+		return result->status = EPERM;
+	}
 	if (is_helper() || !control_page || glue_pid() != shim_pid)
 		return ENOTSUP;
 	if (atomic_load(&helper_state) != HELPER_RUNNING)
@@ -640,7 +654,8 @@ void control_exit_snapshot(void)
  */
 void control_at_exit(bool quick)
 {
-	if (is_helper() || !control_page || glue_pid() != shim_pid)
+	/* in a sandbox even asking for our pid may be forbidden */
+	if (is_helper() || !control_page || atomic_load(&sandboxed) || glue_pid() != shim_pid)
 		return;
 	control_exit_snapshot();
 	if (atomic_exchange(&exiting, true))
@@ -677,6 +692,7 @@ static void make_process_key(void)
 void control_init(void)
 {
 	main_tls = (uintptr_t)__builtin_thread_pointer();
+	entry_wait_init();
 	make_process_key();
 	control_page_make();
 	triggers_init();

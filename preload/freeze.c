@@ -1,7 +1,7 @@
 /*
  * freeze.c - stopping all other threads of the process for the moment of the clone, without anybody noticing.
  *
- * A running thread gets a realtime signal; its handler saves the registers and waits on a futex. If it is inside one of
+ * A running thread gets a signal that libc reserves for itself; its handler saves the registers and waits on a futex. If it is inside one of
  * our hooks it goes on and parks when it leaves the hook, so that no allocator's lock is held and the live table is whole.
  *
  * A blocked thread is left alone: a signal would end epoll_wait, nanosleep and others with EINTR, SA_RESTART or not. Its sp
@@ -30,8 +30,11 @@
 #include "guard.h"
 #include "snapshot.h"
 
-#define THREADS_MAX 32768u
-/* A thread that neither parks nor blocks holds up the others no longer than this. */
+/* Enough for nearly all; more come from the arena when a freeze found that they are needed. */
+#define THREADS_FIRST 64u
+#define THREADS_MAX 65536u
+/* A thread that blocks our signal and neither parks nor sleeps holds up the others no longer than this. Others park as soon as
+ * they get a processor. */
 #define MISSED_AFTER_MS 50u
 
 /* One per thread that was found, beside its struct frozen_thread. */
@@ -42,11 +45,15 @@ struct look {
 	uint32_t signalled;
 	uint32_t seen;               /* number of the enumeration that met it last */
 	bool settled;                /* parked or blocked */
+	bool stubborn;               /* runs, and blocks our signal */
 };
 
-static struct frozen_thread *list;
-static struct look *looks;
-static size_t count;
+static struct frozen_thread list_first[THREADS_FIRST];
+static struct look looks_first[THREADS_FIRST];
+static struct frozen_thread *list = list_first;
+static struct look *looks = looks_first;
+static size_t count, capacity = THREADS_FIRST;
+static uint32_t beyond;  /* threads of the last enumeration that found no place */
 static uint32_t enumeration;
 
 /* Odd while the world stands; the parked wait for it to change. */
@@ -54,7 +61,6 @@ static _Atomic uint32_t world;
 /* Counts the threads that parked; the freezer waits on it. */
 static _Atomic uint32_t arrivals;
 
-static int park_signal;
 static _Atomic uint64_t signals_sent, signals_seen;
 
 size_t frozen_threads(const struct frozen_thread **threads)
@@ -145,14 +151,18 @@ static bool inside_hook(const struct thread *t, uintptr_t sp)
 	return t && t->hook_depth && !hook_abandoned(t, sp);
 }
 
+static void libc_signal(int signal, siginfo_t *info, void *context);
+
 static void park_handler(int signal, siginfo_t *info, void *context)
 {
 	ucontext_t *uc = context;
 	uint32_t frozen = atomic_load_explicit(&world, memory_order_acquire);
 	size_t slot = (size_t)(uintptr_t)info->si_value.sival_ptr;
 
-	if (info->si_code != SI_QUEUE || (uint32_t)info->si_pid != glue_pid())
-		return; /* not ours */
+	if (info->si_code != SI_QUEUE || (uint32_t)info->si_pid != glue_pid()) {
+		libc_signal(signal, info, context);
+		return;
+	}
 	atomic_fetch_add_explicit(&signals_seen, 1, memory_order_relaxed);
 	restart_call(uc);
 	if (!(frozen & 1) || slot >= count || list[slot].tid != glue_tid() ||
@@ -198,37 +208,38 @@ extern char refgraph_sigreturn[] __attribute__((visibility("hidden")));
 #define SIGNAL_RESTORER 0
 #endif
 
-static bool signal_usable(int number)
+/*
+ * libc keeps two realtime signals for itself: no mask, set or wait that is made with libc's functions contains them, so a
+ * thread that blocks "all" signals, or waits for any, neither blocks nor receives this one. libc sends it to itself only
+ * in setuid() and the like, during which the helper is not there; its handler ignores what is not its own, as ours does.
+ */
+#define PARK_SIGNAL 33
+
+static struct kernel_sigaction libc_action;
+
+static void libc_signal(int signal, siginfo_t *info, void *context)
 {
-	struct kernel_sigaction old = { 0 };
-	if (sys(SYS_rt_sigaction, number, 0, &old, SYS_SIGSET_SIZE) < 0)
-		return false;
-	return !old.handler || old.handler == (uintptr_t)park_handler;
+	if (libc_action.handler > 1)
+		((void (*)(int, siginfo_t *, void *))libc_action.handler)(signal, info, context);
 }
 
-/* The highest realtime signal that nobody handles. The handler blocks everything: no other may run while we are parked. */
+/* The handler blocks everything: no other may run while we are parked. */
 static bool signal_install(void)
 {
-	struct kernel_sigaction mine = { (uintptr_t)park_handler, SIGNAL_FLAGS, SIGNAL_RESTORER, ~0ull };
-	if (park_signal && signal_usable(park_signal) &&
-	    sys(SYS_rt_sigaction, park_signal, &mine, 0, SYS_SIGSET_SIZE) == 0)
-		return true;
-	for (int number = 64 - 3; number > 40; number--) {
-		if (!signal_usable(number) || sys(SYS_rt_sigaction, number, &mine, 0, SYS_SIGSET_SIZE) < 0)
-			continue;
-		park_signal = number;
-		return true;
-	}
-	return false;
+	struct kernel_sigaction mine = { (uintptr_t)park_handler, SIGNAL_FLAGS, SIGNAL_RESTORER, ~0ull }, old;
+	if (sys(SYS_rt_sigaction, PARK_SIGNAL, &mine, &old, SYS_SIGSET_SIZE) < 0)
+		return false;
+	if (old.handler != (uintptr_t)park_handler)
+		libc_action = old;
+	return true;
 }
 
-/* Only when no signal of ours can still be pending: its default action would end the program. */
+/* Not while a signal of ours may still be pending: it must find our handler. */
 static void signal_remove(void)
 {
-	struct kernel_sigaction plain = { 0 };
 	if (atomic_load_explicit(&signals_sent, memory_order_relaxed) ==
 	    atomic_load_explicit(&signals_seen, memory_order_acquire))
-		sys(SYS_rt_sigaction, park_signal, &plain, 0, SYS_SIGSET_SIZE);
+		sys(SYS_rt_sigaction, PARK_SIGNAL, &libc_action, 0, SYS_SIGSET_SIZE);
 }
 
 /* ---- looking at threads ------------------------------------------------------------------------------------------------------------ */
@@ -319,18 +330,26 @@ static bool blocks_our_signal(uint32_t tid)
 	if (sys_read_file(task_file(path, sizeof path, tid, "status"), text, sizeof text) <= 0 ||
 	    !status_field(text, "SigBlk:", 16, &mask))
 		return true;
-	return mask >> (park_signal - 1) & 1;
+	return mask >> (PARK_SIGNAL - 1) & 1;
 }
 
 /* ---- the list --------------------------------------------------------------------------------------------------------------------- */
 
-static bool list_make(void)
+/* While nobody is parked and no signal is on its way: a signal names its thread by its place. */
+static bool list_grow(void)
 {
-	if (!list)
-		list = arena_map(THREADS_MAX * sizeof *list);
-	if (!looks)
-		looks = arena_map(THREADS_MAX * sizeof *looks);
-	return list && looks;
+	size_t bigger = capacity * 4;
+	struct frozen_thread *more = bigger <= THREADS_MAX ? arena_map(bigger * sizeof *more) : NULL;
+	struct look *looks_more = more ? arena_map(bigger * sizeof *looks_more) : NULL;
+	if (!looks_more) {
+		arena_unmap(more, bigger * sizeof *more);
+		return false;
+	}
+	count = 0;
+	list = more; /* the smaller ones stay mapped: a late signal may still look there */
+	looks = looks_more;
+	capacity = bigger;
+	return true;
 }
 
 /* Threads come in the same order each time, so the place after the last hit is the first to try. */
@@ -347,8 +366,10 @@ static size_t list_find(uint32_t tid)
 
 static size_t list_add(uint32_t tid)
 {
-	if (count == THREADS_MAX)
+	if (count == capacity) {
+		beyond++;
 		return SIZE_MAX;
+	}
 	memset(&list[count], 0, sizeof *list);
 	memset(&looks[count], 0, sizeof *looks);
 	list[count].tid = tid;
@@ -415,6 +436,7 @@ static bool enumerate_proc(void)
 static void enumerate(void)
 {
 	enumeration++;
+	beyond = 0;
 	if (enumerate_proc())
 		return;
 	for (struct thread *t = threads_first(); t; t = t->next)
@@ -433,7 +455,7 @@ static void send_signal(size_t at)
 	info.si_uid = (uid_t)sys(SYS_getuid);
 	info.si_value.sival_ptr = (void *)at;
 	looks[at].signalled = 1;
-	if (sys(SYS_rt_tgsigqueueinfo, glue_pid(), list[at].tid, park_signal, &info) == 0)
+	if (sys(SYS_rt_tgsigqueueinfo, glue_pid(), list[at].tid, PARK_SIGNAL, &info) == 0)
 		atomic_fetch_add_explicit(&signals_sent, 1, memory_order_relaxed);
 }
 
@@ -457,7 +479,8 @@ static bool look_parked(size_t at)
 
 /*
  * The run count comes first: whatever happens after it is noticed. A thread that blocks inside a hook (it waits for a lock
- * of the allocator) has more to do before the heap is whole, and is waited for as long as running ones are.
+ * of the allocator) has more to do before the heap is whole. One that got our signal and sleeps all the same is about to
+ * wake, or sleeps as deep as vfork does: it passes by the handler before it runs on. Patience with both is short.
  */
 static void look(size_t at, bool patient)
 {
@@ -476,10 +499,12 @@ static void look(size_t at, bool patient)
 		list[at].state = RGD_THREAD_BLOCKED;
 		list[at].sp = 0;
 		l->settled = true;
-	} else if (state == STATE_BLOCKED && !l->signalled && (!inside_hook(l->record, 0) || !patient)) {
+	} else if (state == STATE_BLOCKED && ((!l->signalled && !inside_hook(l->record, 0)) || !patient)) {
 		list[at].state = RGD_THREAD_BLOCKED;
 		l->settled = true;
-	} else if (state == STATE_RUNNING && !l->signalled && !blocks_our_signal(list[at].tid)) {
+	} else if (state == STATE_RUNNING && !l->signalled && !blocks_our_signal(list[at].tid) &&
+		   read_state(list[at].tid, &list[at]) == STATE_RUNNING) {
+		/* looked at again: sigwaitinfo() for all signals unblocks ours while it waits, and would return it */
 		send_signal(at);
 	}
 }
@@ -561,37 +586,62 @@ static void wait_for_arrivals(uint32_t seen)
 	sys(SYS_futex, &arrivals, FUTEX_WAIT_PRIVATE, seen, &nap);
 }
 
-bool freeze_world(unsigned deadline_ms)
+/* Is there anybody to wait for? Who got our signal comes when it gets a processor; who blocks now and then will be met
+ * blocked, or running without blocking our signal. */
+static bool any_may_come(void)
 {
-	uint64_t start = now_ns(), waited = 0;
-	uint64_t most = (deadline_ms < MISSED_AFTER_MS ? deadline_ms : MISSED_AFTER_MS) * 1000000ull;
+	for (size_t i = 0; i < count; i++)
+		if (!looks[i].settled && looks[i].seen == enumeration && !looks[i].stubborn)
+			return true;
+	return false;
+}
+
+/* False: there are more threads than places. */
+static bool park_all(uint64_t most_ns, bool may_grow)
+{
+	uint64_t start = now_ns(), waited = 0, patience = MISSED_AFTER_MS * 1000000ull;
 	bool settled = false;
 
-	__builtin_unwind_init();
-	if (!list_make() || !signal_install())
-		return false;
-	count = 0;
-	atomic_fetch_add_explicit(&world, 1, memory_order_acq_rel);
-	ask_records(1);
 	for (;;) {
 		uint32_t seen = atomic_load_explicit(&arrivals, memory_order_acquire);
 		size_t before = count;
 		enumerate();
 		note_self();
-		settled = all_settled(waited < most / 2);
-		if (settled && count == before) {
-			drop_gone();
-			return true;
-		}
+		if (beyond && may_grow)
+			return false;
+		settled = all_settled(waited < patience / 2);
+		if (settled && count == before)
+			break;
 		waited = now_ns() - start;
-		if (waited > most)
+		if (waited > most_ns || (waited > patience && !any_may_come()))
 			break;
 		if (!settled)
 			wait_for_arrivals(seen);
 	}
 	drop_gone();
 	count_missed();
+	counter_add(COUNTER_LOST_THREADS, beyond);
 	return true;
+}
+
+bool freeze_world(unsigned deadline_ms)
+{
+	uint64_t most = (deadline_ms < MISSED_AFTER_MS ? deadline_ms : MISSED_AFTER_MS) * 1000000ull;
+
+	bool may_grow = true;
+
+	__builtin_unwind_init();
+	if (!signal_install())
+		return false;
+	for (;;) {
+		count = 0;
+		atomic_fetch_add_explicit(&world, 1, memory_order_acq_rel);
+		ask_records(1);
+		if (park_all(most, may_grow))
+			return true;
+		thaw_world();
+		may_grow = list_grow(); /* without memory those beyond are not stopped, and are counted */
+	}
 }
 
 bool freeze_still(void)

@@ -2,8 +2,8 @@
  * snapshot.c - one dump, in the parent: lock the runtimes, freeze the world, clone the walker, let everything go, wait.
  *
  * The walker is made by a raw clone with exit signal 0: no SIGCHLD, not seen by wait(), waitpid(-1) or waitid() of the
- * program (only by one that asks with __WALL or __WCLONE), no atfork handlers, none of fork's locks. It shares neither memory
- * nor descriptors. It opens, writes and renames the dump itself, so no descriptor ever shows in the program.
+ * program (calls that ask with __WALL or __WCLONE pass entry_wait.c), no atfork handlers, none of fork's locks. It shares
+ * neither memory nor descriptors. It opens, writes and renames the dump itself, so no descriptor ever shows in the program.
  *
  * The walker is expendable. If it crashes while an adapter is at work, the snapshot is taken once more without that
  * adapter and marked partial; if it hangs, it is killed at the deadline.
@@ -208,11 +208,48 @@ static bool page_reset(void)
 	return true;
 }
 
+/* For entry_wait.c, in any thread. */
+static _Atomic uint32_t walker_pid, walker_reaped;
+static _Atomic int walker_status;
+static _Atomic uint32_t walker_last;  /* the one before, and when it went (CLOCK_MONOTONIC) */
+static _Atomic uint64_t walker_went;
+
+uint32_t snapshot_walker(void)
+{
+	return atomic_load(&walker_pid);
+}
+
+void snapshot_walker_reaped(int status)
+{
+	atomic_store(&walker_status, status);
+	atomic_store(&walker_reaped, 1);
+}
+
+/* A wait may have reaped the walker and not yet returned when we find that it is gone. Not for long: pids come again. */
+bool snapshot_is_walker(uint32_t pid)
+{
+	return pid == atomic_load(&walker_pid) ||
+	       (pid == atomic_load(&walker_last) && clock_now(CLOCK_MONOTONIC) - atomic_load(&walker_went) < 2000000000u);
+}
+
+static void walker_gone(void)
+{
+	atomic_store(&walker_went, clock_now(CLOCK_MONOTONIC));
+	atomic_store(&walker_last, atomic_load(&walker_pid));
+	atomic_store(&walker_pid, 0);
+}
+
+/* The kernel itself stores the pid, before the child can run, and thus before anybody can wait for it. */
 static long walker_clone(void)
 {
+	long pid;
 	if (plan.fault == FAULT_CLONE)
 		return -EAGAIN;
-	return sys(SYS_clone, 0, 0, 0, 0, 0);
+	atomic_store(&walker_reaped, 0);
+	pid = sys(SYS_clone, CLONE_PARENT_SETTID, 0, &walker_pid, 0, 0);
+	if (pid < 0)
+		atomic_store(&walker_pid, 0);
+	return pid;
 }
 
 static void walker_discard(void)
@@ -228,7 +265,7 @@ static long frozen_clone(const char *label, struct snapshot_result *result)
 	long pid = -EAGAIN;
 	for (unsigned i = 0; i < MOVED_RETRIES; i++) {
 		if (!freeze_world(2000)) {
-			fail(result, EBUSY, "the program's threads could not be stopped in time; try again");
+			fail(result, EBUSY, "no memory, or no free realtime signal, to stop the program's threads with");
 			return -EBUSY;
 		}
 		plan.time_ns = clock_now(CLOCK_REALTIME);
@@ -236,11 +273,16 @@ static long frozen_clone(const char *label, struct snapshot_result *result)
 		pid = walker_clone();
 		if (!pid)
 			walk_main(&plan);
-		if (pid < 0 || i == MOVED_RETRIES - 1 || freeze_still())
+		if (pid < 0 || freeze_still())
 			break;
+		if (i == MOVED_RETRIES - 1) { /* better a copy in which one thread may have moved than none */
+			counter_add(COUNTER_LOST_THREADS, 1);
+			break;
+		}
 		/* a thread woke up between the look at it and the clone: the copy may be torn */
 		sys(SYS_kill, pid, SIGKILL);
 		sys(SYS_wait4, pid, 0, __WCLONE, 0);
+		walker_gone();
 		walker_discard();
 		counter_add(COUNTER_FREEZE_RETRIES, 1);
 		thaw_world();
@@ -386,6 +428,7 @@ bool snapshot_active(void)
 	return job.active;
 }
 
+
 /* The walker ended: by itself, by a crash, by our hand, or the program reaped it (-ECHILD: it asked with __WALL). */
 static void job_walker_ended(int status)
 {
@@ -420,6 +463,9 @@ bool snapshot_poll(struct snapshot_result *result)
 	if (job.active) {
 		long got = sys(SYS_wait4, job.walker, &status, __WCLONE | WNOHANG, 0);
 		if (got == job.walker || got == -ECHILD) {
+			if (got < 0 && atomic_load(&walker_reaped))
+				status = atomic_load(&walker_status);
+			walker_gone();
 			job_walker_ended(status);
 		} else if (!job.killed && clock_now(CLOCK_MONOTONIC) > job.deadline) {
 			job.killed = true;
@@ -452,6 +498,8 @@ void snapshot_after_fork_child(void)
 		sys(SYS_munmap, page, sizeof *page);
 	page = NULL;
 	serial = 0;
+	atomic_store(&walker_pid, 0);
+	atomic_store(&walker_last, 0);
 	job.active = false;
 	job.smaps = NULL; /* one mapping that the parent was about to give back */
 }

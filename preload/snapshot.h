@@ -33,6 +33,10 @@ bool control_isolated(void);
 int control_snapshot(const char *reason, const char *label, const char *path, unsigned limit_ms,
 		     struct snapshot_result *result);
 
+/* ---- entry_wait.c ---- */
+
+void entry_wait_init(void);
+
 /* ---- triggers.c: what asks for snapshots by itself ---- */
 
 enum trigger { TRIGGER_SIGNAL = 1, TRIGGER_GROWTH = 2, TRIGGER_TIMER = 4 };
@@ -67,5 +71,11 @@ bool snapshot_poll(struct snapshot_result *result);
 /* Of the active job, parts per thousand. */
 uint32_t snapshot_progress(void);
 void snapshot_after_fork_child(void);
+/* The walker's pid, 0 none. In any thread. */
+uint32_t snapshot_walker(void);
+/* This pid is, or was a moment ago, the walker's. */
+bool snapshot_is_walker(uint32_t pid);
+/* A wait of the program got it: this was its status. */
+void snapshot_walker_reaped(int status);
 
 #endif

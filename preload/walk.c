@@ -569,6 +569,16 @@ static void quiet_signals(const struct walk_plan *plan)
 	sys(SYS_setitimer, 0 /* ITIMER_REAL */, &when, 0);
 }
 
+/* What the program may still have is not much; the walker takes what it may at most. */
+static void raise_limit(int which)
+{
+	struct rlimit limit;
+	if (sys(SYS_prlimit64, 0, which, 0, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max;
+		sys(SYS_prlimit64, 0, which, &limit, 0);
+	}
+}
+
 static void become_walker(const struct walk_plan *plan)
 {
 	struct rlimit none = { 0, 0 };
@@ -580,6 +590,9 @@ static void become_walker(const struct walk_plan *plan)
 		for (fd = 0; fd < 65536; fd++)
 			sys(SYS_close, fd);
 	sys(SYS_prlimit64, 0, RLIMIT_CORE, &none, 0);
+	raise_limit(RLIMIT_AS);
+	raise_limit(RLIMIT_DATA);
+	raise_limit(RLIMIT_NOFILE);
 	sys(SYS_prctl, PR_SET_NAME, "refgraph-walk");
 	sys(SYS_setpriority, 0, 0, 10);
 	fd = sys(SYS_openat, AT_FDCWD, "/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC, 0);
