@@ -6,12 +6,27 @@ itself needs exists before the snapshot or is made after it; what it makes is to
 """
 import ctypes
 import gc
+import importlib.util
 import json
+import os
 import sys
-import types
 
 _snapshot = ctypes.CDLL(None).refgraph_snapshot
 _snapshot.argtypes = [ctypes.c_char_p]
+OBJGRAPH = "/usr/lib/python3/dist-packages/objgraph.py"
+
+
+def load_objgraph():
+    """Pure Python: the distribution's copy serves every version."""
+    if not os.path.exists(OBJGRAPH):
+        return None
+    spec = importlib.util.spec_from_file_location("objgraph", OBJGRAPH)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+objgraph = load_objgraph()
 LABEL = b"inside"
 expected = []  # [source id, label class, text or number, target id]
 
@@ -30,9 +45,9 @@ def record(path):
     get_objects, get_referents, getrefcount, getid, gettype, size = gc.get_objects, gc.get_referents, sys.getrefcount, id, \
         type, len
     finalized = getattr(gc, "is_finalized", lambda o: False)
-    generations = o = r = refs = ids = facts = closure = queue = types_ = status = blocks = None
+    generations = o = r = refs = ids = facts = closure = queue = types_ = status = stats = None
     status = _snapshot(LABEL)
-    blocks = sys.getallocatedblocks()
+    stats = objgraph.typestats(shortnames=False) if objgraph else None
     generations = [get_objects(generation=0), get_objects(generation=1), get_objects(generation=2)]
     closure = {}
     queue = []
@@ -65,7 +80,7 @@ def record(path):
     made = [getid(own), getid(generations)]
     modules = {name: getid(m) for name, m in list(sys.modules.items()) if m is not None}
     out = {
-        "label": getid(LABEL), "snapshot": getid(_snapshot), "getrefcount": getid(getrefcount), "status": status, "blocks": blocks, "version": list(sys.version_info[:3]),
+        "label": getid(LABEL), "snapshot": getid(_snapshot), "getrefcount": getid(getrefcount), "status": status, "typestats": stats, "version": list(sys.version_info[:3]),
         "generations": [[getid(o) for o in g] for g in generations],
         "referents": closure, "counts": counts, "facts": facts,
         "types": {k: names_of(v) for k, v in types_.items()},
