@@ -215,10 +215,14 @@ static inline void memo_truncate(struct memo *memo, size_t n)
 		memo->nwitnesses--;
 }
 
+/* For the frame that was pushed last. */
 static void witness(struct memo *memo, uintptr_t address, uintptr_t value)
 {
-	memo->witnesses[memo->nwitnesses++] = (struct witness){
-		.address = (const uintptr_t *)address, .value = value, .index = memo->n};
+	if (memo->nwitnesses < 2 * MEMO_MAX)
+		memo->witnesses[memo->nwitnesses++] = (struct witness){
+			.address = (const uintptr_t *)address, .value = value, .index = memo->n - 1};
+	else
+		memo->odd = true;
 }
 
 /* What must hold for the frame that is pushed to lead to `caller`, beside the return address. */

@@ -40,7 +40,7 @@ diff_run() {
 	fi
 }
 
-for c in "deep 15000" "reentered 6000" "callbacks 1200" "jumps 2500" "signals 4000" "alternate 4000" "contexts 7000" \
+for c in "deep 15000" "reentered 6000" "balanced 2000" "callbacks 1200" "jumps 2500" "signals 4000" "alternate 4000" "contexts 7000" \
 	"jit 100" "wild 100" "registers 700" "reload 400" "threads 100000"; do
 	read -r name minimum <<<"$c"
 	diff_run "stacks-$name" stacks "$minimum" ./stacks "$name"

@@ -112,6 +112,48 @@ static __attribute__((noinline, optimize("no-omit-frame-pointer"))) void with_fr
 	NO_TAIL;
 }
 
+/* Saves rbp, and calls with another one. */
+void call_with_rbp(void (*function)(void), uintptr_t rbp);
+__asm__(".text\n.globl call_with_rbp\n.type call_with_rbp, @function\ncall_with_rbp:\n"
+	".cfi_startproc\npushq %rbp\n.cfi_def_cfa_offset 16\n.cfi_offset %rbp, -16\n"
+	"movq %rsi, %rbp\ncall *%rdi\npopq %rbp\n.cfi_def_cfa_offset 8\n.cfi_restore %rbp\nret\n.cfi_endproc\n"
+	".size call_with_rbp, .-call_with_rbp\n");
+
+/*
+ * Two ways to the same innermost frames at the same addresses, over a frame that is found by rbp and begins elsewhere each time:
+ * the caller's room and the callee's always sum up to the same. The old return address is still in the unused part of the new frame.
+ */
+static NOINLINE void by_rbp(size_t room)
+{
+	char *unused = alloca(room);
+	__asm__ volatile("" ::"r"(unused) : "memory");
+	call_with_rbp(take, 7);
+	NO_TAIL;
+}
+
+#define CALLER(name, room)                                                                         \
+	static NOINLINE void name(void)                                                            \
+	{                                                                                          \
+		char unused[room];                                                                 \
+		__asm__ volatile("" ::"r"(unused) : "memory");                                     \
+		by_rbp(2048 - (room));                                                             \
+		NO_TAIL;                                                                           \
+	}
+CALLER(room_16, 16)
+CALLER(room_256, 256)
+CALLER(room_512, 512)
+CALLER(room_1024, 1024)
+
+static void balanced(void)
+{
+	static void (*const ways[])(void) = {room_16, room_256, room_512, room_1024};
+	unsigned random = 54321;
+	for (int i = 0; i < 2000; i++) {
+		random = random * 1103515245 + 12345;
+		ways[(random >> 16) % 4]();
+	}
+}
+
 static void reentered(void)
 {
 	static void (*const ways[])(int) = {above_a, above_b, wide_frame, variable_frame, realigned_frame,
@@ -303,12 +345,6 @@ static void jit(void)
 }
 
 /* rbp is an ordinary register for most code: nonsense in it must not matter. */
-void call_with_rbp(void (*function)(void), uintptr_t rbp);
-__asm__(".text\n.globl call_with_rbp\n.type call_with_rbp, @function\ncall_with_rbp:\n"
-	".cfi_startproc\npushq %rbp\n.cfi_def_cfa_offset 16\n.cfi_offset %rbp, -16\n"
-	"movq %rsi, %rbp\ncall *%rdi\npopq %rbp\n.cfi_def_cfa_offset 8\n.cfi_restore %rbp\nret\n.cfi_endproc\n"
-	".size call_with_rbp, .-call_with_rbp\n");
-
 static void wild(void)
 {
 	for (uintptr_t i = 0; i < 100; i++)
@@ -388,7 +424,7 @@ static const struct {
 	const char *name;
 	void (*run)(void);
 } cases[] = {
-	{"deep", deep},	      {"reentered", reentered}, {"callbacks", callbacks}, {"jumps", jumps},
+	{"deep", deep}, {"balanced", balanced},	      {"reentered", reentered}, {"callbacks", callbacks}, {"jumps", jumps},
 	{"signals", signals}, {"alternate", alternate}, {"contexts", contexts},	  {"jit", jit},
 	{"wild", wild},	      {"registers", other_registers}, {"reload", reload},	{"threads", threads},
 };
