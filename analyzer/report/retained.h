@@ -9,7 +9,7 @@
 
 /*
  * `*ret` by object, RETAINED_NONE where no root reaches it; big_alloc()ed. Strong, internal and conservative references keep alive, weak and
- * borrowed ones do not. Loads what it needs.
+ * borrowed ones do not; nor does a conservative one to an object whose refcount certain references explain. Loads what it needs.
  */
 struct error *retained_sizes(struct model *model, uint64_t **ret);
 

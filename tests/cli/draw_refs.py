@@ -162,6 +162,17 @@ nodes, _ = draw('show-refs', 'module', 'list[0]', '--extra-info', 'retained', 'x
 equal('extra-info: retained', [nodes[name(i)][0].split('\\n')[-1] for i in range(6)],
       ['retained 400 bytes', 'retained 344 bytes', 'retained 112 bytes', 'retained 64 bytes', 'unreachable', 'retained 0 bytes'])
 
+for refcount, word, want in (1, 'refuted by the refcount', 300), (2, 'that may be true', 100), (0, 'to what has no refcount', 100):
+    dump(HEAD + '''object m module rc=1 prop.name=app size=100
+object d dict rc=%d size=200
+module app /bin/app base=0x1000
+edge m d part=__dict__
+root module app m kind=strong
+root global "" d owner=1 value=8 kind=conservative
+''' % refcount)
+    nodes, _ = draw('show-refs', 'module', '--extra-info', 'retained', 'x.rgd')
+    equal('retained: a guess ' + word, nodes[name(0)][0].split('\\n')[-1], 'retained %d bytes' % want)
+
 # ---- what a collector does not see is not in its picture; a wider universe has it, in other strokes
 dump(HEAD + '''type node module= runtime=native
 object o OBJ rc=2
