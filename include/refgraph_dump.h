@@ -372,7 +372,8 @@ enum rgd_property {
 enum rgd_summary_column {
 	RGD_SUM_TYPE = 0,    /* VARINT */
 	RGD_SUM_STACK = 1,   /* VARINT +1 */
-	RGD_SUM_TRACKED = 2, /* U8: 1 = in the collector's lists, 2 = internal storage, 0 = else */
+	RGD_SUM_TRACKED = 2, /* U8: 1 = in the collector's lists, 3 = in its permanent one, 2 = internal
+				storage, 0 = else */
 	RGD_SUM_COUNT = 3,   /* VARINT */
 	RGD_SUM_BYTES = 4,   /* VARINT */
 };

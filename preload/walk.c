@@ -317,7 +317,8 @@ static void emit_object(struct walk *w, const struct object_row *row)
 {
 	struct column *column = w->objects.column;
 	uint32_t stack = intern_stack(&w->intern, row->stack);
-	uint32_t tracked = row->flags & RGD_OBJ_F_TRACKED ? 1 : row->flags & RGD_OBJ_F_INTERNAL ? 2 : 0;
+	uint32_t permanent = (row->flags & RGD_OBJ_F_GENERATION_MASK) == RGD_OBJ_F_GENERATION_MASK;
+	uint32_t tracked = row->flags & RGD_OBJ_F_TRACKED ? (permanent ? 3 : 1) : row->flags & RGD_OBJ_F_INTERNAL ? 2 : 0;
 
 	column_put(&column[RGD_OBJ_ADDRESS], row->address);
 	column_put(&column[RGD_OBJ_TYPE], row->type);

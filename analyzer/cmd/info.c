@@ -1,4 +1,5 @@
-/* info.c - `refgraph info`: what a dump is, where it comes from, how much it holds and what was lost. */
+/* info.c - `refgraph info`: what a dump is, where it comes from, how much it holds and what was
+ * lost. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -56,7 +57,10 @@ static void join(struct str *s, const char *prefix, const char *name)
 	str_clear(s);
 	str_printf(s, "%s.", prefix);
 	for (; *name; name++)
-		str_char(s, *name == '"' || *name == '\\' || (unsigned char)*name < 0x20 || *name == 0x7f ? '?' : *name);
+		str_char(s, *name == '"' || *name == '\\' || (unsigned char)*name < 0x20 ||
+					    *name == 0x7f
+				    ? '?'
+				    : *name);
 }
 
 static void file_facts(struct facts *f, const struct model *m)
@@ -68,7 +72,8 @@ static void file_facts(struct facts *f, const struct model *m)
 	fact_size(f, "file_size", dump_file_size(m->dump));
 	snprintf(text, sizeof text, "%u.%u", h->major, h->minor);
 	fact_text(f, "format", text);
-	fact_text(f, "complete", dump_flags(m->dump) & RGD_TAIL_PARTIAL ? "no: marked partial" : "yes");
+	fact_text(f, "complete",
+		  dump_flags(m->dump) & RGD_TAIL_PARTIAL ? "no: marked partial" : "yes");
 }
 
 static void process_facts(struct facts *f, const struct model *m)
@@ -81,7 +86,8 @@ static void process_facts(struct facts *f, const struct model *m)
 	fact_number(f, "pid", h->pid);
 	fact_number(f, "serial", h->serial);
 	if (gmtime_r(&seconds, &tm) && strftime(time, sizeof time, "%Y-%m-%dT%H:%M:%S", &tm)) {
-		snprintf(text, sizeof text, "%s.%03uZ", time, (unsigned)(h->time_ns / 1000000 % 1000));
+		snprintf(text, sizeof text, "%s.%03uZ", time,
+			 (unsigned)(h->time_ns / 1000000 % 1000));
 		fact_text(f, "time", text);
 	}
 	snprintf(text, sizeof text, "%016" PRIx64, h->process_key);
@@ -111,7 +117,8 @@ static void runtime_facts(struct facts *f, const struct model *m)
 
 		join(&name, "runtime", runtime ? runtime : "other");
 		str_clear(&value);
-		str_printf(&value, "%s%s%s", model_string(m, r->version), model_string(m, r->version)[0] ? ", " : "",
+		str_printf(&value, "%s%s%s", model_string(m, r->version),
+			   model_string(m, r->version)[0] ? ", " : "",
 			   r->state < 4 ? states[r->state] : "unknown state");
 		if (note[0])
 			str_printf(&value, ": %s", note);
@@ -129,7 +136,7 @@ static void object_facts(struct facts *f, const struct model *m)
 	for (uint32_t i = 0; i < m->nsummary; i++) {
 		const struct summary *s = &m->summary[i];
 
-		tracked += s->tracked == 1 ? s->count : 0;
+		tracked += s->tracked & 1 ? s->count : 0;
 		internal += s->tracked == 2 ? s->count : 0;
 		native += m->types[s->type].runtime == RGD_RT_NATIVE ? s->count : 0;
 		bytes += s->bytes;
@@ -175,8 +182,11 @@ static void number_facts(struct facts *f, const struct model *m)
 		const char *runtime = model_runtime_name(m->gc[i].runtime);
 
 		join(&name, "gc", model_string(m, m->gc[i].name));
-		str_printf(&name, ".%" PRIu64 "%s%s", m->gc[i].index, m->gc[i].runtime == RGD_RT_CPYTHON ? "" : ".",
-			   m->gc[i].runtime == RGD_RT_CPYTHON ? "" : runtime ? runtime : "other");
+		str_printf(&name, ".%" PRIu64 "%s%s", m->gc[i].index,
+			   m->gc[i].runtime == RGD_RT_CPYTHON ? "" : ".",
+			   m->gc[i].runtime == RGD_RT_CPYTHON ? ""
+			   : runtime			      ? runtime
+							      : "other");
 		fact_number(f, str_text(&name), m->gc[i].value);
 	}
 	for (uint32_t i = 0; i < m->ncounters; i++) {
@@ -190,8 +200,8 @@ static struct error *print(struct context *c, struct model *m)
 {
 	struct facts f = {.as_json = c->style.format == TABLE_JSON, .exact = c->style.exact_sizes};
 
-	TRY(model_load(m, MODEL_STRINGS | MODEL_META | MODEL_TYPES | MODEL_SUMMARY | MODEL_RUNTIMES | MODEL_COUNTERS | MODEL_GC |
-			  MODEL_EPOCHS));
+	TRY(model_load(m, MODEL_STRINGS | MODEL_META | MODEL_TYPES | MODEL_SUMMARY |
+				  MODEL_RUNTIMES | MODEL_COUNTERS | MODEL_GC | MODEL_EPOCHS));
 	if (f.as_json)
 		json_begin(&f.json, stdout);
 	file_facts(&f, m);
@@ -224,7 +234,8 @@ const struct command cmd_info = {
 	.name = "info",
 	.usage = "DUMP...",
 	.summary = "tell what a dump is: process, time, runtimes, how much it holds, what was lost",
-	.about = "Counters that begin with counter.lost are losses. Neither objects nor edges are read.",
+	.about = "Counters that begin with counter.lost are losses. Neither objects nor edges are "
+		 "read.",
 	.options = OPTIONS_JSON | OPTIONS_BYTES,
 	.min_dumps = 1,
 	.max_dumps = UINT32_MAX,

@@ -33,7 +33,9 @@ struct error *universe_parse(struct model *m, const char *text, struct universe 
 		while (model_runtime_name(r) && strcmp(model_runtime_name(r), text) != 0)
 			r++;
 		if (!model_runtime_name(r))
-			return error_usage("no universe '%s'; there are: gc, all, native, python, php, gobject, refhook", text);
+			return error_usage("no universe '%s'; there are: gc, all, native, python, "
+					   "php, gobject, refhook",
+					   text);
 		u.kind = UNIVERSE_RUNTIME;
 		u.runtime = r;
 	}
@@ -41,11 +43,13 @@ struct error *universe_parse(struct model *m, const char *text, struct universe 
 	return NULL;
 }
 
-bool universe_has_summary(const struct universe *u, const struct model *m, const struct summary *row)
+bool universe_has_summary(const struct universe *u, const struct model *m,
+			  const struct summary *row)
 {
 	if (u->kind == UNIVERSE_GC)
 		return row->tracked == 1;
-	return row->tracked != 2 && (u->kind == UNIVERSE_ALL || m->types[row->type].runtime == u->runtime);
+	return row->tracked != 2 &&
+	       (u->kind == UNIVERSE_ALL || m->types[row->type].runtime == u->runtime);
 }
 
 void universe_follow(const struct universe *u, struct follow *ret)
@@ -71,7 +75,7 @@ struct error *universe_closed(const struct universe *u, const struct model *m, u
 	}
 	TRY(big_alloc(bits_words(m->nobjects), sizeof *bits, &bits));
 	for (uint32_t i = 0; i < m->nobjects; i++)
-		if (!(m->flags[i] & RGD_OBJ_F_TRACKED))
+		if (!universe_gc(m->flags[i]))
 			bits_set(bits, i);
 	*ret = bits;
 	return NULL;

@@ -17,6 +17,7 @@ class Node:
     def __init__(self, number, address, type, tracked, runtime, size, gen, internal):
         self.number, self.address, self.type, self.tracked = number, address, type, tracked
         self.runtime, self.size, self.gen, self.internal = runtime, size, gen, internal
+        self.listed = tracked and gen < 3  # gc.get_objects() and gc.get_referrers() do not read the permanent list
         self.edges = []  # (target, traversed, kind) in order
         self.name = None
 
@@ -112,12 +113,12 @@ class Heap:
 
     def universe(self, name):
         if name == "gc":
-            return [x for x in self.nodes if x.tracked]
+            return [x for x in self.nodes if x.listed]
         return [x for x in self.nodes if not x.internal and (name == "all" or x.runtime == name)]
 
     def referrers(self, x, universe):
         """Objects that hold x, each once."""
-        return [y for y in self.nodes if (universe != "gc" or y.tracked) and x in y.holds(universe)]
+        return [y for y in self.nodes if (universe != "gc" or y.listed) and x in y.holds(universe)]
 
     def neighbours(self, x, universe, backwards):
         return self.referrers(x, universe) if backwards else x.holds(universe)
@@ -277,7 +278,7 @@ def chains(heap, dump, r):
         if length and not good(got[0] if back else got[-1]):
             raise Wrong("%s: ends at #%d" % (what, (got[0] if back else got[-1]).number))
         for a, b in zip(got, got[1:]):
-            if b not in a.holds(u) or (u == "gc" and back and not a.tracked):
+            if b not in a.holds(u) or (u == "gc" and back and not a.listed):
                 raise Wrong("%s: no edge #%d to #%d" % (what, a.number, b.number))
 
 

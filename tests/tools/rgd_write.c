@@ -406,7 +406,7 @@ static void sum_add(struct rgd_writer *w, const struct rgd_object *o)
 	uint64_t hash;
 
 	if (o->flags & RGD_OBJ_F_TRACKED)
-		s.tracked = 1;
+		s.tracked = (o->flags & RGD_OBJ_F_GENERATION_MASK) == RGD_OBJ_F_GENERATION_MASK ? 3 : 1;
 	else if (o->flags & RGD_OBJ_F_INTERNAL)
 		s.tracked = 2;
 	hash = hash_of_sum(&s);
