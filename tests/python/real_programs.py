@@ -268,6 +268,7 @@ def main():
     for version, python in pythons():
         # What lives only while ctypes calls the shim: the tuple of the call's arguments. Nothing else may differ.
         own = {"builtins.tuple": 1}
+        empty("%s-empty" % version, python)
         compare(version, "empty", own)
         for name, program, where, needs, large in PROGRAMS_HERE:
             if (large and not everything) or (wanted and name not in wanted):
