@@ -202,6 +202,9 @@ static const void *module_of(const void *function)
 	return dladdr(function, &info) ? info.dli_fbase : NULL;
 }
 
+/* Set when another malloc stands before ours: libc's reallocarray, which calls that one's realloc. */
+static void *(*foreign_reallocarray)(void *, size_t, size_t);
+
 static void judge_allocator(void)
 {
 	void *first = entry_definition("malloc");
@@ -209,6 +212,7 @@ static void judge_allocator(void)
 	if (!config.native) {
 		native_note = "off by REFGRAPH_NATIVE";
 	} else if (first && first != (void *)own_malloc) {
+		*(void **)&foreign_reallocarray = entry_next("reallocarray");
 		native_note = "the program brings its own malloc, which is called instead of ours: its heap is not followed";
 		if (config.verbose)
 			log_line(native_note);
@@ -456,6 +460,8 @@ EXPORT void *reallocarray(void *block, size_t n, size_t size)
 {
 	size_t total;
 
+	if (unlikely(foreign_reallocarray))
+		return foreign_reallocarray(block, n, size);
 	if (unlikely(__builtin_mul_overflow(n, size, &total))) {
 		errno = ENOMEM;
 		return NULL;

@@ -1,6 +1,6 @@
 /*
  * forms: every form of operator new and delete, each from a function of its own and with a size of its own; prints "SIZE FUNCTION"
- * of what lives. -DOWN_NEW: with an operator new of its own.
+ * of what lives. With an argument it leaves out the requests that nobody can grant. -DOWN_NEW: with an operator new of its own.
  */
 #include <cstdio>
 #include <cstdlib>
@@ -84,7 +84,7 @@ static void exhausted()
 		exit(8);
 }
 
-int main()
+int main(int argc, char **)
 {
 	static char out[4096];
 
@@ -92,7 +92,8 @@ int main()
 	plain(), array(), nothrow(), array_nothrow(), aligned(), array_aligned(), aligned_nothrow(), array_aligned_nothrow();
 	expression(), over_aligned(), deleted();
 #ifndef OWN_NEW
-	exhausted();
+	if (argc == 1)
+		exhausted();
 #else
 	if (own_calls < 300)
 		exit(9);
