@@ -44,8 +44,9 @@ static struct error *flush(void)
 static struct error *run_command(const struct command *command, int argc, char **argv)
 {
 	struct context context;
-	struct error *e = context_parse(command, argc, argv, &context);
+	struct error *e;
 
+	e = context_parse(command, argc, argv, &context);
 	if (!e && option_flag(&context, OPT_HELP, false))
 		help_command(command, stdout);
 	else if (!e)
@@ -75,10 +76,11 @@ static struct error *dispatch(int argc, char **argv)
 
 	if (argc < 2)
 		return help_overview(stderr), error_usage("a command was to come here");
-	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0)
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+	    strcmp(argv[1], "help") == 0)
 		return help(argc - 2, argv + 2);
 	if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
-		printf("refgraph %s (dump format %u.%u)\n", REFGRAPH_VERSION, RGD_MAJOR, RGD_MINOR);
+		printf("refgraph %s (dump format %d.%d)\n", REFGRAPH_VERSION, RGD_MAJOR, RGD_MINOR);
 		return NULL;
 	}
 	command = command_find(argv[1]);

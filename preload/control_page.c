@@ -72,7 +72,7 @@ static void page_fill(struct rgd_control *page, uint64_t start)
 	page->start_time = start;
 	page->pid_namespace = pid_namespace();
 	page->process_key = control_process_key();
-	page->epoch = __atomic_load_n(&epoch_now, __ATOMIC_RELAXED);
+	page->epoch = atomic_load_explicit(&epoch_now, memory_order_relaxed);
 	page->state = RGC_STARTING;
 	/* last: a reader takes the file for a page from here on */
 	__atomic_store_n(&page->magic, RGC_MAGIC, __ATOMIC_RELEASE);

@@ -2,6 +2,7 @@
  * facts.c - everything in a dump that is neither object nor edge nor root: frames, stacks, modules, maps, threads,
  * runtimes, collectors' numbers, counters, summary, epochs, regions, and last the tables that the rest refers to.
  */
+#include <stdatomic.h>
 #include <sys/utsname.h>
 
 #include "snapshot.h"
@@ -83,11 +84,11 @@ static void adapters_state(struct walk *w)
 			if (plan->notes[i][0])
 				walk_runtime(w, adapters[i]->runtime, "", RGD_RUNTIME_BUSY, plan->notes[i]);
 		} else if (adapters[i]->state) {
-			__atomic_store_n(&w->page->adapter, i + 1, __ATOMIC_RELAXED);
+			atomic_store_explicit(&w->page->adapter, i + 1, memory_order_relaxed);
 			adapters[i]->state(w);
 		}
 	}
-	__atomic_store_n(&w->page->adapter, 0, __ATOMIC_RELAXED);
+	atomic_store_explicit(&w->page->adapter, 0, memory_order_relaxed);
 }
 
 /* What the walker itself lost is added to what the program's side lost. */

@@ -223,7 +223,7 @@ const char *generator_state(uintptr_t generator)
 	if (python.minor <= 10)
 		return old_generator_state(generator);
 	/* 3.13 has one more state for a generator that waits for another */
-	int state = (int8_t)byte_at(generator, python.at->gen_frame_state);
+	int8_t state = (int8_t)byte_at(generator, python.at->gen_frame_state);
 	int created = python.minor >= 13 ? -3 : -2;
 	if (state == created)
 		return "created";

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# The source is formatted and free of findings: what `make lint` says.
+# The source is formatted and cppcheck has nothing to say. clang-tidy takes minutes: `make lint` and .ci/run ask it.
 . "$(dirname "$0")/../lib.sh"
-if ! command -v clang-format >/dev/null || ! command -v clang-tidy >/dev/null || ! command -v cppcheck >/dev/null; then
-	skip lint "clang-format, clang-tidy or cppcheck is missing: make lint installs them"; exit 0
-fi
-for part in format tidy cppcheck; do check "lint: $part" "$ROOT/tests/tools/lint" $part; done
+for part in format cppcheck; do
+	tool=$part; [ $part = format ] && tool=clang-format
+	if command -v $tool >/dev/null; then check "lint: $part" "$ROOT/tests/tools/lint" $part; else skip "lint: $part" "$tool is not installed; make lint installs it"; fi
+done
 exit $failed
