@@ -117,6 +117,7 @@ static bool module_revive(const struct module *found, const char *path)
 			if (strcmp(m->build_id, found->build_id) != 0)
 				continue;
 			m->unloaded = 0;
+			stack_recall(i);
 		}
 		module_seen[i] = true;
 		return true;

@@ -184,6 +184,8 @@ uint32_t stack_frame_native(uintptr_t pc);
 uint32_t stack_frame_runtime(uint32_t kind, const char *function, const char *file, uint32_t line);
 /* A module's address range goes away: frames in it are bound to this module for ever and never found again. */
 void stack_forget_range(uintptr_t low, uintptr_t high, uint32_t module);
+/* The same module is back in the same place: its frames are found again. */
+void stack_recall(uint32_t module);
 /* For the walker. Stacks are numbered 1..stack_count(), frames 1..frame_count(). stack_parent returns 0 at the outermost. */
 uint32_t stack_count(void);
 uint32_t stack_parent(uint32_t stack);

@@ -443,6 +443,18 @@ void stack_forget_range(uintptr_t low, uintptr_t high, uint32_t module)
 	atomic_fetch_add_explicit(&stack_generation, STACK_GENERATION, memory_order_release);
 }
 
+void stack_recall(uint32_t module)
+{
+	uint32_t used = atomic_load_explicit(&frames_used, memory_order_acquire);
+
+	for (uint32_t i = 1; i <= used; i++) {
+		struct frame *f = frame_at(i);
+
+		if (f->module == module + 1)
+			__atomic_store_n(&f->module, 0, __ATOMIC_RELAXED);
+	}
+}
+
 /* ---- for the walker ------------------------------------------------------------------------------------------------------ */
 
 uint32_t stack_count(void)

@@ -152,6 +152,9 @@ static void test_forget(void)
 	report("its frames are bound to the module", frame_get(stack_frame_of(before))->module == 5 &&
 							     frame_get(stack_frame_of(after))->module == 0);
 	report("frames outside the range stay", stack_parent(before) == stack_parent(after));
+	stack_recall(4);
+	report("a module that comes back finds its frames", stack_intern(pcs, 3) == before || stack_intern(pcs, 3) == after);
+	report("and none of its frames is bound", frame_get(stack_frame_of(before))->module == 0);
 	/* the same slot, another address: the cache must not mix them up */
 	first = stack_site(0x1234);
 	for (i = 1; i < 1000; i++)
