@@ -52,7 +52,8 @@ static struct error *run_command(const struct command *command, int argc, char *
 	else if (!e)
 		e = command->run(&context);
 	context_deinit(&context);
-	return e;
+	/* errors own their text */
+	return e; // cppcheck-suppress returnDanglingLifetime
 }
 
 static struct error *help(int argc, char **argv)

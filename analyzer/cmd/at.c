@@ -15,7 +15,8 @@ static struct error *parse_address(const char *text, uint64_t *ret)
 	return NULL;
 }
 
-static struct error *find(struct context *c, struct model *m, struct ids *objects, uint64_t *offsets)
+static struct error *find(struct context *c, struct model *m, struct ids *objects,
+			  uint64_t *offsets)
 {
 	TRY(model_load(m, MODEL_ADDRESS | MODEL_SIZE));
 	for (size_t i = 0; i < c->nargs; i++) {
@@ -36,7 +37,7 @@ static struct error *run(struct context *context)
 {
 	uint64_t *offsets = calloc(context->nargs, sizeof *offsets);
 	struct ids objects = {0};
-	struct model *model;
+	struct model *model = NULL;
 	struct error *e = offsets ? context_model(context, 0, &model) : error_memory();
 
 	if (!e)
@@ -52,7 +53,8 @@ const struct command cmd_at = {
 	.name = "at",
 	.usage = "ADDRESS... DUMP",
 	.summary = "tell which object lies at an address, or around it",
-	.about = "The column `offset` (--columns id,type,offset) says how far into the object the address points.",
+	.about = "The column `offset` (--columns id,type,offset) says how far into the object the "
+		 "address points.",
 	.options = OPTIONS_OUTPUT,
 	.min_args = 1,
 	.max_args = UINT32_MAX,

@@ -60,7 +60,8 @@ static void check_meaning(struct report *r, struct model *m)
 	for (uint32_t i = 0; i < m->nsummary; i++)
 		count += m->summary[i].count;
 	if (count != m->nobjects)
-		bad(r, error_input(m->path, "SUMMARY", ERROR_NO_OFFSET, "counts %" PRIu64 " objects where there are %" PRIu32, count,
+		bad(r, error_input(m->path, "SUMMARY", ERROR_NO_OFFSET,
+				   "counts %" PRIu64 " objects where there are %" PRIu32, count,
 				   m->nobjects));
 }
 
@@ -70,8 +71,9 @@ static void praise(const struct report *r, const struct model *m)
 	struct json json;
 
 	if (r->context->style.format != TABLE_JSON) {
-		printf("%s: ok: %" PRIu32 " objects, %" PRIu32 " edges, %zu chunks%s\n", m->path, m->nobjects, m->nedges,
-		       dump_chunks(m->dump), partial ? "; the snapshot is marked partial" : "");
+		printf("%s: ok: %" PRIu32 " objects, %" PRIu32 " edges, %zu chunks%s\n", m->path,
+		       m->nobjects, m->nedges, dump_chunks(m->dump),
+		       partial ? "; the snapshot is marked partial" : "");
 		return;
 	}
 	json_begin(&json, stdout);
@@ -111,14 +113,17 @@ static struct error *run(struct context *context)
 		damaged += check_dump(context, i) != 0;
 	if (!damaged)
 		return NULL;
-	return error_input(NULL, NULL, ERROR_NO_OFFSET, "%zu of %zu dumps cannot be trusted", damaged, context->ndumps);
+	return error_input(NULL, NULL, ERROR_NO_OFFSET, "%zu of %zu dumps cannot be trusted",
+			   damaged, context->ndumps);
 }
 
 const struct command cmd_check = {
 	.name = "check",
 	.usage = "DUMP...",
-	.summary = "verify a dump: checksums, every row of every section, and that they fit together",
-	.about = "Names each fault with its section and its offset in the file. Exit status 3 when there is one.",
+	.summary =
+		"verify a dump: checksums, every row of every section, and that they fit together",
+	.about = "Names each fault with its section and its offset in the file. Exit status 3 when "
+		 "there is one.",
 	.options = OPTIONS_JSON,
 	.min_dumps = 1,
 	.max_dumps = UINT32_MAX,

@@ -2,9 +2,10 @@
  * cmd.h - what a subcommand is, and what it gets.
  *
  * How to add a command
- *   1. cmd/NAME.c with one `const struct command cmd_NAME`; run() computes and fills a table, main prints errors.
- *   2. One line in cmd/commands.c. Options: name the groups; a new option is one row of the table in cmd/options.c and one
- *      number in enum option_id. `--help` comes from these tables.
+ *   1. cmd/NAME.c with one `const struct command cmd_NAME`; run() computes and fills a table; main
+ *      prints errors.
+ *   2. One line in cmd/commands.c. Options: name the groups; a new option is one row of the table in
+ *      cmd/options.c and one number in enum option_id. `--help` comes from these tables.
  *   3. man/refgraph-NAME.1 and a test.
  * Commands do not include each other: what two of them need is in report/.
  */
@@ -21,27 +22,68 @@
 #include "util/err.h"
 #include "util/vec.h"
 
-/* ---- options.c: the one table of options ------------------------------------------------------------------------- */
+/* ---- options.c: the one table of options ----------------------------------------------------- */
 
 enum option_id {
 	OPT_HELP,
 	/* OPTIONS_OUTPUT */
-	OPT_JSON, OPT_CSV, OPT_COLUMNS, OPT_SORT, OPT_LIMIT, OPT_NO_HEADER, OPT_BYTES, OPT_COLOR,
+	OPT_JSON,
+	OPT_CSV,
+	OPT_COLUMNS,
+	OPT_SORT,
+	OPT_LIMIT,
+	OPT_NO_HEADER,
+	OPT_BYTES,
+	OPT_COLOR,
 	/* OPTIONS_UNIVERSE */
-	OPT_UNIVERSE, OPT_WHERE, OPT_SYMBOL_PATH,
+	OPT_UNIVERSE,
+	OPT_WHERE,
+	OPT_SYMBOL_PATH,
 	/* OPTIONS_TYPES */
-	OPT_SHORTNAMES, OPT_FILTER,
+	OPT_SHORTNAMES,
+	OPT_FILTER,
 	/* OPTIONS_GROWTH */
 	OPT_BASELINE,
 	/* OPTIONS_CHAIN */
-	OPT_MAX_DEPTH, OPT_PREDICATE, OPT_ALL_ROOTS, OPT_EXTRA_IGNORE,
+	OPT_MAX_DEPTH,
+	OPT_PREDICATE,
+	OPT_ALL_ROOTS,
+	OPT_EXTRA_IGNORE,
 	/* OPTIONS_DRAW: show-refs, show-backrefs, show-chain */
-	OPT_TOO_MANY, OPT_HIGHLIGHT, OPT_FILENAME, OPT_OUTPUT, OPT_EXTRA_INFO, OPT_REFCOUNTS, OPT_EXTRA_NODE_ATTRS,
-	OPT_FORMAT, OPT_BACKREFS, OPT_LEGEND,
+	OPT_TOO_MANY,
+	OPT_HIGHLIGHT,
+	OPT_FILENAME,
+	OPT_OUTPUT,
+	OPT_EXTRA_INFO,
+	OPT_REFCOUNTS,
+	OPT_EXTRA_NODE_ATTRS,
+	OPT_FORMAT,
+	OPT_BACKREFS,
+	OPT_LEGEND,
 	/* OPTIONS_SNAPSHOT, OPTIONS_RUN, OPTIONS_WATCH, OPTIONS_PS */
-	OPT_SNAPSHOT_OUTPUT, OPT_LABEL, OPT_TIMEOUT, OPT_STACKS, OPT_STACK_DEPTH, OPT_ON_EXIT, OPT_SIGNAL, OPT_EVERY,
-	OPT_GROWTH, OPT_DUMP, OPT_DIRECTORY, OPT_VALUES, OPT_INTERVAL, OPT_COUNT_TIMES, OPT_VERBOSE,
-	OPT_ON_FATAL, OPT_PYTHON_STACKS, OPT_DEADLINE, OPT_UNWINDER, OPT_CHILDREN, OPT_HELPER, OPT_NATIVE, OPT_PYTHON,
+	OPT_SNAPSHOT_OUTPUT,
+	OPT_LABEL,
+	OPT_TIMEOUT,
+	OPT_STACKS,
+	OPT_STACK_DEPTH,
+	OPT_ON_EXIT,
+	OPT_SIGNAL,
+	OPT_EVERY,
+	OPT_GROWTH,
+	OPT_DUMP,
+	OPT_DIRECTORY,
+	OPT_VALUES,
+	OPT_INTERVAL,
+	OPT_COUNT_TIMES,
+	OPT_VERBOSE,
+	OPT_ON_FATAL,
+	OPT_PYTHON_STACKS,
+	OPT_DEADLINE,
+	OPT_UNWINDER,
+	OPT_CHILDREN,
+	OPT_HELPER,
+	OPT_NATIVE,
+	OPT_PYTHON,
 	OPT_NUMBER_OF,
 };
 
@@ -56,9 +98,9 @@ enum option_group {
 	OPTIONS_SNAPSHOT = 1u << 6,
 	OPTIONS_RUN = 1u << 7,
 	OPTIONS_WATCH = 1u << 8,
-	OPTIONS_DEPTH = 1u << 9,  /* --max-depth alone */
+	OPTIONS_DEPTH = 1u << 9,   /* --max-depth alone */
 	OPTIONS_IGNORE = 1u << 10, /* --extra-ignore alone */
-	OPTIONS_JSON = 1u << 11,  /* --json alone */
+	OPTIONS_JSON = 1u << 11,   /* --json alone */
 	OPTIONS_SHOW_CHAIN = 1u << 12,
 	OPTIONS_MARK = 1u << 13,
 	OPTIONS_LIMIT = 1u << 14, /* --limit alone */
@@ -77,7 +119,7 @@ struct option_row {
 	enum option_id id;
 	unsigned groups; /* enum option_group; of any of them */
 	const char *name;
-	char letter;     /* 0 none */
+	char letter; /* 0 none */
 	enum option_kind kind;
 	const char *argument; /* "N", "EXPR", NULL for a flag */
 	const char *help;
@@ -92,22 +134,24 @@ struct option_value {
 	const char *text;
 };
 
-/* ---- commands ---------------------------------------------------------------------------------------------------- */
+/* ---- commands -------------------------------------------------------------------------------- */
 
 struct context;
 
 struct command {
-	const char *name;    /* "find-backref-chain"; "_" and "-" are the same to users */
-	const char *usage;   /* arguments: "SELECTOR DUMP" */
-	const char *summary; /* one line */
-	const char *about;   /* more for --help; NULL none */
-	unsigned options;    /* enum option_group */
-	bool pass_arguments; /* options end at the first argument; no argument is a dump */
-	unsigned min_args, max_args;   /* that are not dumps; UINT_MAX: any number */
-	unsigned min_dumps, max_dumps; /* 0 dumps given for min 1: the newest *.rgd of this folder */
+	const char *name;	     /* "find-backref-chain"; "_" and "-" are the same to users */
+	const char *usage;	     /* arguments: "SELECTOR DUMP" */
+	const char *summary;	     /* one line */
+	const char *about;	     /* more for --help; NULL none */
+	unsigned options;	     /* enum option_group */
+	bool pass_arguments;	     /* options end at the first argument; no argument is a dump */
+	unsigned min_args, max_args; /* that are not dumps; UINT_MAX: any number */
+	unsigned min_dumps,
+		max_dumps; /* 0 dumps given for min 1: the newest *.rgd of this folder */
 	struct error *(*run)(struct context *context);
 };
-extern const struct command *const commands[]; /* commands.c; ends with NULL; in the order of `refgraph help` */
+extern const struct command
+	*const commands[]; /* commands.c; ends with NULL; in the order of `refgraph help` */
 const struct command *command_find(const char *name);
 
 struct context {
@@ -120,12 +164,13 @@ struct context {
 	struct model **models; /* as far as they were opened */
 	struct symbols **symbols;
 	struct table_style style; /* from the options */
-	char *found_dump;         /* the newest of this folder, when none was given */
+	char *found_dump;	  /* the newest of this folder, when none was given */
 };
 
-/* ---- context.c ------------------------------------------------------------------------------------------------------- */
+/* ---- context.c ------------------------------------------------------------------------------- */
 
-struct error *context_parse(const struct command *command, int argc, char **argv, struct context *ret);
+struct error *context_parse(const struct command *command, int argc, char **argv,
+			    struct context *ret);
 void context_deinit(struct context *context);
 
 /* Dump i, opened when first asked for, with its namer connected; closed by context_deinit(). */
@@ -133,21 +178,25 @@ struct error *context_model(struct context *context, size_t i, struct model **re
 void context_drop_model(struct context *context, size_t i);
 /* From --universe. */
 struct error *context_universe(struct context *context, struct model *model, struct universe *ret);
-/* The objects that the arguments (all of them) and --where name; ascending, each once. An error when neither is given. */
-struct error *context_select(struct context *context, struct model *model, const struct universe *universe, struct ids *ret);
+/* The objects that the arguments (all of them) and --where name; ascending, each once. An error
+ * when neither is given. */
+struct error *context_select(struct context *context, struct model *model,
+			     const struct universe *universe, struct ids *ret);
 /* Option's number or text, or `otherwise`. */
 uint64_t option_number(const struct context *context, enum option_id id, uint64_t otherwise);
 const char *option_text(const struct context *context, enum option_id id, const char *otherwise);
 bool option_flag(const struct context *context, enum option_id id, bool otherwise);
 
-/* ---- object_rows.c: a table with one object a row ------------------------------------------------------------------- */
+/* ---- object_rows.c: a table with one object a row -------------------------------------------- */
 
-/* Prints the objects by context->style. Loads what it needs. `offsets` (an address within each object) may be NULL. */
-struct error *print_objects(struct context *context, struct model *model, const struct ids *objects, const uint64_t *offsets);
+/* Prints the objects by context->style. Loads what it needs. `offsets` (an address within each
+ * object) may be NULL. */
+struct error *print_objects(struct context *context, struct model *model, const struct ids *objects,
+			    const uint64_t *offsets);
 /* "handler (app.py:31)": the place of birth; appended. MODEL_SITES. */
 void add_site(const struct model *model, uint32_t object, struct str *out);
 
-/* ---- help.c ---------------------------------------------------------------------------------------------------------- */
+/* ---- help.c ---------------------------------------------------------------------------------- */
 
 void help_overview(FILE *out);
 void help_command(const struct command *command, FILE *out);

@@ -1,9 +1,11 @@
 /* commands.c - all commands, in the order of `refgraph help`. */
 #include "cmd/cmd.h"
 
-extern const struct command cmd_run, cmd_ps, cmd_snapshot, cmd_mark, cmd_watch, cmd_info, cmd_check, cmd_count, cmd_typestats,
-	cmd_most_common_types, cmd_show_most_common_types, cmd_by_type, cmd_at, cmd_at_addrs, cmd_show, cmd_roots, cmd_growth,
-	cmd_show_growth, cmd_find_backref_chain, cmd_find_ref_chain, cmd_show_backrefs, cmd_show_refs, cmd_show_chain;
+extern const struct command cmd_run, cmd_ps, cmd_snapshot, cmd_mark, cmd_watch, cmd_info, cmd_check,
+	cmd_count, cmd_typestats, cmd_most_common_types, cmd_show_most_common_types, cmd_by_type,
+	cmd_at, cmd_at_addrs, cmd_show, cmd_roots, cmd_growth, cmd_show_growth,
+	cmd_find_backref_chain, cmd_find_ref_chain, cmd_show_backrefs, cmd_show_refs,
+	cmd_show_chain;
 
 const struct command *const commands[] = {
 	/* processes */

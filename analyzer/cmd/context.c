@@ -1,4 +1,5 @@
-/* context.c - from argv to a context: options by the table, arguments told apart from dumps, dumps opened on demand. */
+/* context.c - from argv to a context: options by the table, arguments told apart from dumps,
+ * dumps opened on demand. */
 #include "cmd/cmd.h"
 
 #include <ctype.h>
@@ -16,7 +17,7 @@
 #include "util/bits.h"
 #include "util/str.h"
 
-/* ---- options ------------------------------------------------------------------------------------------------------------------ */
+/* ---- options --------------------------------------------------------------------------------- */
 
 static bool same_name(const char *name, const char *text, size_t n)
 {
@@ -29,7 +30,8 @@ static bool same_name(const char *name, const char *text, size_t n)
 static const struct option_row *find_long(const struct command *command, const char *text, size_t n)
 {
 	for (size_t i = 0; i < option_table_rows; i++)
-		if ((option_table[i].groups & (command->options | OPTIONS_ALL)) && same_name(option_table[i].name, text, n))
+		if ((option_table[i].groups & (command->options | OPTIONS_ALL)) &&
+		    same_name(option_table[i].name, text, n))
 			return &option_table[i];
 	return NULL;
 }
@@ -37,7 +39,8 @@ static const struct option_row *find_long(const struct command *command, const c
 static const struct option_row *find_letter(const struct command *command, char letter)
 {
 	for (size_t i = 0; i < option_table_rows; i++)
-		if ((option_table[i].groups & (command->options | OPTIONS_ALL)) && option_table[i].letter == letter)
+		if ((option_table[i].groups & (command->options | OPTIONS_ALL)) &&
+		    option_table[i].letter == letter)
 			return &option_table[i];
 	return NULL;
 }
@@ -59,8 +62,10 @@ static struct error *unknown_option(const struct command *command, const char *t
 		}
 	}
 	if (best)
-		return error_usage("%s: no option %s; did you mean --%s?", command->name, text, best->name);
-	return error_usage("%s: no option %s; `refgraph help %s` lists them", command->name, text, command->name);
+		return error_usage("%s: no option %s; did you mean --%s?", command->name, text,
+				   best->name);
+	return error_usage("%s: no option %s; `refgraph help %s` lists them", command->name, text,
+			   command->name);
 }
 
 static struct error *parse_number(const char *name, const char *text, uint64_t *ret)
@@ -97,7 +102,8 @@ static bool is_choice(const char *choices, const char *text)
 
 static struct error *parse_flag(const char *name, const char *text, bool *ret)
 {
-	static const char *const yes[] = {"yes", "true", "1", "on"}, *const no[] = {"no", "false", "0", "off"};
+	static const char *const yes[] = {"yes", "true", "1", "on"}, *const no[] = {"no", "false",
+										    "0", "off"};
 
 	for (size_t i = 0; i < 4; i++) {
 		if (strcasecmp(text, yes[i]) == 0 || strcasecmp(text, no[i]) == 0) {
@@ -108,7 +114,8 @@ static struct error *parse_flag(const char *name, const char *text, bool *ret)
 	return error_usage("--%s takes yes or no, not '%s'", name, text);
 }
 
-static struct error *set_option(struct context *c, const struct option_row *row, const char *text, bool flag)
+static struct error *set_option(struct context *c, const struct option_row *row, const char *text,
+				bool flag)
 {
 	struct option_value *value = &c->options[row->id];
 
@@ -142,7 +149,8 @@ static struct error *parse_long(struct context *c, char **argv, int left, int *u
 	if (!row)
 		return unknown_option(c->command, argv[0]);
 	if (value)
-		return !flag ? error_usage("%s takes no value", argv[0]) : set_option(c, row, value + 1, true);
+		return !flag ? error_usage("%s takes no value", argv[0])
+			     : set_option(c, row, value + 1, true);
 	if (row->kind == OPTION_FLAG)
 		return set_option(c, row, NULL, flag);
 	if (left < 2)
@@ -197,13 +205,14 @@ static struct error *parse_words(struct context *c, int argc, char **argv)
 	return NULL;
 }
 
-/* ---- which words are dumps ------------------------------------------------------------------------------------------------------ */
+/* ---- which words are dumps ------------------------------------------------------------------- */
 
 static bool has_magic(const char *path)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	char magic[8];
-	bool is = fd >= 0 && read(fd, magic, sizeof magic) == sizeof magic && memcmp(magic, RGD_MAGIC, sizeof magic) == 0;
+	bool is = fd >= 0 && read(fd, magic, sizeof magic) == sizeof magic &&
+		  memcmp(magic, RGD_MAGIC, sizeof magic) == 0;
 
 	if (fd >= 0)
 		close(fd);
@@ -217,8 +226,8 @@ static bool looks_like_dump(const char *word)
 
 	if (strncmp(word, "root:", 5) == 0 || word[0] == '#')
 		return false;
-	return (n > 4 && strcmp(word + n - 4, ".rgd") == 0) || word[0] == '/' || strncmp(word, "./", 2) == 0 ||
-	       strncmp(word, "../", 3) == 0 || has_magic(word);
+	return (n > 4 && strcmp(word + n - 4, ".rgd") == 0) || word[0] == '/' ||
+	       strncmp(word, "./", 2) == 0 || strncmp(word, "../", 3) == 0 || has_magic(word);
 }
 
 static void move_to_dumps(struct context *c, size_t i)
@@ -240,7 +249,8 @@ static struct error *newest_dump(struct context *c)
 			if (stat(g.gl_pathv[i], &st) < 0 || !S_ISREG(st.st_mode))
 				continue;
 			if (best && (st.st_mtim.tv_sec < newest.tv_sec ||
-				     (st.st_mtim.tv_sec == newest.tv_sec && st.st_mtim.tv_nsec < newest.tv_nsec)))
+				     (st.st_mtim.tv_sec == newest.tv_sec &&
+				      st.st_mtim.tv_nsec < newest.tv_nsec)))
 				continue;
 			best = g.gl_pathv[i];
 			newest = st.st_mtim;
@@ -249,8 +259,9 @@ static struct error *newest_dump(struct context *c)
 		globfree(&g);
 	}
 	if (!c->found_dump)
-		return error_usage("%s: no dump given, and no *.rgd in this folder\nusage: refgraph %s %s", c->command->name,
-				   c->command->name, c->command->usage);
+		return error_usage(
+			"%s: no dump given, and no *.rgd in this folder\nusage: refgraph %s %s",
+			c->command->name, c->command->name, c->command->usage);
 	fprintf(stderr, "refgraph: reading %s, the newest dump in this folder\n", c->found_dump);
 	c->dumps[c->ndumps++] = c->found_dump;
 	return NULL;
@@ -265,7 +276,7 @@ static struct error *sort_out_dumps(struct context *c)
 {
 	const struct command *k = c->command;
 
-	for (size_t i = 0; i < c->nargs && k->max_dumps;) {
+	for (size_t i = 0; k->max_dumps && c->args[i];) {
 		if (k->max_args == 0 || looks_like_dump(c->args[i]))
 			move_to_dumps(c, i);
 		else
@@ -288,7 +299,7 @@ static struct error *sort_out_dumps(struct context *c)
 	return NULL;
 }
 
-/* ---- the context -------------------------------------------------------------------------------------------------------------------- */
+/* ---- the context ----------------------------------------------------------------------------- */
 
 static bool use_colour(const struct context *c)
 {
@@ -306,7 +317,9 @@ static struct error *set_style(struct context *c)
 	if (json && csv)
 		return error_usage("--json and --csv exclude each other");
 	c->style = (struct table_style){
-		.format = json ? TABLE_JSON : csv ? TABLE_CSV : TABLE_TEXT,
+		.format = json	? TABLE_JSON
+			  : csv ? TABLE_CSV
+				: TABLE_TEXT,
 		.columns = option_text(c, OPT_COLUMNS, NULL),
 		.sort = option_text(c, OPT_SORT, NULL),
 		.limit = option_number(c, OPT_LIMIT, 0),
@@ -322,8 +335,8 @@ struct error *context_parse(const struct command *command, int argc, char **argv
 	*c = (struct context){.command = command};
 	c->args = calloc(argc + 2, sizeof *c->args);
 	c->dumps = calloc(argc + 2, sizeof *c->dumps);
-	c->models = calloc(argc + 2, sizeof *c->models);
-	c->symbols = calloc(argc + 2, sizeof *c->symbols);
+	c->models = calloc(argc + 2, sizeof(void *));
+	c->symbols = calloc(argc + 2, sizeof(void *));
 	if (!c->args || !c->dumps || !c->models || !c->symbols)
 		return error_memory();
 	TRY(parse_words(c, argc, argv));
@@ -358,7 +371,8 @@ struct error *context_model(struct context *c, size_t i, struct model **ret)
 {
 	if (!c->models[i]) {
 		TRY(model_open(c->dumps[i], &c->models[i]));
-		TRY(symbols_attach(c->models[i], option_text(c, OPT_SYMBOL_PATH, NULL), &c->symbols[i]));
+		TRY(symbols_attach(c->models[i], option_text(c, OPT_SYMBOL_PATH, NULL),
+				   &c->symbols[i]));
 	}
 	*ret = c->models[i];
 	return NULL;
@@ -369,7 +383,7 @@ struct error *context_universe(struct context *c, struct model *model, struct un
 	return universe_parse(model, option_text(c, OPT_UNIVERSE, NULL), ret);
 }
 
-/* ---- selections ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- selections ------------------------------------------------------------------------------ */
 
 static int by_id(const void *a, const void *b)
 {
@@ -408,12 +422,14 @@ static struct error *keep_where(struct model *m, const char *expression, struct 
 	return e;
 }
 
-struct error *context_select(struct context *c, struct model *m, const struct universe *u, struct ids *ret)
+struct error *context_select(struct context *c, struct model *m, const struct universe *u,
+			     struct ids *ret)
 {
 	const char *expression = option_text(c, OPT_WHERE, NULL);
 
 	if (!c->nargs && !expression)
-		return error_usage("%s: which objects? Give a selector (0x7f00..., #17, TYPE, TYPE[3], root:NAME) or --where\n"
+		return error_usage("%s: which objects? Give a selector (0x7f00..., #17, TYPE, "
+				   "TYPE[3], root:NAME) or --where\n"
 				   "usage: refgraph %s %s",
 				   c->command->name, c->command->name, c->command->usage);
 	if (!c->nargs)

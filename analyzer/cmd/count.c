@@ -16,7 +16,8 @@ static const struct column columns[] = {
 };
 
 /* From SUMMARY alone. `types` NULL: of every type. */
-static void add_up(struct model *m, const struct universe *u, const uint64_t *types, uint64_t *count, uint64_t *bytes)
+static void add_up(struct model *m, const struct universe *u, const uint64_t *types,
+		   uint64_t *count, uint64_t *bytes)
 {
 	for (uint32_t i = 0; i < m->nsummary; i++) {
 		const struct summary *s = &m->summary[i];
@@ -29,8 +30,8 @@ static void add_up(struct model *m, const struct universe *u, const uint64_t *ty
 	}
 }
 
-static struct error *add_objects(struct model *m, const struct universe *u, const uint64_t *types, const char *expression,
-				 uint64_t *count, uint64_t *bytes)
+static struct error *add_objects(struct model *m, const struct universe *u, const uint64_t *types,
+				 const char *expression, uint64_t *count, uint64_t *bytes)
 {
 	struct where *where;
 	struct error *e;
@@ -40,7 +41,8 @@ static struct error *add_objects(struct model *m, const struct universe *u, cons
 	if (!e)
 		e = where_bind(where, m);
 	for (uint32_t i = 0; i < m->nobjects && !e; i++) {
-		if (!universe_has(u, m, i) || (types && !bits_get(types, model_type_of(m, i))) || !where_test(where, i))
+		if (!universe_has(u, m, i) || (types && !bits_get(types, model_type_of(m, i))) ||
+		    !where_test(where, i))
 			continue;
 		++*count;
 		*bytes += m->size[i];
@@ -49,7 +51,8 @@ static struct error *add_objects(struct model *m, const struct universe *u, cons
 	return e;
 }
 
-static struct error *count(struct context *c, struct model *m, const char *name, uint64_t *number, uint64_t *bytes)
+static struct error *count(struct context *c, struct model *m, const char *name, uint64_t *number,
+			   uint64_t *bytes)
 {
 	const char *expression = option_text(c, OPT_WHERE, NULL);
 	struct universe u;
@@ -111,7 +114,8 @@ const struct command cmd_count = {
 	.name = "count",
 	.usage = "[TYPE] DUMP...",
 	.summary = "count the objects of a type",
-	.about = "Prints the number alone; of several dumps, one a line. A TYPE with a dot is compared with module.name. A type that "
+	.about = "Prints the number alone; of several dumps, one a line. A TYPE with a dot is "
+		 "compared with module.name. A type that "
 		 "does not occur counts 0. With --where the TYPE may be left out.",
 	.options = OPTIONS_OUTPUT | OPTIONS_UNIVERSE,
 	.max_args = 1,

@@ -1,4 +1,5 @@
-/* find_chain.c - `refgraph find-backref-chain`, `refgraph find-ref-chain`: the shortest way from a root to an object. */
+/* find_chain.c - `refgraph find-backref-chain`, `refgraph find-ref-chain`: the shortest way from
+ * a root to an object. */
 #include "cmd/cmd.h"
 #include "report/chain.h"
 #include "report/edge_name.h"
@@ -10,7 +11,9 @@
 enum { EDGE, TYPE, REPR, ADDRESS, ID, SIZE };
 
 static const struct column columns[] = {
-	[EDGE] = {"edge", "EDGE", CELL_TEXT, .about = "how the object of the line before refers to this one; of the first, its root"},
+	[EDGE] = {"edge", "EDGE", CELL_TEXT,
+		  .about = "how the object of the line before refers to this one; of the first, "
+			   "its root"},
 	[TYPE] = {"type", "TYPE", CELL_TEXT, .about = "of the object"},
 	[REPR] = {"repr", "WHAT", CELL_TEXT, .about = "the object in a few words"},
 	[ADDRESS] = {"address", "ADDRESS", CELL_ADDRESS, .about = "of the object"},
@@ -18,7 +21,8 @@ static const struct column columns[] = {
 	[SIZE] = {"size", "SIZE", CELL_SIZE, .hidden = true, .about = "of the object"},
 };
 
-/* What holds the first object, if a root does: a module's place in sys.modules rather than anything else. */
+/* What holds the first object, if a root does: a module's place in sys.modules rather than
+ * anything else. */
 static void add_root(struct model *m, uint32_t object, struct str *out)
 {
 	const struct root *best = NULL;
@@ -35,7 +39,8 @@ static void add_root(struct model *m, uint32_t object, struct str *out)
 		root_name(m, best, out);
 }
 
-static struct error *add_rows(struct table *t, struct model *m, const struct universe *u, const struct ids *chain)
+static struct error *add_rows(struct table *t, struct model *m, const struct universe *u,
+			      const struct ids *chain)
 {
 	struct str text = {0};
 	struct error *e = NULL;
@@ -47,7 +52,8 @@ static struct error *add_rows(struct table *t, struct model *m, const struct uni
 		str_clear(&text);
 		if (i == 0)
 			add_root(m, object, &text);
-		else if (!(e = chain_edge(m, u, chain->data[i - 1], object, &edge)) && edge.number != MODEL_NONE)
+		else if (!(e = chain_edge(m, u, chain->data[i - 1], object, &edge)) &&
+			 edge.number != MODEL_NONE)
 			edge_name(m, &edge, &text);
 		table_row(t);
 		table_text(t, EDGE, str_text(&text));
@@ -65,7 +71,8 @@ static struct error *add_rows(struct table *t, struct model *m, const struct uni
 	return e;
 }
 
-static struct error *start_of(struct context *c, struct model *m, const struct universe *u, uint32_t *ret)
+static struct error *start_of(struct context *c, struct model *m, const struct universe *u,
+			      uint32_t *ret)
 {
 	struct ids ids = {0};
 	struct error *e = context_select(c, m, u, &ids);
@@ -75,13 +82,17 @@ static struct error *start_of(struct context *c, struct model *m, const struct u
 	if (!e) {
 		*ret = ids.data[0];
 		if (ids.n > 1)
-			fprintf(stderr, "refgraph: %zu objects match; this is the chain of the first, #%" PRIu32 "\n", ids.n, *ret);
+			fprintf(stderr,
+				"refgraph: %zu objects match; this is the chain of the first, "
+				"#%" PRIu32 "\n",
+				ids.n, *ret);
 	}
 	VEC_FREE(&ids);
 	return e;
 }
 
-static struct error *print(struct context *c, struct model *m, const struct universe *u, const struct ids *chain)
+static struct error *print(struct context *c, struct model *m, const struct universe *u,
+			   const struct ids *chain)
 {
 	struct table_style style = c->style;
 	struct table *table;
@@ -104,7 +115,9 @@ static struct error *run(struct context *c, bool backwards)
 		.predicate = option_text(c, OPT_PREDICATE, NULL),
 		.any_root = option_flag(c, OPT_ALL_ROOTS, false),
 		.extra_ignore = option_text(c, OPT_EXTRA_IGNORE, NULL),
-		.max_depth = option_number(c, OPT_MAX_DEPTH, 20) < UINT32_MAX ? option_number(c, OPT_MAX_DEPTH, 20) : UINT32_MAX,
+		.max_depth = option_number(c, OPT_MAX_DEPTH, 20) < UINT32_MAX
+				     ? option_number(c, OPT_MAX_DEPTH, 20)
+				     : UINT32_MAX,
 	};
 	struct universe universe;
 	struct ids chain = {0};
@@ -118,8 +131,10 @@ static struct error *run(struct context *c, bool backwards)
 	query.universe = &universe;
 	e = chain_find(m, &query, &chain, &found);
 	if (!e && !found)
-		fprintf(stderr, "refgraph: no chain within %" PRIu32 " references; --max-depth, --all-roots and --universe all look "
-				"further\n",
+		fprintf(stderr,
+			"refgraph: no chain within %" PRIu32
+			" references; --max-depth, --all-roots and --universe all look "
+			"further\n",
 			query.max_depth);
 	if (!e)
 		e = print(c, m, &universe, &chain);
@@ -141,7 +156,8 @@ const struct command cmd_find_backref_chain = {
 	.name = "find-backref-chain",
 	.usage = "SELECTOR DUMP",
 	.summary = "find the shortest chain of references from a module (or root) to an object",
-	.about = "One object a line, from the root to the object, each with the name of the reference that leads to it. When nothing is "
+	.about = "One object a line, from the root to the object, each with the name of the "
+		 "reference that leads to it. When nothing is "
 		 "found: the object alone.",
 	.options = OPTIONS_OUTPUT | OPTIONS_UNIVERSE | OPTIONS_CHAIN,
 	.max_args = UINT32_MAX,
@@ -153,7 +169,8 @@ const struct command cmd_find_backref_chain = {
 const struct command cmd_find_ref_chain = {
 	.name = "find-ref-chain",
 	.usage = "SELECTOR DUMP",
-	.summary = "find the shortest chain of references from an object to a module, or to what --predicate says",
+	.summary = "find the shortest chain of references from an object to a module, or to what "
+		   "--predicate says",
 	.about = "One object a line, from the object on. When nothing is found: the object alone.",
 	.options = OPTIONS_OUTPUT | OPTIONS_UNIVERSE | OPTIONS_CHAIN,
 	.max_args = UINT32_MAX,

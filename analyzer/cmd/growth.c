@@ -1,4 +1,5 @@
-/* growth.c - `refgraph growth`, `refgraph show-growth`: types with more objects than ever before. */
+/* growth.c - `refgraph growth`, `refgraph show-growth`: types with more objects than ever
+ * before. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,7 +13,8 @@ static const struct column columns[] = {
 	[COUNT] = {"count", "COUNT", CELL_NUMBER, .about = "objects in the last dump"},
 	[DELTA] = {"delta", "DELTA", CELL_DELTA, .about = "more than in the baseline"},
 	[BYTES] = {"bytes", "BYTES", CELL_SIZE, .about = "their sizes together"},
-	[BYTES_DELTA] = {"bytes_delta", "BYTES DELTA", CELL_SIZE_DELTA, .about = "more bytes than in the baseline"},
+	[BYTES_DELTA] = {"bytes_delta", "BYTES DELTA", CELL_SIZE_DELTA,
+			 .about = "more bytes than in the baseline"},
 };
 
 /* objgraph's shape: '%-*s%9d %+9d'. */
@@ -35,7 +37,8 @@ static struct error *collect(struct context *c, struct stats *dumps)
 
 		TRY(context_model(c, i, &model));
 		TRY(context_universe(c, model, &universe));
-		TRY(stats_collect(model, &universe, option_flag(c, OPT_SHORTNAMES, true), filter, &dumps[i]));
+		TRY(stats_collect(model, &universe, option_flag(c, OPT_SHORTNAMES, true), filter,
+				  &dumps[i]));
 		context_drop_model(c, i);
 	}
 	return NULL;
@@ -98,9 +101,11 @@ static struct error *run_show(struct context *c)
 	return print(c, bare_columns, &style);
 }
 
-#define ABOUT                                                                                                    \
-	"Give the dumps in order of time. Per type, the objects in the last dump minus the most in any dump before it " \
-	"(--baseline previous: in the one before it), where positive. With one dump everything is new."
+#define ABOUT                                                                                      \
+	"Give the dumps in order of time. Per type, the objects in the last dump minus the most "  \
+	"in any dump before it "                                                                   \
+	"(--baseline previous: in the one before it), where positive. With one dump everything "   \
+	"is new."
 
 const struct command cmd_growth = {
 	.name = "growth",

@@ -60,7 +60,8 @@ void help_command(const struct command *k, FILE *out)
 		if (option_table[i].groups & (k->options | OPTIONS_ALL))
 			option_line(&option_table[i], out);
 	if (k->options & OPTIONS_UNIVERSE)
-		fputs("\nselectors: 0x7f... (address), #17 (number in this dump), TYPE, TYPE[3], TYPE[-1], root:NAME\n"
+		fputs("\nselectors: 0x7f... (address), #17 (number in this dump), TYPE, TYPE[3], "
+		      "TYPE[-1], root:NAME\n"
 		      "A dump that is not given is the newest *.rgd in this folder.\n",
 		      out);
 }
@@ -80,7 +81,8 @@ void help_overview(FILE *out)
 		wrap(commands[i]->summary, 28, out);
 	}
 	fputs("\n`refgraph help COMMAND` explains one; refgraph(1) is the manual.\n"
-	      "exit status: 0 fine, 1 findings where you asked to fail on them, 2 usage, 3 unreadable input\n",
+	      "exit status: 0 fine, 1 findings where you asked to fail on them, 2 usage, 3 "
+	      "unreadable input\n",
 	      out);
 }
 
@@ -119,7 +121,8 @@ struct error *unknown_command(const char *name)
 			shown++;
 		}
 	}
-	e = error_usage("no command '%s'%s%s\n`refgraph help` lists them", name, str_text(&hint), shown ? "?" : "");
+	e = error_usage("no command '%s'%s%s\n`refgraph help` lists them", name, str_text(&hint),
+			shown ? "?" : "");
 	str_free(&hint);
 	return e;
 }

@@ -10,12 +10,14 @@ enum { ID, ADDRESS, OFFSET, TYPE, MODULE, SIZE, REFCOUNT, GENERATION, EPOCH, REP
 static const struct column columns[] = {
 	[ID] = {"id", "ID", CELL_ID, .about = "number of the object in this dump"},
 	[ADDRESS] = {"address", "ADDRESS", CELL_ADDRESS, .about = "where it begins"},
-	[OFFSET] = {"offset", "OFFSET", CELL_NUMBER, .hidden = true, .about = "of the address that was asked for"},
+	[OFFSET] = {"offset", "OFFSET", CELL_NUMBER, .hidden = true,
+		    .about = "of the address that was asked for"},
 	[TYPE] = {"type", "TYPE", CELL_TEXT, .about = "short name of its type"},
 	[MODULE] = {"module", "MODULE", CELL_TEXT, .hidden = true, .about = "module of its type"},
 	[SIZE] = {"size", "SIZE", CELL_SIZE, .about = "bytes"},
 	[REFCOUNT] = {"refcount", "REFS", CELL_NUMBER, .about = "its reference count"},
-	[GENERATION] = {"generation", "GEN", CELL_NUMBER, .hidden = true, .about = "0, 1, 2; 3 = permanent"},
+	[GENERATION] = {"generation", "GEN", CELL_NUMBER, .hidden = true,
+			.about = "0, 1, 2; 3 = permanent"},
 	[EPOCH] = {"epoch", "EPOCH", CELL_NUMBER, .hidden = true, .about = "of its birth"},
 	[REPR] = {"repr", "WHAT", CELL_TEXT, .about = "in a few words"},
 	[SITE] = {"site", "SITE", CELL_TEXT, .hidden = true, .about = "where it was made"},
@@ -36,7 +38,8 @@ static bool wants_site(const struct table_style *style)
 	       (style->sort && strstr(style->sort, "site"));
 }
 
-static void add_row(struct table *t, struct model *m, uint32_t o, const uint64_t *offset, bool site, struct str *scratch)
+static void add_row(struct table *t, struct model *m, uint32_t o, const uint64_t *offset, bool site,
+		    struct str *scratch)
 {
 	const struct type *type = model_type(m, model_type_of(m, o));
 
@@ -70,13 +73,15 @@ static bool wants_edges(struct model *m, const struct ids *objects, size_t n)
 	return false;
 }
 
-struct error *print_objects(struct context *c, struct model *m, const struct ids *objects, const uint64_t *offsets)
+struct error *print_objects(struct context *c, struct model *m, const struct ids *objects,
+			    const uint64_t *offsets)
 {
 	struct table *t;
 	struct str scratch = {0};
 	bool site = wants_site(&c->style);
 	/* rows that would be cut off need not be made */
-	size_t n = c->style.limit && !c->style.sort && c->style.limit < objects->n ? c->style.limit : objects->n;
+	size_t n = c->style.limit && !c->style.sort && c->style.limit < objects->n ? c->style.limit
+										   : objects->n;
 	struct error *e;
 
 	TRY(model_load(m, MODEL_REPR | MODEL_SIZE | MODEL_REFCOUNT | MODEL_EPOCH));

@@ -9,8 +9,10 @@ enum { NAME, CLASS, KIND, TYPE, REPR, SIZE, ADDRESS, ID };
 
 static const struct column columns[] = {
 	[NAME] = {"root", "ROOT", CELL_TEXT, .about = "what refers to the object"},
-	[CLASS] = {"class", "CLASS", CELL_TEXT, .about = "global, stack, register, tls, runtime, local, module, ..."},
-	[KIND] = {"kind", "KIND", CELL_TEXT, .hidden = true, .about = "strong, weak, conservative, ..."},
+	[CLASS] = {"class", "CLASS", CELL_TEXT,
+		   .about = "global, stack, register, tls, runtime, local, module, ..."},
+	[KIND] = {"kind", "KIND", CELL_TEXT, .hidden = true,
+		  .about = "strong, weak, conservative, ..."},
 	[TYPE] = {"type", "TYPE", CELL_TEXT, .about = "of the object"},
 	[REPR] = {"repr", "WHAT", CELL_TEXT, .about = "the object in a few words"},
 	[SIZE] = {"size", "SIZE", CELL_SIZE, .about = "of the object"},
@@ -82,7 +84,8 @@ static struct error *run(struct context *context)
 const struct command cmd_roots = {
 	.name = "roots",
 	.usage = "[SELECTOR...] DUMP",
-	.summary = "list where reachability starts: modules, globals, stacks, the interpreter's tables",
+	.summary = "list where reachability starts: modules, globals, stacks, the interpreter's "
+		   "tables",
 	.about = "With selectors: only the roots of these objects.",
 	.options = OPTIONS_OUTPUT | OPTIONS_UNIVERSE,
 	.max_args = UINT32_MAX,

@@ -28,7 +28,7 @@ struct page {
 	struct str text;
 };
 
-/* ---- references to the objects ----------------------------------------------------------------------------------------------- */
+/* ---- references to the objects --------------------------------------------------------------- */
 
 static int by_target(const void *a, const void *b)
 {
@@ -47,7 +47,8 @@ static int by_id(const void *a, const void *b)
 }
 
 /* Reverse edges of all objects would cost more than this scan for a few. */
-static struct error *find_in_edges(const struct model *m, const struct ids *objects, struct in_edges *ret)
+static struct error *find_in_edges(const struct model *m, const struct ids *objects,
+				   struct in_edges *ret)
 {
 	const struct graph *g = &m->graph;
 	uint32_t source = 0;
@@ -55,8 +56,9 @@ static struct error *find_in_edges(const struct model *m, const struct ids *obje
 	for (uint32_t e = 0; e < g->nedges; e++) {
 		uint32_t target = g->out_target[e];
 
-		if (objects->n == 1 ? target != objects->data[0]
-				    : !bsearch(&target, objects->data, objects->n, sizeof target, by_id))
+		if (objects->n == 1
+			    ? target != objects->data[0]
+			    : !bsearch(&target, objects->data, objects->n, sizeof target, by_id))
 			continue;
 		while (g->out_first[source + 1] <= e)
 			source++;
@@ -68,9 +70,10 @@ static struct error *find_in_edges(const struct model *m, const struct ids *obje
 	return NULL;
 }
 
-/* ---- one reference ------------------------------------------------------------------------------------------------------------- */
+/* ---- one reference --------------------------------------------------------------------------- */
 
-static void reference_json(struct page *p, uint32_t object, const char *direction, const struct edge *edge, uint32_t other)
+static void reference_json(struct page *p, uint32_t object, const char *direction,
+			   const struct edge *edge, uint32_t other)
 {
 	struct str what = {0};
 	struct json j;
@@ -123,7 +126,7 @@ static struct error *reference(struct page *p, uint32_t object, uint32_t source,
 	return NULL;
 }
 
-/* ---- lists of references ---------------------------------------------------------------------------------------------------------- */
+/* ---- lists of references --------------------------------------------------------------------- */
 
 static bool beyond(const struct page *p, size_t shown, size_t all)
 {
@@ -214,9 +217,10 @@ static void roots(struct page *p, uint32_t object)
 	str_free(&line);
 }
 
-/* ---- the object itself ---------------------------------------------------------------------------------------------------------------- */
+/* ---- the object itself ----------------------------------------------------------------------- */
 
-/* Counted references that the dump can see: what is missing from the refcount is held by something that it cannot. */
+/* Counted references that the dump can see: what is missing from the refcount is held by
+ * something that it cannot. */
 static uint64_t seen_references(const struct page *p, uint32_t object)
 {
 	size_t first, end;
@@ -224,7 +228,8 @@ static uint64_t seen_references(const struct page *p, uint32_t object)
 
 	in_range(p, object, &first, &end);
 	for (size_t i = first; i < end; i++)
-		n += MODEL_CLASS_KIND(p->m->graph.edge_class[p->in.edges.data[i].number]) == RGD_EDGE_STRONG;
+		n += MODEL_CLASS_KIND(p->m->graph.edge_class[p->in.edges.data[i].number]) ==
+		     RGD_EDGE_STRONG;
 	for (uint32_t i = 0; i < p->m->nroots; i++)
 		n += p->m->roots[i].target == object && p->m->roots[i].kind == RGD_EDGE_STRONG;
 	return n;
@@ -236,8 +241,9 @@ static const char *flag_words(uint32_t flags, struct str *out)
 		uint32_t flag;
 		const char *word;
 	} words[] = {
-		{RGD_OBJ_F_TRACKED, "tracked"},	    {RGD_OBJ_F_IMMORTAL, "immortal"}, {RGD_OBJ_F_FINALIZED, "finalized"},
-		{RGD_OBJ_F_INTERNAL, "internal"},   {RGD_OBJ_F_STATIC, "static"},
+		{RGD_OBJ_F_TRACKED, "tracked"},	    {RGD_OBJ_F_IMMORTAL, "immortal"},
+		{RGD_OBJ_F_FINALIZED, "finalized"}, {RGD_OBJ_F_INTERNAL, "internal"},
+		{RGD_OBJ_F_STATIC, "static"},
 	};
 
 	str_clear(out);
@@ -262,7 +268,8 @@ static void print_stack(struct page *p, uint32_t object)
 	struct model *m = p->m;
 	uint32_t stack = m->stack[object] ? m->stack[object] - 1 : MODEL_NONE;
 
-	for (bool first = true; stack != MODEL_NONE; stack = m->stacks[stack].parent, first = false) {
+	for (bool first = true; stack != MODEL_NONE;
+	     stack = m->stacks[stack].parent, first = false) {
 		str_clear(&p->text);
 		model_frame_text(m, m->stacks[stack].frame, &p->text);
 		line(first ? "made by" : "", str_text(&p->text));
@@ -271,7 +278,8 @@ static void print_stack(struct page *p, uint32_t object)
 
 static void print_properties(struct page *p, uint32_t object)
 {
-	static const char *const names[] = {"", "name", "file", "line", "length", "value", "state", "qualname"};
+	static const char *const names[] = {"",	      "name",  "file",	"line",
+					    "length", "value", "state", "qualname"};
 	struct model *m = p->m;
 
 	for (unsigned key = RGD_PROP_NAME; key <= RGD_PROP_QUALNAME; key++) {
@@ -301,13 +309,15 @@ static void print_counts(struct page *p, uint32_t object)
 	if (flags & RGD_OBJ_F_IMMORTAL)
 		str_add(&p->text, ", immortal");
 	else if (count > seen)
-		str_printf(&p->text, " (%" PRIu64 " seen, %" PRIu64 " unexplained)", seen, count - seen);
+		str_printf(&p->text, " (%" PRIu64 " seen, %" PRIu64 " unexplained)", seen,
+			   count - seen);
 	else if (count)
 		str_printf(&p->text, " (%" PRIu64 " seen)", seen);
 	line("refcount", str_text(&p->text));
 	str_clear(&p->text);
 	if (flags & RGD_OBJ_F_TRACKED) {
-		str_printf(&p->text, "%u%s", model_generation(m, object), model_generation(m, object) == 3 ? " (permanent)" : "");
+		str_printf(&p->text, "%u%s", model_generation(m, object),
+			   model_generation(m, object) == 3 ? " (permanent)" : "");
 		line("generation", str_text(&p->text));
 	}
 }
@@ -335,7 +345,8 @@ static void object_text(struct page *p, uint32_t object)
 	print_counts(p, object);
 	line("flags", flag_words(m->flags[object], &s));
 	str_clear(&s);
-	str_printf(&s, m->epoch[object] ? "in epoch %" PRIu32 : "before tracking began", m->epoch[object]);
+	str_printf(&s, m->epoch[object] ? "in epoch %" PRIu32 : "before tracking began",
+		   m->epoch[object]);
 	line("born", str_text(&s));
 	print_properties(p, object);
 	print_stack(p, object);
@@ -397,13 +408,15 @@ static struct error *print_all(struct page *p, struct ids *objects)
 		TRY(print_object(p, objects->data[i]));
 	}
 	if (all > objects->n)
-		fprintf(stderr, "refgraph: %zu objects match; these are the first %u\n", all, OBJECTS_AT_ONCE);
+		fprintf(stderr, "refgraph: %zu objects match; these are the first %u\n", all,
+			OBJECTS_AT_ONCE);
 	return NULL;
 }
 
 static struct error *run(struct context *context)
 {
-	struct page p = {.context = context, .limit = option_number(context, OPT_LIMIT, DEFAULT_LIMIT)};
+	struct page p = {.context = context,
+			 .limit = option_number(context, OPT_LIMIT, DEFAULT_LIMIT)};
 	struct universe universe;
 	struct ids objects = {0};
 	struct error *e;
@@ -412,8 +425,8 @@ static struct error *run(struct context *context)
 	TRY(context_universe(context, p.m, &universe));
 	e = context_select(context, p.m, &universe, &objects);
 	if (!e)
-		e = model_load(p.m, MODEL_REPR | MODEL_SIZE | MODEL_REFCOUNT | MODEL_EPOCH | MODEL_BASE | MODEL_EDGES | MODEL_ROOTS |
-					    MODEL_THREADS);
+		e = model_load(p.m, MODEL_REPR | MODEL_SIZE | MODEL_REFCOUNT | MODEL_EPOCH |
+					    MODEL_BASE | MODEL_EDGES | MODEL_ROOTS | MODEL_THREADS);
 	if (!e)
 		e = print_all(&p, &objects);
 	VEC_FREE(&objects);
@@ -425,8 +438,10 @@ static struct error *run(struct context *context)
 const struct command cmd_show = {
 	.name = "show",
 	.usage = "SELECTOR... DUMP",
-	.summary = "show an object: type, size, refcount, age, where it was made, what it refers to, what holds it",
-	.about = "`seen` are the counted references that the dump explains; the rest are held by something that it cannot see. ~ marks a "
+	.summary = "show an object: type, size, refcount, age, where it was made, what it refers "
+		   "to, what holds it",
+	.about = "`seen` are the counted references that the dump explains; the rest are held by "
+		 "something that it cannot see. ~ marks a "
 		 "reference that only looks like one.",
 	.options = OPTIONS_UNIVERSE | OPTIONS_LIMIT | OPTIONS_JSON,
 	.max_args = UINT32_MAX,

@@ -1,4 +1,5 @@
-/* typestats.c - `refgraph typestats`, `most-common-types`, `show-most-common-types`: live objects per type. */
+/* typestats.c - `refgraph typestats`, `most-common-types`, `show-most-common-types`: live
+ * objects per type. */
 #include "cmd/cmd.h"
 #include "report/stats.h"
 
@@ -30,7 +31,8 @@ static struct error *collect(struct context *c, struct stats *ret)
 	return NULL;
 }
 
-static struct error *print(struct context *c, const struct column *what, const struct table_style *style)
+static struct error *print(struct context *c, const struct column *what,
+			   const struct table_style *style)
 {
 	struct stats stats;
 	struct table *table;

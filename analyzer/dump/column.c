@@ -1,6 +1,7 @@
 /*
- * column.c - from a chunk's stored bytes to rows. A chunk is verified whenever it is touched: its header against the table
- * of contents, its payload against the checksum, its rows against their encoding.
+ * column.c - from a chunk's stored bytes to rows. A chunk is verified whenever it is touched: its
+ * header against the table of contents, its payload against the checksum, its rows against their
+ * encoding.
  */
 #include "dump/reader_internal.h"
 
@@ -24,7 +25,8 @@ void payload_free(struct payload *p)
 }
 
 /* The frame must state the very size that was promised, before anything is allocated for it. */
-static struct error *decompress(const struct dump *d, uint32_t chunk, const uint8_t *stored, struct payload *p)
+static struct error *decompress(const struct dump *d, uint32_t chunk, const uint8_t *stored,
+				struct payload *p)
 {
 	const struct rgd_chunk_header *h = &d->toc[chunk].header;
 
@@ -46,10 +48,14 @@ struct error *chunk_payload(const struct dump *d, uint32_t chunk, struct payload
 	const struct rgd_toc_entry *t = &d->toc[chunk];
 	const struct rgd_chunk_header *h = &t->header;
 	const uint8_t *stored = d->map + t->offset + sizeof *h;
-	struct payload p = {.data = stored, .rows = h->rows, .first_row = h->first_row, .encoding = h->encoding};
+	struct payload p = {.data = stored,
+			    .rows = h->rows,
+			    .first_row = h->first_row,
+			    .encoding = h->encoding};
 
 	if (memcmp(d->map + t->offset, h, sizeof *h) != 0)
-		return chunk_error(d, chunk, "the chunk differs from its entry in the table of contents");
+		return chunk_error(d, chunk,
+				   "the chunk differs from its entry in the table of contents");
 	if (h->checksum != XXH3_64bits(stored, h->stored_size))
 		return chunk_error(d, chunk, "checksum mismatch: the file is damaged");
 	if (h->compression == RGD_COMP_ZSTD)
@@ -61,11 +67,12 @@ struct error *chunk_payload(const struct dump *d, uint32_t chunk, struct payload
 	return NULL;
 }
 
-/* ---- rows of numbers ---------------------------------------------------------------------------------------------- */
+/* ---- rows of numbers ------------------------------------------------------------------------- */
 
 /* The payload's row i at *p, *p advanced; false when it is malformed. */
-static inline __attribute__((always_inline)) bool number(unsigned encoding, const uint8_t **p, const uint8_t *end,
-							  uint64_t *previous, uint64_t *value)
+static inline __attribute__((always_inline)) bool number(unsigned encoding, const uint8_t **p,
+							 const uint8_t *end, uint64_t *previous,
+							 uint64_t *value)
 {
 	uint64_t v;
 
@@ -100,10 +107,11 @@ static inline __attribute__((always_inline)) bool number(unsigned encoding, cons
 	return true;
 }
 
-/* Decodes all rows of p into out, whose entries have `width` bytes. Both constants are known where this is inlined. Returns
- * the row that is malformed (or p->rows: bytes are left over); UINT64_MAX = all well. */
-static inline __attribute__((always_inline)) uint64_t decode_rows(const struct payload *p, unsigned encoding, uint64_t most,
-								   void *out, unsigned width)
+/* Decodes all rows of p into out, whose entries have `width` bytes. Both constants are known
+ * where this is inlined. Returns the row that is malformed (or p->rows: bytes are left over);
+ * UINT64_MAX = all well. */
+static inline __attribute__((always_inline)) uint64_t
+decode_rows(const struct payload *p, unsigned encoding, uint64_t most, void *out, unsigned width)
 {
 	const uint8_t *at = p->data;
 	uint64_t previous = 0, value;
@@ -121,8 +129,8 @@ static inline __attribute__((always_inline)) uint64_t decode_rows(const struct p
 	return at == p->end ? UINT64_MAX : p->rows;
 }
 
-static inline __attribute__((always_inline)) uint64_t decode_width(const struct payload *p, uint64_t most, void *out,
-								    unsigned width)
+static inline __attribute__((always_inline)) uint64_t
+decode_width(const struct payload *p, uint64_t most, void *out, unsigned width)
 {
 	switch (p->encoding) {
 	case RGD_ENC_U8:
@@ -171,12 +179,13 @@ static struct error *decode_chunk(void *context, size_t i)
 	if (bad == UINT64_MAX)
 		return NULL;
 	h = &job->dump->toc[chunk].header;
-	return chunk_error(job->dump, chunk, "column %u, row %" PRIu64 ": malformed, or above %" PRIu64, h->column,
+	return chunk_error(job->dump, chunk,
+			   "column %u, row %" PRIu64 ": malformed, or above %" PRIu64, h->column,
 			   h->first_row + bad, job->most);
 }
 
-static struct error *read_column(const struct dump *d, unsigned section, unsigned column, uint64_t limit, uint64_t most,
-				 void *out, unsigned width)
+static struct error *read_column(const struct dump *d, unsigned section, unsigned column,
+				 uint64_t limit, uint64_t most, void *out, unsigned width)
 {
 	struct column_job job = {d, &d->columns[section][column], most, width, out};
 
@@ -189,26 +198,30 @@ static struct error *read_column(const struct dump *d, unsigned section, unsigne
 	return parallel_for(job.chunks->n, decode_chunk, &job);
 }
 
-struct error *dump_read_u8(const struct dump *d, unsigned section, unsigned column, uint64_t limit, uint8_t *out)
+struct error *dump_read_u8(const struct dump *d, unsigned section, unsigned column, uint64_t limit,
+			   uint8_t *out)
 {
 	return read_column(d, section, column, limit, UINT8_MAX, out, 1);
 }
 
-struct error *dump_read_u32(const struct dump *d, unsigned section, unsigned column, uint64_t limit, uint32_t *out)
+struct error *dump_read_u32(const struct dump *d, unsigned section, unsigned column, uint64_t limit,
+			    uint32_t *out)
 {
 	return read_column(d, section, column, limit, UINT32_MAX, out, 4);
 }
 
-struct error *dump_read_u64(const struct dump *d, unsigned section, unsigned column, uint64_t limit, uint64_t *out)
+struct error *dump_read_u64(const struct dump *d, unsigned section, unsigned column, uint64_t limit,
+			    uint64_t *out)
 {
 	return read_column(d, section, column, limit, UINT64_MAX, out, 8);
 }
 
-/* ---- rows of text ----------------------------------------------------------------------------------------------------- */
+/* ---- rows of text ---------------------------------------------------------------------------- */
 
-/* Copies the rows of p to `text` with a NUL after each; *used advances. NULL text: only measures and checks. */
-static struct error *split_texts(const struct dump *d, uint32_t chunk, const struct payload *p, char *text, size_t *used,
-				 uint64_t *starts)
+/* Copies the rows of p to `text` with a NUL after each; *used advances. NULL text: only measures
+ * and checks. */
+static struct error *split_texts(const struct dump *d, uint32_t chunk, const struct payload *p,
+				 char *text, size_t *used, uint64_t *starts)
 {
 	const uint8_t *at = p->data;
 	uint64_t n;
@@ -218,7 +231,8 @@ static struct error *split_texts(const struct dump *d, uint32_t chunk, const str
 	for (uint32_t i = 0; i < p->rows; i++) {
 		at = varint_get(at, p->end, &n);
 		if (!at || n > (uint64_t)(p->end - at))
-			return chunk_error(d, chunk, "row %" PRIu64 ": a text is cut off", p->first_row + i);
+			return chunk_error(d, chunk, "row %" PRIu64 ": a text is cut off",
+					   p->first_row + i);
 		if (text) {
 			memcpy(text + *used, at, n);
 			text[*used + n] = 0;
@@ -229,19 +243,22 @@ static struct error *split_texts(const struct dump *d, uint32_t chunk, const str
 		*used += n + 1;
 		at += n;
 	}
-	return at == p->end ? NULL : chunk_error(d, chunk, "bytes are left over behind the last row");
+	return at == p->end ? NULL
+			    : chunk_error(d, chunk, "bytes are left over behind the last row");
 }
 
-struct error *dump_read_texts(const struct dump *d, unsigned section, unsigned column, char **text, size_t *text_size,
-			      uint64_t **starts)
+struct error *dump_read_texts(const struct dump *d, unsigned section, unsigned column, char **text,
+			      size_t *text_size, uint64_t **starts)
 {
 	const struct column_chunks *c = &d->columns[section][column];
 	struct payload *payloads = calloc(c->n + 1, sizeof *payloads);
 	size_t total = 0, used = 0;
 	uint64_t *first = NULL;
 	char *all = NULL;
-	struct error *e = payloads ? NULL : error_memory();
+	struct error *e = NULL;
 
+	if (!payloads)
+		return error_memory();
 	for (uint32_t i = 0; i < c->n && !e; i++) {
 		e = chunk_payload(d, c->chunks[i], &payloads[i]);
 		if (!e)
@@ -253,7 +270,7 @@ struct error *dump_read_texts(const struct dump *d, unsigned section, unsigned c
 		e = big_alloc(c->rows, sizeof *first, &first);
 	for (uint32_t i = 0; i < c->n && !e; i++)
 		e = split_texts(d, c->chunks[i], &payloads[i], all, &used, first);
-	for (uint32_t i = 0; payloads && i < c->n; i++)
+	for (uint32_t i = 0; i < c->n; i++)
 		payload_free(&payloads[i]);
 	free(payloads);
 	if (e) {
@@ -267,7 +284,7 @@ struct error *dump_read_texts(const struct dump *d, unsigned section, unsigned c
 	return NULL;
 }
 
-/* ---- groups of edges -------------------------------------------------------------------------------------------------- */
+/* ---- groups of edges ------------------------------------------------------------------------- */
 
 struct error *dump_edge_group(const struct dump *d, size_t k, struct edge_group *ret)
 {
@@ -281,8 +298,10 @@ struct error *dump_edge_group(const struct dump *d, size_t k, struct edge_group 
 		if (!chunk)
 			continue;
 		e = chunk_payload(d, chunk - 1, parts[c]);
-		if (!e && parts[c]->encoding != (c == RGD_EDGE_TARGET ? RGD_ENC_TARGET : RGD_ENC_VARINT))
-			e = chunk_error(d, chunk - 1, "column %u in encoding %u", c, parts[c]->encoding);
+		if (!e &&
+		    parts[c]->encoding != (c == RGD_EDGE_TARGET ? RGD_ENC_TARGET : RGD_ENC_VARINT))
+			e = chunk_error(d, chunk - 1, "column %u in encoding %u", c,
+					parts[c]->encoding);
 	}
 	if (e)
 		edge_group_free(&g);
@@ -299,19 +318,20 @@ void edge_group_free(struct edge_group *g)
 	payload_free(&g->interior);
 }
 
-/* ---- everything ------------------------------------------------------------------------------------------------------- */
+/* ---- everything ------------------------------------------------------------------------------ */
 
 static struct error *verify_chunk(const struct dump *d, uint32_t chunk)
 {
 	const struct rgd_chunk_header *h = &d->toc[chunk].header;
 	struct error *e = NULL;
-	struct payload p;
+	struct payload p = {0};
 	size_t used = 0;
 	uint64_t bad = UINT64_MAX;
 
 	TRY(chunk_payload(d, chunk, &p));
 	if (p.encoding == RGD_ENC_BYTES) {
-		/* META's values may be any bytes but are texts today; unknown sections are only split */
+		/* META's values may be any bytes but are texts today; unknown sections are only
+		 * split */
 		e = split_texts(d, chunk, &p, NULL, &used, NULL);
 	} else {
 		if (p.encoding == RGD_ENC_TARGET)
@@ -323,11 +343,13 @@ static struct error *verify_chunk(const struct dump *d, uint32_t chunk)
 	}
 	payload_free(&p);
 	if (bad != UINT64_MAX)
-		e = chunk_error(d, chunk, "column %u, row %" PRIu64 ": malformed", h->column, h->first_row + bad);
+		e = chunk_error(d, chunk, "column %u, row %" PRIu64 ": malformed", h->column,
+				h->first_row + bad);
 	return e;
 }
 
-void dump_verify(const struct dump *d, void (*bad)(void *context, struct error *error), void *context)
+void dump_verify(const struct dump *d, void (*bad)(void *context, struct error *error),
+		 void *context)
 {
 	for (uint32_t i = 0; i < d->nchunks; i++) {
 		struct error *e = verify_chunk(d, i);

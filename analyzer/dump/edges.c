@@ -1,8 +1,9 @@
 /*
  * edges.c - the edges: all of them as a graph, and single ones in full.
  *
- * load_edges() keeps five bytes of an edge: its target and its class. Labels, values and offsets are decoded again, group
- * by group, for the few edges that somebody wants to see; a few groups are kept.
+ * load_edges() keeps five bytes of an edge: its target and its class. Labels, values and offsets
+ * are decoded again, group by group, for the few edges that somebody wants to see; a few groups are
+ * kept.
  */
 #include "dump/model_internal.h"
 
@@ -14,7 +15,7 @@
 #include "util/big.h"
 #include "util/threads.h"
 
-/* ---- the graph ------------------------------------------------------------------------------------------------------------ */
+/* ---- the graph ------------------------------------------------------------------------------- */
 
 /* What decoding needs to know of a label, in one byte: the edge's class below, then these. */
 #define INFO_HAS_VALUE 0x40u
@@ -42,7 +43,8 @@ static uint8_t label_info(const struct label *l)
 }
 
 /* Rows that were decoded: less than the group has when one is malformed. */
-static uint32_t decode_group(const struct edges_job *job, const struct edge_group *g, uint32_t *target, uint8_t *class)
+static uint32_t decode_group(const struct edges_job *job, const struct edge_group *g,
+			     uint32_t *target, uint8_t *class)
 {
 	const uint8_t *labels = g->label.data, *labels_end = g->label.end;
 	const uint8_t *values = g->value.data, *values_end = g->value.end;
@@ -74,7 +76,8 @@ static uint32_t decode_group(const struct edges_job *job, const struct edge_grou
 		target[i] = last[slot];
 		class[i] = info & INFO_CLASS;
 	}
-	return labels == labels_end && values == values_end && targets == targets_end ? rows : rows - 1;
+	return labels == labels_end && values == values_end && targets == targets_end ? rows
+										      : rows - 1;
 }
 
 static struct error *load_group(void *context, size_t k)
@@ -91,7 +94,8 @@ static struct error *load_group(void *context, size_t k)
 	if (good == rows)
 		return NULL;
 	return dump_error(job->model->dump, RGD_SEC_EDGES, RGD_EDGE_TARGET, first + good,
-			  "edge %zu: malformed, or its label or target does not exist", first + good);
+			  "edge %zu: malformed, or its label or target does not exist",
+			  first + good);
 }
 
 static struct error *load_degrees(struct model *m, uint32_t *first)
@@ -156,7 +160,7 @@ struct error *load_edges(struct model *m)
 	return NULL;
 }
 
-/* ---- single edges ----------------------------------------------------------------------------------------------------------- */
+/* ---- single edges ---------------------------------------------------------------------------- */
 
 #define CACHED_GROUPS 32u
 
@@ -191,9 +195,10 @@ void edge_cache_destroy(struct edge_cache *cache)
 	free(cache);
 }
 
-/* Spreads a sparse column over the rows whose label has it. False when it is malformed, or absent (`out` NULL) though a label
- * has it. */
-static bool spread(const struct model *m, const struct group_detail *d, const struct payload *p, bool interior, uint64_t *out)
+/* Spreads a sparse column over the rows whose label has it. False when it is malformed, or
+ * absent (`out` NULL) though a label has it. */
+static bool spread(const struct model *m, const struct group_detail *d, const struct payload *p,
+		   bool interior, uint64_t *out)
 {
 	const uint8_t *at = p->data;
 	uint64_t value;
@@ -204,14 +209,16 @@ static bool spread(const struct model *m, const struct group_detail *d, const st
 		if (!(interior ? l->flags & RGD_LABEL_F_INTERIOR : RGD_LABEL_HAS_VALUE(l->class)))
 			continue;
 		at = varint_get(at, p->end, &value);
-		if (!at || (!interior && l->class == RGD_LABEL_KEY_OBJECT && value >= m->nobjects))
+		if (!at || !out ||
+		    (!interior && l->class == RGD_LABEL_KEY_OBJECT && value >= m->nobjects))
 			return false;
 		out[i] = value;
 	}
 	return at == p->end;
 }
 
-static struct error *fill_detail(struct model *m, uint32_t k, const struct edge_group *g, struct group_detail *d)
+static struct error *fill_detail(struct model *m, uint32_t k, const struct edge_group *g,
+				 struct group_detail *d)
 {
 	const uint8_t *at = g->label.data;
 	bool fine;
@@ -227,14 +234,16 @@ static struct error *fill_detail(struct model *m, uint32_t k, const struct edge_
 
 		at = varint_get(at, g->label.end, &label);
 		if (!at || label >= m->nlabels)
-			return dump_error(m->dump, RGD_SEC_EDGES, RGD_EDGE_LABEL, (uint64_t)k * RGD_GROUP_ROWS,
-					  "malformed labels");
+			return dump_error(m->dump, RGD_SEC_EDGES, RGD_EDGE_LABEL,
+					  (uint64_t)k * RGD_GROUP_ROWS, "malformed labels");
 		d->label[i] = label;
 	}
-	fine = spread(m, d, &g->value, false, d->value) && spread(m, d, &g->interior, true, d->interior);
+	fine = spread(m, d, &g->value, false, d->value) &&
+	       spread(m, d, &g->interior, true, d->interior);
 	d->group = k + 1;
 	return fine ? NULL
-		    : dump_error(m->dump, RGD_SEC_EDGES, RGD_EDGE_LABEL, (uint64_t)k * RGD_GROUP_ROWS,
+		    : dump_error(m->dump, RGD_SEC_EDGES, RGD_EDGE_LABEL,
+				 (uint64_t)k * RGD_GROUP_ROWS,
 				 "the values of a group of edges do not fit their labels");
 }
 
@@ -296,7 +305,7 @@ static struct error *next_index(struct model *m, uint32_t source, uint32_t numbe
 		class = m->labels[d->label[row]].class;
 		if (class == RGD_LABEL_NEXT)
 			next++;
-		else if (class == RGD_LABEL_INDEX)
+		else if (class == RGD_LABEL_INDEX && d->value)
 			next = d->value[row] + 1;
 	}
 	cache->source = source;
@@ -309,7 +318,7 @@ static struct error *next_index(struct model *m, uint32_t source, uint32_t numbe
 struct error *model_edge(struct model *m, uint32_t source, uint32_t number, struct edge *ret)
 {
 	uint32_t row = number % RGD_GROUP_ROWS;
-	struct group_detail *d;
+	struct group_detail *d = NULL;
 	const struct label *l;
 
 	TRY(group_detail(m, number / RGD_GROUP_ROWS, &d));

@@ -7,7 +7,7 @@
 
 #include "util/big.h"
 
-/* ---- columns of objects ---------------------------------------------------------------------------------------------- */
+/* ---- columns of objects ---------------------------------------------------------------------- */
 
 static struct error *column32(struct model *m, unsigned column, uint64_t limit, uint32_t **field)
 {
@@ -51,7 +51,8 @@ static struct error *load_address(struct model *m)
 static struct error *load_type(struct model *m)
 {
 	if (!m->ntypes && m->nobjects)
-		return dump_error(m->dump, RGD_SEC_OBJECTS, RGD_OBJ_TYPE, 0, "objects without a table of types");
+		return dump_error(m->dump, RGD_SEC_OBJECTS, RGD_OBJ_TYPE, 0,
+				  "objects without a table of types");
 	return column32(m, RGD_OBJ_TYPE, m->ntypes, &m->type);
 }
 
@@ -85,7 +86,7 @@ static struct error *load_base(struct model *m)
 	return column64(m, RGD_OBJ_BASE, &m->base);
 }
 
-/* ---- parts ------------------------------------------------------------------------------------------------------------- */
+/* ---- parts ----------------------------------------------------------------------------------- */
 
 static const struct {
 	unsigned part, needs;
@@ -210,7 +211,7 @@ void model_close(struct model *m)
 	free(m);
 }
 
-/* ---- looking things up --------------------------------------------------------------------------------------------------- */
+/* ---- looking things up ----------------------------------------------------------------------- */
 
 const char *model_meta_key(const struct model *m, uint32_t i)
 {
@@ -250,7 +251,8 @@ uint32_t model_find_address(const struct model *m, uint64_t address, uint64_t *o
 {
 	uint32_t i = objects_until(m, address);
 
-	/* An object may begin within a block that was listed before it: the innermost one is the answer. */
+	/* An object may begin within a block that was listed before it: the innermost one is the
+	 * answer. */
 	for (unsigned tries = 0; i-- > 0 && tries < 16; tries++) {
 		if (address == m->address[i] || address - m->address[i] < m->size[i]) {
 			*offset = address - m->address[i];
@@ -308,15 +310,17 @@ const char *model_runtime_name(unsigned runtime)
 
 const char *model_edge_kind_name(unsigned kind)
 {
-	static const char *const names[] = {"strong", "weak", "internal", "conservative", "borrowed"};
+	static const char *const names[] = {"strong", "weak", "internal", "conservative",
+					    "borrowed"};
 
 	return kind < sizeof names / sizeof *names ? names[kind] : "other";
 }
 
 const char *model_root_class_name(unsigned class)
 {
-	static const char *const names[] = {"none",    "global", "stack",  "register",	"tls",	 "runtime",
-					    "local", "module", "region", "annotated", "pinned"};
+	static const char *const names[] = {"none",   "global",	   "stack", "register",
+					    "tls",    "runtime",   "local", "module",
+					    "region", "annotated", "pinned"};
 
 	return class < sizeof names / sizeof *names ? names[class] : "other";
 }

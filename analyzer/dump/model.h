@@ -1,9 +1,10 @@
 /*
  * model.h - a dump with its meaning: objects, types, edges, roots, stacks as dense arrays.
  *
- * Nothing is loaded before model_load() asks for it, each part once; after it returned NULL the arrays of that part are
- * valid until model_close(). Every number that refers to another table was range-checked while loading: whoever indexes with
- * what he finds here needs no check. All arrays are read-only for users.
+ * Nothing is loaded before model_load() asks for it, each part once; after it returned NULL the
+ * arrays of that part are valid until model_close(). Every number that refers to another table was
+ * range-checked while loading: whoever indexes with what he finds here needs no check. All arrays
+ * are read-only for users.
  */
 #ifndef REFGRAPH_MODEL_H
 #define REFGRAPH_MODEL_H
@@ -46,7 +47,8 @@ enum model_part {
 	MODEL_REGIONS = 1u << 24,
 	MODEL_META = 1u << 25,
 	/* what model_type_of() needs to tell native blocks apart by their allocation site */
-	MODEL_SITES = MODEL_STRINGS | MODEL_TYPES | MODEL_TYPE | MODEL_STACK | MODEL_STACKS | MODEL_FRAMES | MODEL_MODULES,
+	MODEL_SITES = MODEL_STRINGS | MODEL_TYPES | MODEL_TYPE | MODEL_STACK | MODEL_STACKS |
+		      MODEL_FRAMES | MODEL_MODULES,
 	/* what repr.h needs for any object */
 	MODEL_REPR = MODEL_SITES | MODEL_ADDRESS | MODEL_FLAGS | MODEL_PROPERTIES,
 };
@@ -55,8 +57,8 @@ enum model_part {
 
 struct type {
 	const char *name, *module; /* module "" = none */
-	uint8_t runtime;           /* enum rgd_runtime */
-	uint32_t flags;            /* RGD_TYPE_F_* */
+	uint8_t runtime;	   /* enum rgd_runtime */
+	uint32_t flags;		   /* RGD_TYPE_F_* */
 	uint64_t basic_size;
 	uint32_t object, base; /* MODEL_NONE none */
 };
@@ -68,7 +70,7 @@ struct label {
 
 struct summary {
 	uint32_t type;
-	uint32_t stack; /* MODEL_NONE unknown */
+	uint32_t stack;	 /* MODEL_NONE unknown */
 	uint8_t tracked; /* as RGD_SUM_TRACKED */
 	uint64_t count, bytes;
 };
@@ -76,15 +78,15 @@ struct summary {
 struct root {
 	uint8_t class, kind;
 	uint32_t label, context; /* strings */
-	uint32_t owner;          /* module or thread; MODEL_NONE none */
+	uint32_t owner;		 /* module or thread; MODEL_NONE none */
 	uint64_t value;
 	uint32_t target;
 	uint64_t interior;
 };
 
 struct frame {
-	uint8_t kind;      /* enum rgd_frame_kind */
-	uint32_t module;   /* MODEL_NONE none */
+	uint8_t kind;	 /* enum rgd_frame_kind */
+	uint32_t module; /* MODEL_NONE none */
 	uint64_t offset;
 	uint32_t function, file; /* strings */
 	uint64_t line;
@@ -148,28 +150,30 @@ struct region {
 /* One edge in full. */
 struct edge {
 	uint32_t source, target;
-	uint32_t number; /* of all edges */
+	uint32_t number;	    /* of all edges */
 	uint8_t kind, class, flags; /* class NEXT has become INDEX */
 	uint32_t string;
-	uint64_t value;    /* INDEX: the index; KEY_OBJECT: object; OFFSET: bytes; ... */
+	uint64_t value;	   /* INDEX: the index; KEY_OBJECT: object; OFFSET: bytes; ... */
 	uint64_t interior; /* byte offset into the target */
 };
 
 /*
- * An edge's class byte in struct graph: its kind, and whether the runtime's collector sees it. (Interior or not, and what
- * it is called, takes model_edge().)
+ * An edge's class byte in struct graph: its kind, and whether the runtime's collector sees it.
+ * (Interior or not, and what it is called, takes model_edge().)
  */
-#define MODEL_CLASS_KIND(c) ((c) & 7u)
+#define MODEL_CLASS_KIND(c) ((c)&7u)
 #define MODEL_CLASS_TRAVERSED 8u
 
 /*
- * Names of native code come from outside: dump/ knows no ELF. All may be called for any native frame; NULL = unknown.
+ * Names of native code come from outside: dump/ knows no ELF. All may be called for any native
+ * frame; NULL = unknown.
  */
 struct namer {
 	const char *(*function)(void *context, uint32_t frame); /* "parse_line": no offset */
-	const char *(*place)(void *context, uint32_t frame);    /* "parse_line+0x12 (server.c:31)" */
+	const char *(*place)(void *context, uint32_t frame); /* "parse_line+0x12 (server.c:31)" */
 	const char *(*data)(void *context, uint32_t module, uint64_t offset); /* "g_cache+0x10" */
-	bool (*is_wrapper)(const char *function);               /* xmalloc and its like: not who asked for the memory */
+	/* xmalloc and its like: not who asked for the memory */
+	bool (*is_wrapper)(const char *function);
 	void *context;
 };
 
@@ -180,8 +184,9 @@ struct model {
 	struct namer namer;
 
 	/* known from the start */
-	uint32_t nstrings, ntypes, nlabels, nobjects, nedges, nroots, nframes, nstacks, nmodules, nmaps, nthreads,
-		nruntimes, ngc, ncounters, nproperties, nsummary, nepochs, nregions, nmeta;
+	uint32_t nstrings, ntypes, nlabels, nobjects, nedges, nroots, nframes, nstacks, nmodules,
+		nmaps, nthreads, nruntimes, ngc, ncounters, nproperties, nsummary, nepochs,
+		nregions, nmeta;
 
 	char *text;
 	size_t text_size;
@@ -213,7 +218,7 @@ struct model {
 	uint64_t *meta_start[2];
 
 	struct edge_cache *edge_cache;
-	uint32_t *site_type;     /* by stack: type number + 1, 0 = not asked for yet */
+	uint32_t *site_type;	 /* by stack: type number + 1, 0 = not asked for yet */
 	struct names site_names; /* number + ntypes = type; texts are malloc()ed */
 };
 
@@ -233,9 +238,10 @@ const char *model_meta_key(const struct model *model, uint32_t i);
 const char *model_meta_value(const struct model *model, uint32_t i);
 
 /*
- * Type of an object, or of objects of `type` born at `stack` (MODEL_NONE unknown). Native blocks of no type are told apart by
- * allocation site, if MODEL_SITES is loaded: types with numbers from ntypes up and names like "malloc in parse_line", made
- * when first asked for (so: not from several threads).
+ * Type of an object, or of objects of `type` born at `stack` (MODEL_NONE unknown). Native blocks of
+ * no type are told apart by allocation site, if MODEL_SITES is loaded: types with numbers from
+ * ntypes up and names like "malloc in parse_line", made when first asked for (so: not from several
+ * threads).
  */
 uint32_t model_type_of(struct model *model, uint32_t object);
 uint32_t model_type_at(struct model *model, uint32_t type, uint32_t stack);
@@ -254,16 +260,20 @@ uint32_t model_find_address(const struct model *model, uint64_t address, uint64_
 /* The object's properties, *n of them. MODEL_PROPERTIES. */
 const struct property *model_properties(const struct model *model, uint32_t object, uint32_t *n);
 /* True and *ret when the object has this property. MODEL_PROPERTIES. */
-bool model_property(const struct model *model, uint32_t object, enum rgd_property key, uint64_t *ret);
+bool model_property(const struct model *model, uint32_t object, enum rgd_property key,
+		    uint64_t *ret);
 /* The text of a string property, NULL when absent. */
 const char *model_property_text(const struct model *model, uint32_t object, enum rgd_property key);
 
-/* An edge by its number (within graph.out_first of `source`). MODEL_EDGES. Decodes labels where needed and keeps some. */
+/* An edge by its number (within graph.out_first of `source`). MODEL_EDGES. Decodes labels where
+ * needed and keeps some. */
 struct error *model_edge(struct model *model, uint32_t source, uint32_t number, struct edge *ret);
 
-/* "parse_line+0x12 (server.c:31)" or "handler (app.py:31)". Appended. MODEL_FRAMES and MODEL_MODULES. */
+/* "parse_line+0x12 (server.c:31)" or "handler (app.py:31)". Appended. MODEL_FRAMES and
+ * MODEL_MODULES. */
 void model_frame_text(const struct model *model, uint32_t frame, struct str *out);
-/* The innermost frame of a stack that is no allocator's wrapper; MODEL_NONE for an unknown stack. */
+/* The innermost frame of a stack that is no allocator's wrapper; MODEL_NONE for an unknown
+ * stack. */
 uint32_t model_site_frame(const struct model *model, uint32_t stack);
 
 /* "cpython", "native", ...; "runtime 12" for unknown ones has no text: NULL. */

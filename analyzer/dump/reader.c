@@ -1,6 +1,6 @@
 /*
- * reader.c - opening a dump: everything that can be known to be wrong without decoding rows is found here, before any
- * number of the file is used as a size.
+ * reader.c - opening a dump: everything that can be known to be wrong without decoding rows is
+ * found here, before any number of the file is used as a size.
  */
 #include "dump/reader_internal.h"
 
@@ -22,21 +22,23 @@
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "headers are read in place");
 
 static const char *const section_names[KNOWN_SECTIONS] = {
-	"TOC",     "META",    "STRINGS", "TYPES",    "LABELS",   "OBJECTS",    "EDGES",
-	"ROOTS",   "FRAMES",  "STACKS",  "MODULES",  "MAPS",     "THREADS",    "RUNTIMES",
-	"GC",      "COUNTERS", "PROPERTIES", "SUMMARY", "EPOCHS", "REGIONS",   "EVENTS",
+	"TOC",	 "META",     "STRINGS",	   "TYPES",   "LABELS", "OBJECTS", "EDGES",
+	"ROOTS", "FRAMES",   "STACKS",	   "MODULES", "MAPS",	"THREADS", "RUNTIMES",
+	"GC",	 "COUNTERS", "PROPERTIES", "SUMMARY", "EPOCHS", "REGIONS", "EVENTS",
 };
 
 /*
- * Columns of version 1.0. What a later minor adds must not say how many rows a section has: its rows may be coded in
- * a way that we cannot hold against the size of their chunk.
+ * Columns of version 1.0. What a later minor adds must not say how many rows a section has: its
+ * rows may be coded in a way that we cannot hold against the size of their chunk.
  */
 static const uint8_t known_columns[KNOWN_SECTIONS] = {
-	[RGD_SEC_META] = 2,	 [RGD_SEC_STRINGS] = 1,	   [RGD_SEC_TYPES] = 7,	     [RGD_SEC_LABELS] = 4,
-	[RGD_SEC_OBJECTS] = 9,	 [RGD_SEC_EDGES] = 4,	   [RGD_SEC_ROOTS] = 8,	     [RGD_SEC_FRAMES] = 6,
-	[RGD_SEC_STACKS] = 2,	 [RGD_SEC_MODULES] = 7,	   [RGD_SEC_MAPS] = 10,	     [RGD_SEC_THREADS] = 6,
-	[RGD_SEC_RUNTIMES] = 4,	 [RGD_SEC_GC] = 4,	   [RGD_SEC_COUNTERS] = 2,   [RGD_SEC_PROPERTIES] = 3,
-	[RGD_SEC_SUMMARY] = 5,	 [RGD_SEC_EPOCHS] = 4,	   [RGD_SEC_REGIONS] = 5,
+	[RGD_SEC_META] = 2,	  [RGD_SEC_STRINGS] = 1, [RGD_SEC_TYPES] = 7,
+	[RGD_SEC_LABELS] = 4,	  [RGD_SEC_OBJECTS] = 9, [RGD_SEC_EDGES] = 4,
+	[RGD_SEC_ROOTS] = 8,	  [RGD_SEC_FRAMES] = 6,	 [RGD_SEC_STACKS] = 2,
+	[RGD_SEC_MODULES] = 7,	  [RGD_SEC_MAPS] = 10,	 [RGD_SEC_THREADS] = 6,
+	[RGD_SEC_RUNTIMES] = 4,	  [RGD_SEC_GC] = 4,	 [RGD_SEC_COUNTERS] = 2,
+	[RGD_SEC_PROPERTIES] = 3, [RGD_SEC_SUMMARY] = 5, [RGD_SEC_EPOCHS] = 4,
+	[RGD_SEC_REGIONS] = 5,
 };
 
 static bool is_known(const struct rgd_chunk_header *h)
@@ -94,7 +96,8 @@ size_t dump_edge_groups(const struct dump *dump)
 	return dump->ngroups;
 }
 
-static struct error *error_at(const char *path, const char *section, uint64_t offset, const char *format, va_list arguments)
+static struct error *error_at(const char *path, const char *section, uint64_t offset,
+			      const char *format, va_list arguments)
 {
 	char *message;
 	struct error *e;
@@ -113,12 +116,14 @@ struct error *chunk_error(const struct dump *dump, uint32_t chunk, const char *f
 	struct error *e;
 
 	va_start(arguments, format);
-	e = error_at(dump->path, dump_section_name(t->header.section), t->offset, format, arguments);
+	e = error_at(dump->path, dump_section_name(t->header.section), t->offset, format,
+		     arguments);
 	va_end(arguments);
 	return e;
 }
 
-struct error *dump_error(const struct dump *dump, unsigned section, unsigned column, uint64_t row, const char *format, ...)
+struct error *dump_error(const struct dump *dump, unsigned section, unsigned column, uint64_t row,
+			 const char *format, ...)
 {
 	const struct column_chunks *list = &dump->columns[section][column];
 	uint64_t offset = ERROR_NO_OFFSET;
@@ -134,7 +139,7 @@ struct error *dump_error(const struct dump *dump, unsigned section, unsigned col
 	return e;
 }
 
-/* ---- the file ------------------------------------------------------------------------------------------------------ */
+/* ---- the file -------------------------------------------------------------------------------- */
 
 static const char *file_kind(mode_t mode)
 {
@@ -156,7 +161,8 @@ static struct error *map_file(struct dump *d)
 	void *map;
 
 	if (fd < 0)
-		return errno == ENXIO ? error_input(d->path, NULL, ERROR_NO_OFFSET, "is a socket: a dump is a regular file")
+		return errno == ENXIO ? error_input(d->path, NULL, ERROR_NO_OFFSET,
+						    "is a socket: a dump is a regular file")
 				      : error_system(errno, d->path, "cannot open");
 	if (fstat(fd, &st) < 0) {
 		e = error_system(errno, d->path, "cannot stat");
@@ -175,14 +181,16 @@ static struct error *map_file(struct dump *d)
 	return e;
 }
 
-/* A file that begins with our magic as far as it goes, or with what a text-mode copy makes of it. */
+/* A file that begins with our magic as far as it goes, or with what a text-mode copy makes of
+ * it. */
 static struct error *check_magic(const struct dump *d)
 {
 	size_t n = d->size < 8 ? d->size : 8;
 
 	if (memcmp(d->map, RGD_MAGIC, n) == 0)
 		return NULL;
-	if (d->size >= 5 && (memcmp(d->map, "\x89RGD\n", 5) == 0 || memcmp(d->map, "\tRGD", 4) == 0))
+	if (d->size >= 5 &&
+	    (memcmp(d->map, "\x89RGD\n", 5) == 0 || memcmp(d->map, "\tRGD", 4) == 0))
 		return error_input(d->path, NULL, ERROR_NO_OFFSET,
 				   "was a refgraph dump before a text-mode copy damaged it");
 	return error_input(d->path, NULL, ERROR_NO_OFFSET, "not a refgraph dump");
@@ -194,19 +202,21 @@ static struct error *check_header(struct dump *d)
 
 	TRY(check_magic(d));
 	if (d->size < sizeof *h)
-		return error_input(d->path, NULL, ERROR_NO_OFFSET, "cut short after %" PRIu64 " bytes, within its header",
-				   d->size);
+		return error_input(d->path, NULL, ERROR_NO_OFFSET,
+				   "cut short after %" PRIu64 " bytes, within its header", d->size);
 	memcpy(h, d->map, sizeof *h);
 	if (h->major > RGD_MAJOR)
 		return error_input(d->path, NULL, ERROR_NO_OFFSET,
-				   "made by a newer refgraph (format %u.%u): this one reads %u.x", h->major, h->minor,
-				   RGD_MAJOR);
+				   "made by a newer refgraph (format %u.%u): this one reads %u.x",
+				   h->major, h->minor, RGD_MAJOR);
 	if (h->checksum != XXH3_64bits(h, offsetof(struct rgd_file_header, checksum)))
 		return error_input(d->path, "header", 0, "checksum mismatch: the file is damaged");
 	if (h->major < 1)
-		return error_input(d->path, "header", 8, "no format %u.%u ever was", h->major, h->minor);
+		return error_input(d->path, "header", 8, "no format %u.%u ever was", h->major,
+				   h->minor);
 	if (h->header_size < sizeof *h || h->header_size > d->size)
-		return error_input(d->path, "header", 12, "a header of %u bytes cannot be", h->header_size);
+		return error_input(d->path, "header", 12, "a header of %u bytes cannot be",
+				   h->header_size);
 	return NULL;
 }
 
@@ -216,24 +226,29 @@ static struct error *check_tail(struct dump *d)
 	uint64_t at = d->size - sizeof *t;
 
 	if (d->size < d->header.header_size + sizeof *t ||
-	    (memcpy(t, d->map + at, sizeof *t), memcmp(t->magic, RGD_TAIL_MAGIC, sizeof t->magic) != 0))
+	    (memcpy(t, d->map + at, sizeof *t),
+	     memcmp(t->magic, RGD_TAIL_MAGIC, sizeof t->magic) != 0))
 		return error_input(d->path, NULL, ERROR_NO_OFFSET,
-				   "has no tail: cut short after %" PRIu64 " bytes; the snapshot did not end, or a copy "
+				   "has no tail: cut short after %" PRIu64
+				   " bytes; the snapshot did not end, or a copy "
 				   "of the file did not",
 				   d->size);
 	if (t->checksum != XXH3_64bits(t, offsetof(struct rgd_tail, checksum)))
 		return error_input(d->path, "tail", at, "checksum mismatch: the file is damaged");
 	if (t->file_size != d->size)
 		return error_input(d->path, "tail", at,
-				   "the file had %" PRIu64 " bytes when it was written and has %" PRIu64 " now", t->file_size,
-				   d->size);
+				   "the file had %" PRIu64
+				   " bytes when it was written and has %" PRIu64 " now",
+				   t->file_size, d->size);
 	if (t->toc_offset < d->header.header_size || t->toc_offset > at ||
 	    at - t->toc_offset < sizeof(struct rgd_chunk_header))
-		return error_input(d->path, "tail", at, "the table of contents cannot begin at 0x%" PRIx64, t->toc_offset);
+		return error_input(d->path, "tail", at,
+				   "the table of contents cannot begin at 0x%" PRIx64,
+				   t->toc_offset);
 	return NULL;
 }
 
-/* ---- the table of contents ------------------------------------------------------------------------------------------- */
+/* ---- the table of contents ------------------------------------------------------------------- */
 
 /* What is wrong with a chunk header by itself; NULL nothing. */
 static const char *header_fault(const struct rgd_chunk_header *h)
@@ -242,7 +257,8 @@ static const char *header_fault(const struct rgd_chunk_header *h)
 
 	if (h->magic != RGD_CHUNK_MAGIC)
 		return "no chunk begins here";
-	if (h->header_checksum != XXH3_64bits(h, offsetof(struct rgd_chunk_header, header_checksum)))
+	if (h->header_checksum !=
+	    XXH3_64bits(h, offsetof(struct rgd_chunk_header, header_checksum)))
 		return "checksum mismatch in the header of a chunk: the file is damaged";
 	if (h->compression == RGD_COMP_NONE && h->stored_size != h->raw_size)
 		return "a chunk without compression has two sizes";
@@ -275,7 +291,9 @@ static const char *header_fault(const struct rgd_chunk_header *h)
 			return "a column is coded in a way that this refgraph does not know";
 		least = 0;
 	}
-	return h->raw_size < least || h->raw_size > most ? "a chunk's size does not fit its number of rows" : NULL;
+	return h->raw_size < least || h->raw_size > most
+		       ? "a chunk's size does not fit its number of rows"
+		       : NULL;
 }
 
 /* Decompresses the table of contents into d->toc. */
@@ -290,7 +308,8 @@ static struct error *read_toc(struct dump *d)
 	fault = header_fault(&h);
 	if (!fault && (h.section != RGD_SEC_TOC || at + sizeof h + h.stored_size != limit))
 		fault = "this is not where the table of contents is";
-	/* Each chunk has a header of its own in the file, so the file's size bounds their number. */
+	/* Each chunk has a header of its own in the file, so the file's size bounds their
+	 * number. */
 	if (!fault && (h.rows > d->size / sizeof h || h.raw_size > RGD_MAX_TOC_RAW ||
 		       h.raw_size != (uint64_t)h.rows * sizeof *d->toc))
 		fault = "an absurd number of chunks";
@@ -322,7 +341,8 @@ static struct error *check_entries(const struct dump *d)
 		if (!fault && t->header.section == RGD_SEC_TOC)
 			fault = "the table of contents lists itself";
 		if (!fault && (t->offset < end || t->offset > d->tail.toc_offset ||
-			       d->tail.toc_offset - t->offset < sizeof t->header + (uint64_t)t->header.stored_size))
+			       d->tail.toc_offset - t->offset <
+				       sizeof t->header + (uint64_t)t->header.stored_size))
 			fault = "a chunk does not lie within the file, behind the one before it";
 		if (fault)
 			return chunk_error(d, i, "%s", fault);
@@ -364,12 +384,15 @@ static struct error *collect_columns(struct dump *d)
 		if (!c)
 			continue;
 		if (h->first_row != c->rows)
-			return chunk_error(d, i, "column %u goes on at row %" PRIu64 " where row %" PRIu64 " was to come",
+			return chunk_error(d, i,
+					   "column %u goes on at row %" PRIu64 " where row %" PRIu64
+					   " was to come",
 					   h->column, h->first_row, c->rows);
 		c->chunks[c->n++] = i;
 		c->rows += h->rows;
 		if (c->rows > RGD_MAX_ROWS)
-			return chunk_error(d, i, "column %u has more rows than the format allows", h->column);
+			return chunk_error(d, i, "column %u has more rows than the format allows",
+					   h->column);
 	}
 	return NULL;
 }
@@ -377,7 +400,8 @@ static struct error *collect_columns(struct dump *d)
 /* VALUE and INTERIOR of EDGES have rows for some edges only. */
 static bool is_sparse(unsigned section, unsigned column)
 {
-	return section == RGD_SEC_EDGES && (column == RGD_EDGE_VALUE || column == RGD_EDGE_INTERIOR);
+	return section == RGD_SEC_EDGES &&
+	       (column == RGD_EDGE_VALUE || column == RGD_EDGE_INTERIOR);
 }
 
 static struct error *check_rows(const struct dump *d)
@@ -389,7 +413,9 @@ static struct error *check_rows(const struct dump *d)
 			const struct column_chunks *c = &d->columns[s][k];
 
 			if (c->n && !is_sparse(s, k) && c->rows != rows)
-				return chunk_error(d, c->chunks[0], "column %u has %" PRIu64 " rows, others have %" PRIu64,
+				return chunk_error(d, c->chunks[0],
+						   "column %u has %" PRIu64
+						   " rows, others have %" PRIu64,
 						   k, c->rows, rows);
 		}
 	}
@@ -404,8 +430,10 @@ static struct error *check_grouped(const struct dump *d, unsigned section, unsig
 	for (uint32_t i = 0; i < c->n; i++) {
 		uint64_t left = c->rows - (uint64_t)i * RGD_GROUP_ROWS;
 
-		if (d->toc[c->chunks[i]].header.rows != (left < RGD_GROUP_ROWS ? left : RGD_GROUP_ROWS))
-			return chunk_error(d, c->chunks[i], "a chunk of column %u is not one group of rows", column);
+		if (d->toc[c->chunks[i]].header.rows !=
+		    (left < RGD_GROUP_ROWS ? left : RGD_GROUP_ROWS))
+			return chunk_error(d, c->chunks[i],
+					   "a chunk of column %u is not one group of rows", column);
 	}
 	return NULL;
 }
@@ -417,7 +445,8 @@ static struct error *collect_groups(struct dump *d)
 	uint32_t group = 0; /* + 1 */
 
 	if (labels->n != targets->n)
-		return dump_error(d, RGD_SEC_EDGES, RGD_EDGE_LABEL, 0, "the columns LABEL and TARGET do not pair");
+		return dump_error(d, RGD_SEC_EDGES, RGD_EDGE_LABEL, 0,
+				  "the columns LABEL and TARGET do not pair");
 	d->groups = calloc(labels->n + 1, sizeof *d->groups);
 	if (!d->groups)
 		return error_memory();
@@ -429,7 +458,8 @@ static struct error *collect_groups(struct dump *d)
 		if (h->section != RGD_SEC_EDGES || h->column > RGD_EDGE_INTERIOR)
 			continue;
 		group += h->column == RGD_EDGE_LABEL;
-		if (!group || (h->column == RGD_EDGE_TARGET && h->first_row / RGD_GROUP_ROWS != group - 1))
+		if (!group ||
+		    (h->column == RGD_EDGE_TARGET && h->first_row / RGD_GROUP_ROWS != group - 1))
 			return chunk_error(d, i, "a group's chunks do not follow one another");
 		place = &d->groups[group - 1].chunk[h->column];
 		if (*place || (is_sparse(h->section, h->column) && h->rows > RGD_GROUP_ROWS))
@@ -438,7 +468,8 @@ static struct error *collect_groups(struct dump *d)
 	}
 	for (uint32_t g = 0; g < d->ngroups; g++)
 		if (!d->groups[g].chunk[RGD_EDGE_TARGET])
-			return chunk_error(d, d->groups[g].chunk[RGD_EDGE_LABEL] - 1, "a group has no targets");
+			return chunk_error(d, d->groups[g].chunk[RGD_EDGE_LABEL] - 1,
+					   "a group has no targets");
 	return NULL;
 }
 

@@ -1,10 +1,11 @@
 /*
- * reader.h - a dump as sections, columns and rows: numbers and bytes, checked but without meaning (model.h has that).
+ * reader.h - a dump as sections, columns and rows: numbers and bytes, checked but without meaning
+ * (model.h has that).
  *
- * dump_open() maps the file and validates everything that later calls rely on: header, tail, table of contents, the bounds
- * of every chunk, contiguous rows, equal row counts. Nothing is allocated from a number of the file before that. A chunk's
- * checksum is verified each time it is decoded. Decoding is safe from several threads at a time.
- * Unknown sections and columns are passed over.
+ * dump_open() maps the file and validates everything that later calls rely on: header, tail, table
+ * of contents, the bounds of every chunk, contiguous rows, equal row counts. Nothing is allocated
+ * from a number of the file before that. A chunk's checksum is verified each time it is decoded.
+ * Decoding is safe from several threads at a time. Unknown sections and columns are passed over.
  */
 #ifndef REFGRAPH_READER_H
 #define REFGRAPH_READER_H
@@ -33,24 +34,28 @@ uint64_t dump_column_rows(const struct dump *dump, unsigned section, unsigned co
 const char *dump_section_name(unsigned section); /* "OBJECTS", or "section 37" */
 
 /* An error about a row of a column: names file, section and the chunk's offset. */
-struct error *dump_error(const struct dump *dump, unsigned section, unsigned column, uint64_t row, const char *format, ...)
-	__attribute__((format(printf, 5, 6)));
+struct error *dump_error(const struct dump *dump, unsigned section, unsigned column, uint64_t row,
+			 const char *format, ...) __attribute__((format(printf, 5, 6)));
 
 /*
- * A whole column into `out`, which has room for dump_rows() values. A column that the dump lacks is all zeros. A value that
- * is not < limit (limit 0: any that fits) is an error. Chunks are decoded in parallel.
+ * A whole column into `out`, which has room for dump_rows() values. A column that the dump lacks is
+ * all zeros. A value that is not < limit (limit 0: any that fits) is an error. Chunks are decoded
+ * in parallel.
  */
-struct error *dump_read_u8(const struct dump *dump, unsigned section, unsigned column, uint64_t limit, uint8_t *out);
-struct error *dump_read_u32(const struct dump *dump, unsigned section, unsigned column, uint64_t limit, uint32_t *out);
-struct error *dump_read_u64(const struct dump *dump, unsigned section, unsigned column, uint64_t limit, uint64_t *out);
+struct error *dump_read_u8(const struct dump *dump, unsigned section, unsigned column,
+			   uint64_t limit, uint8_t *out);
+struct error *dump_read_u32(const struct dump *dump, unsigned section, unsigned column,
+			    uint64_t limit, uint32_t *out);
+struct error *dump_read_u64(const struct dump *dump, unsigned section, unsigned column,
+			    uint64_t limit, uint64_t *out);
 
 /*
- * A column of byte strings: all texts one after the other, each ended by a NUL, and where each begins. A text that is no
- * UTF-8 or holds a NUL is an error. Both arrays are big_alloc()ed: `*text` with *text_size bytes, `*starts` with rows
- * entries.
+ * A column of byte strings: all texts one after the other, each ended by a NUL, and where each
+ * begins. A text that is no UTF-8 or holds a NUL is an error. Both arrays are big_alloc()ed:
+ * `*text` with *text_size bytes, `*starts` with rows entries.
  */
-struct error *dump_read_texts(const struct dump *dump, unsigned section, unsigned column, char **text,
-			      size_t *text_size, uint64_t **starts);
+struct error *dump_read_texts(const struct dump *dump, unsigned section, unsigned column,
+			      char **text, size_t *text_size, uint64_t **starts);
 
 /* The decompressed payload of one chunk. */
 struct payload {
@@ -62,7 +67,8 @@ struct payload {
 };
 void payload_free(struct payload *payload);
 
-/* One group of EDGES: rows [k * RGD_GROUP_ROWS, ...). value and interior have rows 0 where the group has none. */
+/* One group of EDGES: rows [k * RGD_GROUP_ROWS, ...). value and interior have rows 0 where the
+ * group has none. */
 struct edge_group {
 	struct payload label, value, target, interior;
 };
@@ -70,9 +76,10 @@ size_t dump_edge_groups(const struct dump *dump);
 struct error *dump_edge_group(const struct dump *dump, size_t k, struct edge_group *ret);
 void edge_group_free(struct edge_group *group);
 
-/* Verifies the checksum and the decodability of every chunk, also of unknown sections. Calls `bad` (which owns the error)
- * for each that fails. */
-void dump_verify(const struct dump *dump, void (*bad)(void *context, struct error *error), void *context);
+/* Verifies the checksum and the decodability of every chunk, also of unknown sections. Calls
+ * `bad` (which owns the error) for each that fails. */
+void dump_verify(const struct dump *dump, void (*bad)(void *context, struct error *error),
+		 void *context);
 size_t dump_chunks(const struct dump *dump);
 
 #endif

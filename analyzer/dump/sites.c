@@ -26,7 +26,8 @@ static const char *frame_function(const struct model *m, uint32_t frame)
 static void bare_place(const struct model *m, const struct frame *f, struct str *out)
 {
 	if (f->module != MODEL_NONE)
-		str_printf(out, "%s+0x%" PRIx64, base_name(model_string(m, m->modules[f->module].path)), f->offset);
+		str_printf(out, "%s+0x%" PRIx64,
+			   base_name(model_string(m, m->modules[f->module].path)), f->offset);
 	else
 		str_printf(out, "0x%" PRIx64, f->offset);
 }
@@ -73,7 +74,7 @@ uint32_t model_site_frame(const struct model *m, uint32_t stack)
 	return stack == MODEL_NONE ? MODEL_NONE : m->stacks[stack].frame;
 }
 
-/* ---- types by site --------------------------------------------------------------------------------------------------------- */
+/* ---- types by site --------------------------------------------------------------------------- */
 
 static uint32_t add_site_type(struct model *m, const char *name)
 {
@@ -106,7 +107,8 @@ static uint32_t make_site_type(struct model *m, uint32_t stack)
 
 	str_add(&name, "malloc in ");
 	if (function)
-		str_printf(&name, m->frames[frame].kind == RGD_FRAME_UNKNOWN ? "(%s)" : "%s", function);
+		str_printf(&name, m->frames[frame].kind == RGD_FRAME_UNKNOWN ? "(%s)" : "%s",
+			   function);
 	else
 		bare_place(m, &m->frames[frame], &name);
 	if (name.failed)
@@ -133,7 +135,8 @@ uint32_t model_type_at(struct model *m, uint32_t type, uint32_t stack)
 {
 	const unsigned need = MODEL_TYPES | MODEL_STACKS | MODEL_FRAMES | MODEL_MODULES;
 
-	if (type != 0 || stack == MODEL_NONE || (m->loaded & need) != need || m->types[0].runtime != RGD_RT_NATIVE)
+	if (type != 0 || stack == MODEL_NONE || (m->loaded & need) != need ||
+	    m->types[0].runtime != RGD_RT_NATIVE)
 		return type;
 	if (!m->site_type)
 		m->site_type = calloc((size_t)m->nstacks + 1, sizeof *m->site_type);

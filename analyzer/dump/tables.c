@@ -1,6 +1,6 @@
 /*
- * tables.c - the small sections. Each is a table of columns: where a value goes in the row's struct and below what it must
- * lie; one function reads them all.
+ * tables.c - the small sections. Each is a table of columns: where a value goes in the row's struct
+ * and below what it must lie; one function reads them all.
  */
 #include "dump/model_internal.h"
 
@@ -15,14 +15,20 @@ enum limit { ANY, STRINGS, TYPES, OBJECTS, FRAMES, STACKS, MODULES };
 
 struct field {
 	uint8_t column;
-	uint8_t width;  /* of the struct's member */
-	uint8_t limit;  /* enum limit */
-	bool plus_one;  /* stored + 1, 0 = none, which becomes MODEL_NONE */
+	uint8_t width; /* of the struct's member */
+	uint8_t limit; /* enum limit */
+	bool plus_one; /* stored + 1, 0 = none, which becomes MODEL_NONE */
 	size_t offset;
 };
-#define FIELD(column, row, member, limit) {column, sizeof((struct row *)0)->member, limit, false, offsetof(struct row, member)}
-#define FIELD_OR_NONE(column, row, member, limit) \
-	{column, sizeof((struct row *)0)->member, limit, true, offsetof(struct row, member)}
+#define FIELD(column, row, member, limit)                                                          \
+	{                                                                                          \
+		column, sizeof((struct row *)0)->member, limit, false,                             \
+			offsetof(struct row, member)                                               \
+	}
+#define FIELD_OR_NONE(column, row, member, limit)                                                  \
+	{                                                                                          \
+		column, sizeof((struct row *)0)->member, limit, true, offsetof(struct row, member) \
+	}
 
 static uint64_t limit_of(const struct model *m, const struct field *f)
 {
@@ -50,11 +56,13 @@ static uint64_t limit_of(const struct model *m, const struct field *f)
 		n = m->nmodules;
 		break;
 	}
-	/* nothing can lie below 0: the reader takes 0 for "any", so an empty table fails here by the first value instead */
+	/* nothing can lie below 0: the reader takes 0 for "any", so an empty table fails here by
+	 * the first value instead */
 	return n + f->plus_one;
 }
 
-static void scatter(const struct field *f, const uint64_t *values, uint32_t n, uint8_t *rows, size_t row_size)
+static void scatter(const struct field *f, const uint64_t *values, uint32_t n, uint8_t *rows,
+		    size_t row_size)
 {
 	for (uint32_t i = 0; i < n; i++) {
 		uint64_t v = values[i];
@@ -73,21 +81,22 @@ static void scatter(const struct field *f, const uint64_t *values, uint32_t n, u
 	}
 }
 
-static struct error *fill(struct model *m, unsigned section, const struct field *f, uint32_t n, uint8_t *rows,
-			  size_t row_size, uint64_t *values)
+static struct error *fill(struct model *m, unsigned section, const struct field *f, uint32_t n,
+			  uint8_t *rows, size_t row_size, uint64_t *values)
 {
 	uint64_t limit = limit_of(m, f);
 
 	if (!limit && f->limit != ANY && n)
-		return dump_error(m->dump, section, f->column, 0, "column %u refers to a table that is empty", f->column);
+		return dump_error(m->dump, section, f->column, 0,
+				  "column %u refers to a table that is empty", f->column);
 	TRY(dump_read_u64(m->dump, section, f->column, limit, values));
 	scatter(f, values, n, rows, row_size);
 	return NULL;
 }
 
 /* Reads `n` rows of a section into *ret, a new array of structs of row_size bytes. */
-static struct error *load_rows(struct model *m, unsigned section, const struct field *fields, size_t nfields, uint32_t n,
-			       size_t row_size, void *ret)
+static struct error *load_rows(struct model *m, unsigned section, const struct field *fields,
+			       size_t nfields, uint32_t n, size_t row_size, void *ret)
 {
 	uint64_t *values;
 	uint8_t *rows;
@@ -108,14 +117,16 @@ static struct error *load_rows(struct model *m, unsigned section, const struct f
 		memcpy(ret, &rows, sizeof rows);
 	return e;
 }
-#define LOAD_ROWS(m, section, fields, n, array) \
-	load_rows((m), (section), (fields), sizeof(fields) / sizeof *(fields), (n), sizeof *(array), &(array))
+#define LOAD_ROWS(m, section, fields, n, array)                                                    \
+	load_rows((m), (section), (fields), sizeof(fields) / sizeof *(fields), (n),                \
+		  sizeof *(array), &(array))
 
-/* ---- texts ------------------------------------------------------------------------------------------------------------ */
+/* ---- texts ----------------------------------------------------------------------------------- */
 
 struct error *load_strings(struct model *m)
 {
-	return dump_read_texts(m->dump, RGD_SEC_STRINGS, RGD_STRINGS_TEXT, &m->text, &m->text_size, &m->text_start);
+	return dump_read_texts(m->dump, RGD_SEC_STRINGS, RGD_STRINGS_TEXT, &m->text, &m->text_size,
+			       &m->text_start);
 }
 
 struct error *load_meta(struct model *m)
@@ -123,12 +134,13 @@ struct error *load_meta(struct model *m)
 	if (dump_column_rows(m->dump, RGD_SEC_META, RGD_META_KEY) !=
 	    dump_column_rows(m->dump, RGD_SEC_META, RGD_META_VALUE))
 		return dump_error(m->dump, RGD_SEC_META, RGD_META_KEY, 0, "keys without values");
-	TRY(dump_read_texts(m->dump, RGD_SEC_META, RGD_META_KEY, &m->meta_text[0], &m->meta_size[0], &m->meta_start[0]));
-	return dump_read_texts(m->dump, RGD_SEC_META, RGD_META_VALUE, &m->meta_text[1], &m->meta_size[1],
-			       &m->meta_start[1]);
+	TRY(dump_read_texts(m->dump, RGD_SEC_META, RGD_META_KEY, &m->meta_text[0], &m->meta_size[0],
+			    &m->meta_start[0]));
+	return dump_read_texts(m->dump, RGD_SEC_META, RGD_META_VALUE, &m->meta_text[1],
+			       &m->meta_size[1], &m->meta_start[1]);
 }
 
-/* ---- types and labels --------------------------------------------------------------------------------------------------- */
+/* ---- types and labels ------------------------------------------------------------------------ */
 
 struct type_row {
 	uint32_t name, module, flags, object, base;
@@ -183,7 +195,7 @@ struct error *load_labels(struct model *m)
 	return LOAD_ROWS(m, RGD_SEC_LABELS, label_fields, m->nlabels, m->labels);
 }
 
-/* ---- the rest ------------------------------------------------------------------------------------------------------------- */
+/* ---- the rest -------------------------------------------------------------------------------- */
 
 static const struct field summary_fields[] = {
 	FIELD(RGD_SUM_TYPE, summary, type, TYPES),
@@ -209,7 +221,8 @@ static const struct field root_fields[] = {
 	FIELD(RGD_ROOT_CONTEXT, root, context, STRINGS),
 };
 
-/* An owner is a module or a thread, as the class says: root_name(), which knows which, looks again. */
+/* An owner is a module or a thread, as the class says: root_name(), which knows which, looks
+ * again. */
 struct error *load_roots(struct model *m)
 {
 	uint32_t limit = m->nmodules > m->nthreads ? m->nmodules : m->nthreads;
@@ -219,7 +232,8 @@ struct error *load_roots(struct model *m)
 	for (uint32_t i = 0; i < m->nroots; i++) {
 		if (rows[i].owner != MODEL_NONE && rows[i].owner >= limit) {
 			big_free(rows, m->nroots, sizeof *rows);
-			return dump_error(m->dump, RGD_SEC_ROOTS, RGD_ROOT_OWNER, i, "root %u has an owner that is not there", i);
+			return dump_error(m->dump, RGD_SEC_ROOTS, RGD_ROOT_OWNER, i,
+					  "root %u has an owner that is not there", i);
 		}
 	}
 	m->roots = rows;
@@ -254,8 +268,8 @@ struct error *load_stacks(struct model *m)
 	for (uint32_t i = 0; i < m->nstacks; i++) {
 		if (rows[i].parent != MODEL_NONE && rows[i].parent >= i) {
 			big_free(rows, m->nstacks, sizeof *rows);
-			return dump_error(m->dump, RGD_SEC_STACKS, RGD_STACK_PARENT, i, "stack %u has a later one for a caller",
-					  i);
+			return dump_error(m->dump, RGD_SEC_STACKS, RGD_STACK_PARENT, i,
+					  "stack %u has a later one for a caller", i);
 		}
 	}
 	m->stacks = rows;
@@ -351,8 +365,8 @@ static const struct field property_fields[] = {
 
 static bool is_string_property(unsigned key)
 {
-	return key == RGD_PROP_NAME || key == RGD_PROP_FILE || key == RGD_PROP_REPR || key == RGD_PROP_STATE ||
-	       key == RGD_PROP_QUALNAME;
+	return key == RGD_PROP_NAME || key == RGD_PROP_FILE || key == RGD_PROP_REPR ||
+	       key == RGD_PROP_STATE || key == RGD_PROP_QUALNAME;
 }
 
 struct error *load_properties(struct model *m)

@@ -37,7 +37,8 @@ static inline const uint8_t *varint_get(const uint8_t *p, const uint8_t *end, ui
 			return p + 2;
 		}
 		if (p[2] < 0x80) {
-			*value = (p[0] & 0x7f) | (uint32_t)(p[1] & 0x7f) << 7 | (uint32_t)p[2] << 14;
+			*value =
+				(p[0] & 0x7f) | (uint32_t)(p[1] & 0x7f) << 7 | (uint32_t)p[2] << 14;
 			return p + 3;
 		}
 	}

@@ -7,9 +7,10 @@
 struct search {
 	const struct bfs_query *q;
 	const uint32_t *first, *neighbour; /* of either direction */
-	const uint8_t *class;              /* by neighbour, NULL: all count */
-	uint32_t *queue;  /* nodes in order of discovery */
-	uint32_t *parent; /* node that discovered it + 1; its own number + 1 for a start; 0 = not seen */
+	const uint8_t *class;		   /* by neighbour, NULL: all count */
+	uint32_t *queue;		   /* nodes in order of discovery */
+	/* node that discovered it + 1; its own number + 1 for a start; 0 = not seen */
+	uint32_t *parent;
 	uint32_t n;
 };
 
@@ -23,14 +24,16 @@ static void expand(struct search *s, uint32_t node)
 	for (uint32_t i = s->first[node]; i < s->first[node + 1]; i++) {
 		uint32_t other = s->neighbour[i];
 
-		if (s->parent[other] || (s->class && !s->q->follow->pass[s->class[i]]) || !may_enter(s->q, other))
+		if (s->parent[other] || (s->class && !s->q->follow->pass[s->class[i]]) ||
+		    !may_enter(s->q, other))
 			continue;
 		s->parent[other] = node + 1;
 		s->queue[s->n++] = other;
 	}
 }
 
-/* On a big graph every step is a cache miss or three, but the queue knows long before which ones. */
+/* On a big graph every step is a cache miss or three, but the queue knows long before which
+ * ones. */
 static inline void look_ahead(const struct search *s, uint32_t i)
 {
 	uint32_t at;

@@ -1,9 +1,9 @@
 /*
  * csr.c - turning all edges round.
  *
- * Each worker owns a range of targets, reads all edges in order and takes those that end in its range: no atomics, sources
- * come out ascending, and the counters that it writes at random stay few. That reads the edges once a worker, in sequence,
- * which is the cheap part.
+ * Each worker owns a range of targets, reads all edges in order and takes those that end in its
+ * range: no atomics, sources come out ascending, and the counters that it writes at random stay
+ * few. That reads the edges once a worker, in sequence, which is the cheap part.
  */
 #include "graph/csr.h"
 

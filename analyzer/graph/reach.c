@@ -1,11 +1,12 @@
-/* reach.c - see reach.h. Depth first with a stack of its own: a list of ten million nodes must not need a deep C stack. */
+/* reach.c - see reach.h. Depth first with a stack of its own: a list of ten million nodes must
+ * not need a deep C stack. */
 #include "graph/reach.h"
 
 #include "util/big.h"
 #include "util/bits.h"
 
-struct error *reach_mark(const struct graph *g, const struct follow *follow, const uint32_t *starts, size_t nstarts,
-			 uint64_t *reached)
+struct error *reach_mark(const struct graph *g, const struct follow *follow, const uint32_t *starts,
+			 size_t nstarts, uint64_t *reached)
 {
 	uint32_t *stack;
 	size_t n = 0;
@@ -22,7 +23,8 @@ struct error *reach_mark(const struct graph *g, const struct follow *follow, con
 			for (uint32_t e = g->out_first[node]; e < g->out_first[node + 1]; e++) {
 				uint32_t v = g->out_target[e];
 
-				if (bits_get(reached, v) || (follow && !follow->pass[g->edge_class[e]]))
+				if (bits_get(reached, v) ||
+				    (follow && !follow->pass[g->edge_class[e]]))
 					continue;
 				bits_set(reached, v);
 				stack[n++] = v;

@@ -7,9 +7,9 @@
 
 #include "graph/csr.h"
 
-/* Sets the bit of every node that `starts` reach, starts included. `reached` (bits_words(nnodes) words) may already hold
- * nodes: they are not expanded again. `follow` NULL: all edges. */
-struct error *reach_mark(const struct graph *graph, const struct follow *follow, const uint32_t *starts,
-			 size_t nstarts, uint64_t *reached);
+/* Sets the bit of every node that `starts` reach, starts included. `reached` (bits_words(nnodes)
+ * words) may already hold nodes: they are not expanded again. `follow` NULL: all edges. */
+struct error *reach_mark(const struct graph *graph, const struct follow *follow,
+			 const uint32_t *starts, size_t nstarts, uint64_t *reached);
 
 #endif

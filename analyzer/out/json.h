@@ -1,4 +1,5 @@
-/* json.h - one JSON object a line, written field by field. Field names come from us, values are escaped. */
+/* json.h - one JSON object a line, written field by field. Field names come from us, values are
+ * escaped. */
 #ifndef REFGRAPH_JSON_H
 #define REFGRAPH_JSON_H
 

@@ -1,4 +1,5 @@
-/* table.c - see table.h. Cells are kept as numbers and offsets of text; they become text when they are printed. */
+/* table.c - see table.h. Cells are kept as numbers and offsets of text; they become text when
+ * they are printed. */
 #include "out/table.h"
 
 #include <stdlib.h>
@@ -92,7 +93,7 @@ size_t table_rows(const struct table *t)
 	return t->nrows;
 }
 
-/* ---- which columns, which order ------------------------------------------------------------------------------------------- */
+/* ---- which columns, which order -------------------------------------------------------------- */
 
 struct plan {
 	const struct table *table;
@@ -184,7 +185,8 @@ static double real_of(uint64_t bits)
 	return value;
 }
 
-static int compare_cells(const struct table *t, unsigned column, const struct cell *a, const struct cell *b)
+static int compare_cells(const struct table *t, unsigned column, const struct cell *a,
+			 const struct cell *b)
 {
 	if (a->set != b->set)
 		return a->set ? 1 : -1;
@@ -196,9 +198,11 @@ static int compare_cells(const struct table *t, unsigned column, const struct ce
 	case CELL_SIGNED:
 	case CELL_DELTA:
 	case CELL_SIZE_DELTA:
-		return ((int64_t)a->bits > (int64_t)b->bits) - ((int64_t)a->bits < (int64_t)b->bits);
+		return ((int64_t)a->bits > (int64_t)b->bits) -
+		       ((int64_t)a->bits < (int64_t)b->bits);
 	case CELL_REAL:
-		return (real_of(a->bits) > real_of(b->bits)) - (real_of(a->bits) < real_of(b->bits));
+		return (real_of(a->bits) > real_of(b->bits)) -
+		       (real_of(a->bits) < real_of(b->bits));
 	default:
 		return (a->bits > b->bits) - (a->bits < b->bits);
 	}
@@ -211,7 +215,8 @@ static int compare_rows(const void *x, const void *y, void *context)
 
 	for (size_t i = 0; i < p->nsort; i++) {
 		unsigned c = p->sort_columns[i];
-		int order = compare_cells(p->table, c, cell_at(p->table, a, c), cell_at(p->table, b, c));
+		int order = compare_cells(p->table, c, cell_at(p->table, a, c),
+					  cell_at(p->table, b, c));
 
 		if (order)
 			return p->sort_down[i] ? -order : order;
@@ -237,7 +242,7 @@ static struct error *plan_rows(struct plan *p)
 	return NULL;
 }
 
-/* ---- cells as text ------------------------------------------------------------------------------------------------------------ */
+/* ---- cells as text --------------------------------------------------------------------------- */
 
 static void add_signed(struct str *s, int64_t v, bool plus)
 {
@@ -297,7 +302,8 @@ static void cell_text(const struct plan *p, unsigned column, const struct cell *
 }
 
 /* For programs: no units, no colours. */
-static void cell_plain(const struct plan *p, unsigned column, const struct cell *cell, bool json, struct str *s)
+static void cell_plain(const struct plan *p, unsigned column, const struct cell *cell, bool json,
+		       struct str *s)
 {
 	const char *text;
 
@@ -335,7 +341,7 @@ static void cell_plain(const struct plan *p, unsigned column, const struct cell 
 	}
 }
 
-/* ---- printing ------------------------------------------------------------------------------------------------------------------- */
+/* ---- printing -------------------------------------------------------------------------------- */
 
 static bool to_the_right(const struct plan *p, unsigned column)
 {
@@ -381,7 +387,8 @@ static void measure(const struct plan *p, size_t *widths, struct str *scratch)
 		unsigned column = p->columns[c];
 
 		widths[c] = p->table->columns[column].width;
-		if (!p->style->no_header && text_width(title_of(&p->table->columns[column])) > widths[c])
+		if (!p->style->no_header &&
+		    text_width(title_of(&p->table->columns[column])) > widths[c])
 			widths[c] = text_width(title_of(&p->table->columns[column]));
 		/* text to the left at the end of a line needs no width */
 		if (c + 1 == p->ncolumns && !to_the_right(p, column))
@@ -404,7 +411,8 @@ static void print_header(const struct plan *p, const size_t *widths, struct str 
 	for (size_t c = 0; c < p->ncolumns; c++) {
 		if (c)
 			add_spaces(line, gap);
-		pad(line, title_of(&p->table->columns[p->columns[c]]), widths[c], to_the_right(p, p->columns[c]));
+		pad(line, title_of(&p->table->columns[p->columns[c]]), widths[c],
+		    to_the_right(p, p->columns[c]));
 	}
 	end_line(line, out);
 	if (p->style->colour)
@@ -426,7 +434,8 @@ static struct error *print_text(const struct plan *p, FILE *out)
 	for (size_t r = 0; r < p->nrows; r++) {
 		for (size_t c = 0; c < p->ncolumns; c++) {
 			str_clear(&scratch);
-			cell_text(p, p->columns[c], cell_at(p->table, p->rows[r], p->columns[c]), &scratch);
+			cell_text(p, p->columns[c], cell_at(p->table, p->rows[r], p->columns[c]),
+				  &scratch);
 			if (c && !p->table->columns[p->columns[c]].tight)
 				add_spaces(&line, gap);
 			pad(&line, str_text(&scratch), widths[c], to_the_right(p, p->columns[c]));
@@ -452,7 +461,8 @@ static struct error *print_json(const struct plan *p, FILE *out)
 				str_char(&line, ',');
 			str_json(&line, p->table->columns[p->columns[c]].name);
 			str_char(&line, ':');
-			cell_plain(p, p->columns[c], cell_at(p->table, p->rows[r], p->columns[c]), true, &line);
+			cell_plain(p, p->columns[c], cell_at(p->table, p->rows[r], p->columns[c]),
+				   true, &line);
 		}
 		str_add(&line, "}\n");
 		fwrite_unlocked(str_text(&line), 1, line.n, out);
@@ -463,7 +473,8 @@ static struct error *print_json(const struct plan *p, FILE *out)
 	return failed ? error_memory() : NULL;
 }
 
-/* RFC 4180 but for the ends of lines, which are this system's: quotes where needed, doubled inside. */
+/* RFC 4180 but for the ends of lines, which are this system's: quotes where needed, doubled
+ * inside. */
 static void csv_field(struct str *line, const char *text)
 {
 	if (!text[strcspn(text, ",\"\r\n")]) {
@@ -490,7 +501,8 @@ static struct error *print_csv(const struct plan *p, FILE *out)
 	for (size_t r = 0; r < p->nrows; r++) {
 		for (size_t c = 0; c < p->ncolumns; c++) {
 			str_clear(&scratch);
-			cell_plain(p, p->columns[c], cell_at(p->table, p->rows[r], p->columns[c]), false, &scratch);
+			cell_plain(p, p->columns[c], cell_at(p->table, p->rows[r], p->columns[c]),
+				   false, &scratch);
 			if (c)
 				str_char(&line, ',');
 			csv_field(&line, str_text(&scratch));

@@ -1,6 +1,6 @@
 /*
- * table.h - rows for people and programs. Columns are data: the same table prints as aligned text, as JSON Lines
- * (one object a row) and as CSV, can be sorted, cut and reduced to some columns.
+ * table.h - rows for people and programs. Columns are data: the same table prints as aligned text,
+ * as JSON Lines (one object a row) and as CSV, can be sorted, cut and reduced to some columns.
  */
 #ifndef REFGRAPH_TABLE_H
 #define REFGRAPH_TABLE_H
@@ -26,12 +26,13 @@ enum cell_type {
 };
 
 struct column {
-	const char *name;  /* field name in JSON, header in CSV, name for --columns and --sort; lower case with _ */
+	/* field name in JSON, header in CSV, name for --columns and --sort; lower case with _ */
+	const char *name;
 	const char *title; /* header in text; NULL: name */
 	enum cell_type type;
-	bool hidden;       /* not in text unless asked for by --columns */
-	unsigned width;    /* at least, in text */
-	bool tight;        /* no gap before it, in text */
+	bool hidden;	   /* not in text unless asked for by --columns */
+	unsigned width;	   /* at least, in text */
+	bool tight;	   /* no gap before it, in text */
 	const char *about; /* one line for the manual */
 };
 
@@ -39,10 +40,10 @@ struct table_style {
 	enum { TABLE_TEXT, TABLE_JSON, TABLE_CSV } format;
 	const char *columns; /* --columns a,b,c; NULL default */
 	const char *sort;    /* --sort a,-b ("-": descending); NULL: as the rows came */
-	uint64_t limit;      /* 0 = all */
-	bool no_header;      /* text */
-	bool left;           /* text: numbers to the left too (objgraph's shapes) */
-	unsigned gap;        /* spaces between columns in text; 0 = 2 */
+	uint64_t limit;	     /* 0 = all */
+	bool no_header;	     /* text */
+	bool left;	     /* text: numbers to the left too (objgraph's shapes) */
+	unsigned gap;	     /* spaces between columns in text; 0 = 2 */
 	bool exact_sizes;    /* text: bytes as numbers */
 	bool colour;
 };
@@ -53,7 +54,8 @@ struct table;
 struct error *table_create(const struct column *columns, size_t ncolumns, struct table **ret);
 void table_destroy(struct table *table);
 
-/* Begins a row; cells that are not set are empty (null in JSON). Failing memory is remembered for table_print. */
+/* Begins a row; cells that are not set are empty (null in JSON). Failing memory is remembered
+ * for table_print. */
 void table_row(struct table *table);
 void table_text(struct table *table, unsigned column, const char *text); /* copied; NULL = empty */
 void table_number(struct table *table, unsigned column, uint64_t value);
@@ -61,7 +63,8 @@ void table_signed(struct table *table, unsigned column, int64_t value);
 void table_real(struct table *table, unsigned column, double value);
 size_t table_rows(const struct table *table);
 
-/* Sorts by style->sort (stable), cuts to the limit, prints. An unknown column name is a usage error. */
+/* Sorts by style->sort (stable), cuts to the limit, prints. An unknown column name is a usage
+ * error. */
 struct error *table_print(struct table *table, const struct table_style *style, FILE *out);
 
 #endif

@@ -55,7 +55,8 @@ static struct error *find_goals(struct model *m, const struct chain_query *q, ui
 }
 
 /* Sets the bits of what selectors name. */
-static struct error *ignore(struct model *m, const struct universe *u, const char *list, uint64_t *bits)
+static struct error *ignore(struct model *m, const struct universe *u, const char *list,
+			    uint64_t *bits)
 {
 	struct ids ids = {0};
 	struct error *e = NULL;
@@ -93,7 +94,8 @@ static struct error *closed_nodes(struct model *m, const struct chain_query *q, 
 }
 
 /* What is ignored is no goal either; the start always may be one. */
-static void drop_goals(const struct model *m, const struct chain_query *q, const uint64_t *closed, uint64_t *goals)
+static void drop_goals(const struct model *m, const struct chain_query *q, const uint64_t *closed,
+		       uint64_t *goals)
 {
 	bool start = bits_get(goals, q->start);
 
@@ -113,11 +115,12 @@ static struct error *list_bits(const struct model *m, const uint64_t *bits, stru
 }
 
 /*
- * Backwards, the search starts from all goals at once and ends at the object: the path is as short as one that is searched
- * from the object against the references, and nobody has to turn all edges round.
+ * Backwards, the search starts from all goals at once and ends at the object: the path is as short
+ * as one that is searched from the object against the references, and nobody has to turn all edges
+ * round.
  */
-static struct error *search(struct model *m, const struct chain_query *q, uint64_t *goals, const uint64_t *closed,
-			    struct ids *ret)
+static struct error *search(struct model *m, const struct chain_query *q, uint64_t *goals,
+			    const uint64_t *closed, struct ids *ret)
 {
 	struct ids sources = {0};
 	struct follow follow;
@@ -166,7 +169,8 @@ struct error *chain_find(struct model *m, const struct chain_query *q, struct id
 	return ret->n || VEC_PUSH(ret, q->start) ? NULL : error_memory();
 }
 
-struct error *chain_edge(struct model *m, const struct universe *u, uint32_t a, uint32_t b, struct edge *ret)
+struct error *chain_edge(struct model *m, const struct universe *u, uint32_t a, uint32_t b,
+			 struct edge *ret)
 {
 	struct follow follow;
 

@@ -44,7 +44,8 @@ static void word(struct model *m, const struct edge *e, bool bare, struct str *o
 		str_printf(out, "stack[%" PRIu64 "]", e->value);
 		break;
 	case RGD_LABEL_KEY_INT:
-		str_printf(out, "[%" PRId64 "]", (int64_t)(e->value >> 1) ^ -(int64_t)(e->value & 1));
+		str_printf(out, "[%" PRId64 "]",
+			   (int64_t)(e->value >> 1) ^ -(int64_t)(e->value & 1));
 		break;
 	case RGD_LABEL_KEY_TEXT:
 		str_printf(out, "[%s]", text);
@@ -72,10 +73,11 @@ void edge_name(struct model *m, const struct edge *e, struct str *out)
 		str_add(out, " (borrowed)");
 }
 
-/* ---- roots --------------------------------------------------------------------------------------------------------------------- */
+/* ---- roots ----------------------------------------------------------------------------------- */
 
-static const char *const x86_64_registers[] = {"rax", "rdx", "rcx", "rbx", "rsi", "rdi", "rbp", "rsp", "r8",
-						"r9",  "r10", "r11", "r12", "r13", "r14", "r15", "rip"};
+static const char *const x86_64_registers[] = {"rax", "rdx", "rcx", "rbx", "rsi", "rdi",
+					       "rbp", "rsp", "r8",  "r9",  "r10", "r11",
+					       "r12", "r13", "r14", "r15", "rip"};
 
 static void add_module(const struct model *m, uint32_t owner, struct str *out)
 {
@@ -102,14 +104,16 @@ static void add_thread(const struct model *m, uint32_t owner, struct str *out)
 		str_printf(out, " (%s)", name);
 }
 
-static void global_name(const struct model *m, const struct root *r, const char *label, struct str *out)
+static void global_name(const struct model *m, const struct root *r, const char *label,
+			struct str *out)
 {
 	const char *symbol = NULL;
 
 	if (!label[0] && m->namer.data && r->owner < m->nmodules)
 		symbol = m->namer.data(m->namer.context, r->owner, r->value);
 	if (label[0] || symbol) {
-		str_printf(out, "%s%s", label[0] ? label : symbol, r->owner < m->nmodules ? " in " : "");
+		str_printf(out, "%s%s", label[0] ? label : symbol,
+			   r->owner < m->nmodules ? " in " : "");
 		add_module(m, r->owner, out);
 		return;
 	}

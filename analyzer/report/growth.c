@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void find_base(const struct stats *dumps, size_t ndumps, bool previous, struct growth_row *row)
+static void find_base(const struct stats *dumps, size_t ndumps, bool previous,
+		      struct growth_row *row)
 {
 	for (size_t i = previous && ndumps > 1 ? ndumps - 2 : 0; i + 1 < ndumps; i++) {
 		const struct type_count *before = stats_find(&dumps[i], row->name);
@@ -26,7 +27,8 @@ static int by_delta(const void *a, const void *b)
 	return strcmp(x->name, y->name);
 }
 
-struct error *growth_compute(const struct stats *dumps, size_t ndumps, bool previous, struct growth *ret)
+struct error *growth_compute(const struct stats *dumps, size_t ndumps, bool previous,
+			     struct growth *ret)
 {
 	const struct stats *last = &dumps[ndumps - 1];
 	struct growth g = {.rows = calloc(last->n + 1, sizeof *g.rows)};
@@ -34,7 +36,9 @@ struct error *growth_compute(const struct stats *dumps, size_t ndumps, bool prev
 	if (!g.rows)
 		return error_memory();
 	for (size_t i = 0; i < last->n; i++) {
-		struct growth_row row = {.name = last->rows[i].name, .count = last->rows[i].count, .bytes = last->rows[i].bytes};
+		struct growth_row row = {.name = last->rows[i].name,
+					 .count = last->rows[i].count,
+					 .bytes = last->rows[i].bytes};
 
 		find_base(dumps, ndumps, previous, &row);
 		if (row.count <= row.base)

@@ -29,13 +29,15 @@ static uint32_t method_function(struct model *m, uint32_t object)
 			error_destroy(error);
 			return MODEL_NONE;
 		}
-		if (edge.class == RGD_LABEL_PART && strcmp(model_string(m, edge.string), "__func__") == 0)
+		if (edge.class == RGD_LABEL_PART &&
+		    strcmp(model_string(m, edge.string), "__func__") == 0)
 			return edge.target;
 	}
 	return MODEL_NONE;
 }
 
-static void add_place(const struct model *m, uint32_t object, const char *file, bool base, struct str *out)
+static void add_place(const struct model *m, uint32_t object, const char *file, bool base,
+		      struct str *out)
 {
 	uint64_t line;
 
@@ -65,7 +67,8 @@ static const char *unit_of(const char *type)
 	return "items";
 }
 
-static void add_name(struct model *m, uint32_t object, const char *type, const char *name, struct str *out)
+static void add_name(struct model *m, uint32_t object, const char *type, const char *name,
+		     struct str *out)
 {
 	const char *file = model_property_text(m, object, RGD_PROP_FILE);
 
@@ -116,7 +119,8 @@ void repr_object(struct model *m, uint32_t object, struct str *out)
 	struct facts f;
 
 	collect_facts(m, object, &f);
-	if (!f.name && strcmp(type, "method") == 0 && (function = method_function(m, object)) != MODEL_NONE)
+	if (!f.name && strcmp(type, "method") == 0 &&
+	    (function = method_function(m, object)) != MODEL_NONE)
 		f.name = model_property_text(m, function, RGD_PROP_NAME);
 	if (f.name) {
 		add_name(m, object, type, f.name, out);
@@ -144,7 +148,7 @@ void repr_full(struct model *m, uint32_t object, struct str *out)
 	str_free(&words);
 }
 
-/* ---- predicates that are about roots ------------------------------------------------------------------------------------------ */
+/* ---- predicates that are about roots --------------------------------------------------------- */
 
 static bool is_own_name(const struct model *m, const struct root *r)
 {

@@ -13,7 +13,7 @@
 
 #define SITE_PREFIX "malloc in "
 
-/* ---- types --------------------------------------------------------------------------------------------------------------------- */
+/* ---- types ----------------------------------------------------------------------------------- */
 
 bool type_is_named(const struct model *m, uint32_t type, const char *name)
 {
@@ -22,14 +22,16 @@ bool type_is_named(const struct model *m, uint32_t type, const char *name)
 
 	if (!strchr(name, '.') || !n)
 		return strcmp(t->name, name) == 0;
-	return strncmp(t->module, name, n) == 0 && name[n] == '.' && strcmp(name + n + 1, t->name) == 0;
+	return strncmp(t->module, name, n) == 0 && name[n] == '.' &&
+	       strcmp(name + n + 1, t->name) == 0;
 }
 
-/* Native blocks are told apart by site for who asks for a site, or for the blocks that have none: naming sites reads symbol
- * tables. MODEL_TYPES. */
+/* Native blocks are told apart by site for who asks for a site, or for the blocks that have
+ * none: naming sites reads symbol tables. MODEL_TYPES. */
 static bool is_about_sites(const struct model *m, const char *name)
 {
-	return strncmp(name, SITE_PREFIX, strlen(SITE_PREFIX)) == 0 || (m->ntypes && strcmp(m->types[0].name, name) == 0);
+	return strncmp(name, SITE_PREFIX, strlen(SITE_PREFIX)) == 0 ||
+	       (m->ntypes && strcmp(m->types[0].name, name) == 0);
 }
 
 struct error *select_types(struct model *m, const char *name, uint64_t **ret, size_t *nfound)
@@ -44,7 +46,8 @@ struct error *select_types(struct model *m, const char *name, uint64_t **ret, si
 		for (uint32_t i = 0; i < m->nsummary; i++)
 			model_type_at(m, m->summary[i].type, m->summary[i].stack);
 	}
-	/* model_type_of() may make types for sites later, at most one for each stack: the set has room for their bits */
+	/* model_type_of() may make types for sites later, at most one for each stack: the set
+	 * has room for their bits */
 	bits = calloc(bits_words((size_t)m->ntypes + m->nstacks) + 1, sizeof *bits);
 	if (!bits)
 		return error_memory();
@@ -68,9 +71,12 @@ static void add_suggestions(const struct stats *s, const char *name, struct str 
 		for (size_t i = 0; i < s->n && shown < 3; i++) {
 			bool other_case = strcasecmp(s->rows[i].name, name) == 0;
 
-			if (distance ? other_case || text_distance(s->rows[i].name, name, limit) != distance : !other_case)
+			if (distance ? other_case || text_distance(s->rows[i].name, name, limit) !=
+							     distance
+				     : !other_case)
 				continue;
-			str_printf(out, "%s'%s'", shown ? ", " : "; did you mean ", s->rows[i].name);
+			str_printf(out, "%s'%s'", shown ? ", " : "; did you mean ",
+				   s->rows[i].name);
 			shown++;
 		}
 	}
@@ -98,7 +104,8 @@ struct error *select_unknown_type(struct model *m, const struct universe *u, con
 	return e;
 }
 
-static struct error *push_types(struct model *m, const struct universe *u, const uint64_t *types, struct ids *ret)
+static struct error *push_types(struct model *m, const struct universe *u, const uint64_t *types,
+				struct ids *ret)
 {
 	for (uint32_t i = 0; i < m->nobjects; i++) {
 		if (!universe_has(u, m, i) || !bits_get(types, model_type_of(m, i)))
@@ -109,7 +116,8 @@ static struct error *push_types(struct model *m, const struct universe *u, const
 	return NULL;
 }
 
-static struct error *objects_of_type(struct model *m, const struct universe *u, const char *name, struct ids *ret)
+static struct error *objects_of_type(struct model *m, const struct universe *u, const char *name,
+				     struct ids *ret)
 {
 	static const struct universe all = {.kind = UNIVERSE_ALL};
 	size_t nfound = 0, before = ret->n;
@@ -128,7 +136,8 @@ static struct error *objects_of_type(struct model *m, const struct universe *u, 
 }
 
 /* TYPE or TYPE[N]: splits off the index when no type has the whole text for its name. */
-static struct error *select_type(struct model *m, const struct universe *u, const char *selector, struct ids *ret)
+static struct error *select_type(struct model *m, const struct universe *u, const char *selector,
+				 struct ids *ret)
 {
 	const char *bracket = strrchr(selector, '[');
 	size_t before = ret->n, n;
@@ -139,8 +148,8 @@ static struct error *select_type(struct model *m, const struct universe *u, cons
 	TRY(objects_of_type(m, u, selector, ret));
 	if (ret->n > before)
 		return NULL;
-	if (!bracket || bracket == selector || (index = strtol(bracket + 1, &end, 10), end == bracket + 1) ||
-	    strcmp(end, "]") != 0)
+	if (!bracket || bracket == selector ||
+	    (index = strtol(bracket + 1, &end, 10), end == bracket + 1) || strcmp(end, "]") != 0)
 		return select_unknown_type(m, u, selector);
 	name = strndup(selector, bracket - selector);
 	if (!name)
@@ -150,7 +159,8 @@ static struct error *select_type(struct model *m, const struct universe *u, cons
 	if (!e && !n) {
 		e = select_unknown_type(m, u, name);
 	} else if (!e && (index < 0 ? -(unsigned long)index > n : (unsigned long)index >= n)) {
-		e = error_usage("'%s': there are %zu objects of type '%s': [0] to [%zu]", selector, n, name, n - 1);
+		e = error_usage("'%s': there are %zu objects of type '%s': [0] to [%zu]", selector,
+				n, name, n - 1);
 	} else if (!e) {
 		ret->data[before] = ret->data[before + (index < 0 ? n + index : (size_t)index)];
 		ret->n = before + 1;
@@ -159,7 +169,7 @@ static struct error *select_type(struct model *m, const struct universe *u, cons
 	return e;
 }
 
-/* ---- addresses, numbers, roots ------------------------------------------------------------------------------------------------------ */
+/* ---- addresses, numbers, roots --------------------------------------------------------------- */
 
 static struct error *select_address(struct model *m, const char *selector, struct ids *ret)
 {
@@ -184,14 +194,17 @@ static struct error *select_id(struct model *m, const char *selector, struct ids
 
 	id = strtoull(selector + 1, &end, 10);
 	if (*end || !isdigit((unsigned char)selector[1]))
-		return error_usage("'%s' is no object's number: #0 to #%" PRIu32, selector, m->nobjects - 1);
+		return error_usage("'%s' is no object's number: #0 to #%" PRIu32, selector,
+				   m->nobjects - 1);
 	if (id >= m->nobjects)
-		return error_usage("no object %s: %s has #0 to #%" PRId64, selector, m->path, (int64_t)m->nobjects - 1);
+		return error_usage("no object %s: %s has #0 to #%" PRId64, selector, m->path,
+				   (int64_t)m->nobjects - 1);
 	return VEC_PUSH(ret, (uint32_t)id) ? NULL : error_memory();
 }
 
 /* NAME is a root's whole name, its label, or its symbol without the offset and the module. */
-static bool root_is_named(struct model *m, const struct root *r, const char *name, struct str *scratch)
+static bool root_is_named(struct model *m, const struct root *r, const char *name,
+			  struct str *scratch)
 {
 	size_t n = strlen(name);
 
@@ -201,7 +214,8 @@ static bool root_is_named(struct model *m, const struct root *r, const char *nam
 	root_name(m, r, scratch);
 	if (strncmp(str_text(scratch), name, n) != 0)
 		return false;
-	return !scratch->data[n] || scratch->data[n] == '+' || strncmp(scratch->data + n, " in ", 4) == 0;
+	return !scratch->data[n] || scratch->data[n] == '+' ||
+	       strncmp(scratch->data + n, " in ", 4) == 0;
 }
 
 static int by_id(const void *a, const void *b)
@@ -240,14 +254,16 @@ static struct error *select_root(struct model *m, const char *name, struct ids *
 	}
 	str_free(&scratch);
 	if (ret->n == before)
-		return error_usage("no root '%s' in %s; `refgraph roots` lists them", name, m->path);
+		return error_usage("no root '%s' in %s; `refgraph roots` lists them", name,
+				   m->path);
 	sort_unique(ret, before);
 	return NULL;
 }
 
-/* ---- entry points ----------------------------------------------------------------------------------------------------------------------- */
+/* ---- entry points ---------------------------------------------------------------------------- */
 
-struct error *select_objects(struct model *m, const struct universe *u, const char *selector, struct ids *ret)
+struct error *select_objects(struct model *m, const struct universe *u, const char *selector,
+			     struct ids *ret)
 {
 	if (selector[0] == '0' && (selector[1] == 'x' || selector[1] == 'X'))
 		return select_address(m, selector, ret);
@@ -258,18 +274,22 @@ struct error *select_objects(struct model *m, const struct universe *u, const ch
 	return select_type(m, u, selector, ret);
 }
 
-struct error *select_one(struct model *m, const struct universe *u, const char *selector, uint32_t *ret)
+struct error *select_one(struct model *m, const struct universe *u, const char *selector,
+			 uint32_t *ret)
 {
 	struct ids ids = {0};
 	struct error *e = select_objects(m, u, selector, &ids);
 
-	if (!e)
+	if (!e && !ids.n)
+		e = error_usage("'%s' names nothing", selector);
+	else if (!e)
 		*ret = ids.data[0];
 	VEC_FREE(&ids);
 	return e;
 }
 
-struct error *select_where(struct model *m, const struct universe *u, const char *expression, struct ids *ret)
+struct error *select_where(struct model *m, const struct universe *u, const char *expression,
+			   struct ids *ret)
 {
 	struct where *where;
 	struct error *e;

@@ -1,6 +1,6 @@
 /*
- * select.h - selectors name objects: 0x7f... (address), #ID, TYPE, TYPE[3], root:NAME.
- * TYPE with a dot is compared with long names. TYPE[3] counts by address from 0, TYPE[-1] from the end.
+ * select.h - selectors name objects: 0x7f... (address), #ID, TYPE, TYPE[3], root:NAME. TYPE with a
+ * dot is compared with long names. TYPE[3] counts by address from 0, TYPE[-1] from the end.
  */
 #ifndef REFGRAPH_SELECT_H
 #define REFGRAPH_SELECT_H
@@ -10,18 +10,24 @@
 #include "util/vec.h"
 
 /*
- * Appends the objects, ascending. Nothing found is an error with a hint. TYPE looks in the universe; where the user chose
- * none and nothing of it is there, in all objects. Loads what it needs.
+ * Appends the objects, ascending. Nothing found is an error with a hint. TYPE looks in the
+ * universe; where the user chose none and nothing of it is there, in all objects. Loads what it
+ * needs.
  */
-struct error *select_objects(struct model *model, const struct universe *universe, const char *selector, struct ids *ret);
+struct error *select_objects(struct model *model, const struct universe *universe,
+			     const char *selector, struct ids *ret);
 /* The one object that a selector names; the first when it names several. */
-struct error *select_one(struct model *model, const struct universe *universe, const char *selector, uint32_t *ret);
+struct error *select_one(struct model *model, const struct universe *universe, const char *selector,
+			 uint32_t *ret);
 /* All objects of the universe for which the expression holds. */
-struct error *select_where(struct model *model, const struct universe *universe, const char *expression, struct ids *ret);
-/* Types (of the dump and of sites) that a TYPE selector means, as a bit per type number; *ret is calloc()ed. */
+struct error *select_where(struct model *model, const struct universe *universe,
+			   const char *expression, struct ids *ret);
+/* Types (of the dump and of sites) that a TYPE selector means, as a bit per type number; *ret is
+ * calloc()ed. */
 struct error *select_types(struct model *model, const char *name, uint64_t **ret, size_t *nfound);
 bool type_is_named(const struct model *model, uint32_t type, const char *name);
 /* "no objects of type 'X' ..." with the nearest names that exist. */
-struct error *select_unknown_type(struct model *model, const struct universe *universe, const char *name);
+struct error *select_unknown_type(struct model *model, const struct universe *universe,
+				  const char *name);
 
 #endif

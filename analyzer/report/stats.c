@@ -31,13 +31,15 @@ static struct error *tally_summary(struct model *m, const struct universe *u, st
 	for (uint32_t i = 0; i < m->nsummary; i++) {
 		const struct summary *s = &m->summary[i];
 
-		if (universe_has_summary(u, m, s) && !add(t, model_type_at(m, s->type, s->stack), s->count, s->bytes))
+		if (universe_has_summary(u, m, s) &&
+		    !add(t, model_type_at(m, s->type, s->stack), s->count, s->bytes))
 			return error_memory();
 	}
 	return NULL;
 }
 
-static struct error *tally_objects(struct model *m, const struct universe *u, const char *filter, struct tally *t)
+static struct error *tally_objects(struct model *m, const struct universe *u, const char *filter,
+				   struct tally *t)
 {
 	struct where *where;
 	struct error *e;
@@ -47,7 +49,8 @@ static struct error *tally_objects(struct model *m, const struct universe *u, co
 	if (!e)
 		e = where_bind(where, m);
 	for (uint32_t i = 0; i < m->nobjects && !e; i++)
-		if (universe_has(u, m, i) && where_test(where, i) && !add(t, model_type_of(m, i), 1, m->size[i]))
+		if (universe_has(u, m, i) && where_test(where, i) &&
+		    !add(t, model_type_of(m, i), 1, m->size[i]))
 			e = error_memory();
 	where_destroy(where);
 	return e;
@@ -106,7 +109,8 @@ static struct error *finish(struct model *m, struct tally *t, bool short_names, 
 	return NULL;
 }
 
-struct error *stats_collect(struct model *m, const struct universe *u, bool short_names, const char *filter, struct stats *ret)
+struct error *stats_collect(struct model *m, const struct universe *u, bool short_names,
+			    const char *filter, struct stats *ret)
 {
 	struct tally t = {0};
 	struct error *e;

@@ -16,11 +16,11 @@ struct stats {
 };
 
 /*
- * Types of one name are one row, as in objgraph. Without `filter` (an expression, NULL none) SUMMARY alone is read.
- * `model` may be closed while the result lives.
+ * Types of one name are one row, as in objgraph. Without `filter` (an expression, NULL none)
+ * SUMMARY alone is read. `model` may be closed while the result lives.
  */
-struct error *stats_collect(struct model *model, const struct universe *universe, bool short_names, const char *filter,
-			    struct stats *ret);
+struct error *stats_collect(struct model *model, const struct universe *universe, bool short_names,
+			    const char *filter, struct stats *ret);
 void stats_deinit(struct stats *stats);
 /* NULL when the name does not occur. */
 const struct type_count *stats_find(const struct stats *stats, const char *name);

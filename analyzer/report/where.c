@@ -1,6 +1,7 @@
 /*
- * where.c - expressions over objects: a hand-written recursive descent parser into a small tree, tests on one object at a
- * time. Answers to tests on texts are remembered per type or per stack, of which there are few.
+ * where.c - expressions over objects: a hand-written recursive descent parser into a small tree,
+ * tests on one object at a time. Answers to tests on texts are remembered per type or per stack, of
+ * which there are few.
  */
 #include "report/where.h"
 
@@ -16,8 +17,27 @@
 #include "util/vec.h"
 
 enum field_id {
-	F_TYPE, F_SIZE, F_REFCOUNT, F_GENERATION, F_AGE, F_EPOCH, F_INDEGREE, F_OUTDEGREE, F_UNEXPLAINED, F_RUNTIME, F_MODULE, F_SITE, F_NAME,
-	F_ID, F_ADDRESS, F_TRACKED, F_INTERNAL, F_IMMORTAL, F_FINALIZED, F_PROPER_MODULE, F_ROOT,
+	F_TYPE,
+	F_SIZE,
+	F_REFCOUNT,
+	F_GENERATION,
+	F_AGE,
+	F_EPOCH,
+	F_INDEGREE,
+	F_OUTDEGREE,
+	F_UNEXPLAINED,
+	F_RUNTIME,
+	F_MODULE,
+	F_SITE,
+	F_NAME,
+	F_ID,
+	F_ADDRESS,
+	F_TRACKED,
+	F_INTERNAL,
+	F_IMMORTAL,
+	F_FINALIZED,
+	F_PROPER_MODULE,
+	F_ROOT,
 };
 
 static const struct {
@@ -84,7 +104,7 @@ struct parser {
 	unsigned depth;
 };
 
-/* ---- errors -------------------------------------------------------------------------------------------------------------------- */
+/* ---- errors ---------------------------------------------------------------------------------- */
 
 static uint32_t fail(struct parser *p, const char *at, const char *what)
 {
@@ -107,7 +127,7 @@ static uint32_t fail_field(struct parser *p, const char *at, size_t n)
 	return 0;
 }
 
-/* ---- words ----------------------------------------------------------------------------------------------------------------------- */
+/* ---- words ----------------------------------------------------------------------------------- */
 
 static void blanks(struct parser *p)
 {
@@ -117,7 +137,8 @@ static void blanks(struct parser *p)
 
 static bool is_word_char(char c)
 {
-	return isalnum((unsigned char)c) || c == '_' || c == '.' || c == '-' || c == ':' || (c & 0x80);
+	return isalnum((unsigned char)c) || c == '_' || c == '.' || c == '-' || c == ':' ||
+	       (c & 0x80);
 }
 
 static size_t word_length(const char *s)
@@ -149,12 +170,23 @@ static bool take_char(struct parser *p, char c)
 	return true;
 }
 
+static void node_deinit(struct node *node)
+{
+	free(node->text);
+	VEC_FREE(&node->known);
+	if (node->regex) {
+		regfree(node->regex);
+		free(node->regex);
+	}
+}
+
 static uint32_t add_node(struct parser *p, struct node node)
 {
 	/* a tree may be as deep as it has nodes, and tests recurse */
 	if (p->where->nodes.n == MAX_NODES)
 		fail(p, p->at, "the expression is too long");
 	if (!VEC_PUSH(&p->where->nodes, node)) {
+		node_deinit(&node);
 		if (!p->error)
 			p->error = error_memory();
 		return 0;
@@ -162,15 +194,15 @@ static uint32_t add_node(struct parser *p, struct node node)
 	return p->where->nodes.n - 1;
 }
 
-/* ---- tests ------------------------------------------------------------------------------------------------------------------------- */
+/* ---- tests ----------------------------------------------------------------------------------- */
 
 static bool take_op(struct parser *p, enum op *op)
 {
 	static const struct {
 		const char *text;
 		enum op op;
-	} ops[] = {{"==", OP_EQ}, {"!=", OP_NE}, {"<=", OP_LE}, {">=", OP_GE}, {"!~", OP_NO_MATCH},
-		   {"=", OP_EQ},  {"<", OP_LT},  {">", OP_GT},	{"~", OP_MATCH}};
+	} ops[] = {{"==", OP_EQ}, {"!=", OP_NE}, {"<=", OP_LE}, {">=", OP_GE},	{"!~", OP_NO_MATCH},
+		   {"=", OP_EQ},  {"<", OP_LT},	 {">", OP_GT},	{"~", OP_MATCH}};
 
 	blanks(p);
 	for (size_t i = 0; i < sizeof ops / sizeof *ops; i++) {
@@ -313,7 +345,8 @@ static uint32_t parse_test(struct parser *p)
 	at = p->at;
 	n = word_length(at);
 	if (!n)
-		return fail(p, at, *at ? "a field was to come here" : "the expression ends too soon");
+		return fail(p, at,
+			    *at ? "a field was to come here" : "the expression ends too soon");
 	if (!find_field(at, n, &node.field))
 		return fail_field(p, at, n);
 	p->at += n;
@@ -354,7 +387,9 @@ static uint32_t parse_and(struct parser *p)
 
 	while (!p->error && take_word(p, "and")) {
 		uint32_t right = parse_not(p);
-		left = p->error ? 0 : add_node(p, (struct node){.kind = N_AND, .left = left, .right = right});
+		left = p->error ? 0
+				: add_node(p, (struct node){
+						      .kind = N_AND, .left = left, .right = right});
 	}
 	return left;
 }
@@ -365,7 +400,9 @@ static uint32_t parse_or(struct parser *p)
 
 	while (!p->error && take_word(p, "or")) {
 		uint32_t right = parse_and(p);
-		left = p->error ? 0 : add_node(p, (struct node){.kind = N_OR, .left = left, .right = right});
+		left = p->error ? 0
+				: add_node(p, (struct node){
+						      .kind = N_OR, .left = left, .right = right});
 	}
 	return left;
 }
@@ -398,16 +435,8 @@ void where_destroy(struct where *w)
 {
 	if (!w)
 		return;
-	for (size_t i = 0; i < w->nodes.n; i++) {
-		struct node *n = &w->nodes.data[i];
-
-		free(n->text);
-		VEC_FREE(&n->known);
-		if (n->regex) {
-			regfree(n->regex);
-			free(n->regex);
-		}
-	}
+	for (size_t i = 0; i < w->nodes.n; i++)
+		node_deinit(&w->nodes.data[i]);
 	if (w->model) {
 		big_free(w->indegree, w->model->nobjects, sizeof *w->indegree);
 		big_free(w->counted, w->model->nobjects, sizeof *w->counted);
@@ -419,7 +448,7 @@ void where_destroy(struct where *w)
 	free(w);
 }
 
-/* ---- what tests need -------------------------------------------------------------------------------------------------------------- */
+/* ---- what tests need ------------------------------------------------------------------------- */
 
 static struct error *count_indegree(struct where *w)
 {
@@ -443,7 +472,8 @@ static struct error *count_counted(struct where *w)
 		return NULL;
 	TRY(big_alloc(g->nnodes, sizeof *w->counted, &w->counted));
 	for (uint32_t e = 0; e < g->nedges; e++)
-		w->counted[g->out_target[e]] += MODEL_CLASS_KIND(g->edge_class[e]) == RGD_EDGE_STRONG;
+		w->counted[g->out_target[e]] +=
+			MODEL_CLASS_KIND(g->edge_class[e]) == RGD_EDGE_STRONG;
 	for (uint32_t i = 0; i < m->nroots; i++)
 		w->counted[m->roots[i].target] += m->roots[i].kind == RGD_EDGE_STRONG;
 	return NULL;
@@ -484,7 +514,7 @@ struct error *where_bind(struct where *w, struct model *m)
 	return NULL;
 }
 
-/* ---- testing ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- testing --------------------------------------------------------------------------------- */
 
 static uint64_t number_of(const struct where *w, enum field_id field, uint32_t o)
 {
@@ -576,7 +606,8 @@ static bool site_matches(const struct where *w, const struct node *n, uint32_t s
 	if (n->field == F_MODULE) {
 		uint32_t frame = stack != MODEL_NONE ? model_site_frame(m, stack) : MODEL_NONE;
 		uint32_t module = frame != MODEL_NONE ? m->frames[frame].module : MODEL_NONE;
-		const char *path = module != MODEL_NONE ? model_string(m, m->modules[module].path) : "";
+		const char *path =
+			module != MODEL_NONE ? model_string(m, m->modules[module].path) : "";
 		const char *slash = strrchr(path, '/');
 
 		yes = text_is(n, slash ? slash + 1 : path) || text_is(n, path);
@@ -592,11 +623,12 @@ static uint32_t stack_of(const struct model *m, uint32_t o)
 	return m->stack[o] ? m->stack[o] - 1 : MODEL_NONE;
 }
 
-/* Where the answer for an object is remembered, and how it is found. Native blocks have the module of their site. */
+/* Where the answer for an object is remembered, and how it is found. Native blocks have the
+ * module of their site. */
 static bool by_stack(const struct where *w, const struct node *n, uint32_t o)
 {
-	return n->field == F_SITE ||
-	       (n->field == F_MODULE && w->model->types[w->model->type[o]].runtime == RGD_RT_NATIVE);
+	return n->field == F_SITE || (n->field == F_MODULE &&
+				      w->model->types[w->model->type[o]].runtime == RGD_RT_NATIVE);
 }
 
 static bool remembered(const struct where *w, struct node *n, uint32_t o)
@@ -631,7 +663,8 @@ static bool test_text(const struct where *w, struct node *n, uint32_t o)
 	case F_RUNTIME:
 		text = model_runtime_name(m->flags[o] & RGD_OBJ_F_RUNTIME_MASK);
 		return (text && text_is(n, text)) ||
-		       ((m->flags[o] & RGD_OBJ_F_RUNTIME_MASK) == RGD_RT_CPYTHON && text_is(n, "python"));
+		       ((m->flags[o] & RGD_OBJ_F_RUNTIME_MASK) == RGD_RT_CPYTHON &&
+			text_is(n, "python"));
 	case F_NAME:
 		text = model_property_text(m, o, RGD_PROP_NAME);
 		return text_is(n, text ? text : "");

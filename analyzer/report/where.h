@@ -1,13 +1,20 @@
 /*
- * where.h - the expressions of --where, --filter, --predicate, --highlight: size > 1k and type ~ "Session" or not ...
+ * where.h - the expressions of --where, --filter, --predicate, --highlight: size > 1k and type ~
+ * "Session" or not ...
  *
- *   expression  or: and ("or" and)*        and: not ("and" not)*       not: "not" not | "(" expression ")" | test
- *   test        FIELD OP VALUE             OP: == = != < <= > >= ~ !~
- *               unexplained: the refcount less the strong references and roots that the dump holds
- *   VALUE       number with k M G T (1024s), 0x..., a word, or "text" / 'text'. ~ takes a POSIX extended regular expression
- *   FIELD       one of: type size refcount unexplained generation age epoch indegree outdegree runtime module site id address
- *   A bare field that is a number is true when it is not 0: `tracked and not internal`.
- *   is-proper-module, is-root stand for themselves.
+ *   expression  and ("or" and)*
+ *   and         not ("and" not)*
+ *   not         "not" not | "(" expression ")" | test
+ *   test        FIELD OP VALUE, or FIELD alone: true when that number is not 0
+ *   FIELD       type size refcount unexplained generation age epoch indegree outdegree runtime
+ *               module site name id address tracked internal immortal finalized is-proper-module
+ *               is-root
+ *   OP          == = != < <= > >= ~ !~
+ *   VALUE       number with k M G T (1024s), 0x..., a word, or "text" or 'text'; ~ takes a POSIX
+ *               extended regular expression
+ *
+ * unexplained is the refcount less the strong references and roots that the dump holds; age counts
+ * epochs; indegree leaves weak references out.
  */
 #ifndef REFGRAPH_WHERE_H
 #define REFGRAPH_WHERE_H

@@ -1,4 +1,5 @@
-/* big.h - arrays with one entry per object or edge: zeroed, straight from mmap, so that untouched pages cost nothing. */
+/* big.h - arrays with one entry per object or edge: zeroed, straight from mmap, so that
+ * untouched pages cost nothing. */
 #ifndef REFGRAPH_BIG_H
 #define REFGRAPH_BIG_H
 

@@ -7,22 +7,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Reporting that memory is out must not need memory. */
-static struct error out_of_memory = {
+struct error error_out_of_memory = {
 	.class = ERROR_INPUT,
 	.offset = ERROR_NO_OFFSET,
 	.message = (char *)"out of memory",
 	.text = (char *)"out of memory",
 };
 
-struct error *error_memory(void)
-{
-	return &out_of_memory;
-}
-
 void error_destroy(struct error *error)
 {
-	if (!error || error == &out_of_memory)
+	if (!error || error == &error_out_of_memory)
 		return;
 	free((char *)error->file);
 	free(error->message);
@@ -36,7 +30,8 @@ static char *compose(const struct error *e)
 	char place[40] = "", *text;
 
 	if (e->offset != ERROR_NO_OFFSET)
-		snprintf(place, sizeof place, "%sat offset 0x%" PRIx64, e->section ? " " : "", e->offset);
+		snprintf(place, sizeof place, "%sat offset 0x%" PRIx64, e->section ? " " : "",
+			 e->offset);
 	if (asprintf(&text, "%s%s%s%s%s%s", e->file ? e->file : "", e->file ? ": " : "",
 		     e->section ? e->section : "", place, e->section || place[0] ? ": " : "",
 		     e->message) < 0)
@@ -44,21 +39,22 @@ static char *compose(const struct error *e)
 	return text;
 }
 
-static struct error *create(enum error_class class, const char *file, const char *section, uint64_t offset,
-			    int number, const char *format, va_list arguments)
+static struct error *create(enum error_class class, const char *file, const char *section,
+			    uint64_t offset, int number, const char *format, va_list arguments)
 {
 	struct error *e = calloc(1, sizeof *e);
 	char *message;
 
 	if (!e)
-		return &out_of_memory;
+		return &error_out_of_memory;
 	*e = (struct error){.class = class, .section = section, .offset = offset};
 	if (vasprintf(&message, format, arguments) < 0) {
 		free(e);
-		return &out_of_memory;
+		return &error_out_of_memory;
 	}
 	e->message = message;
-	if (number && asprintf(&message, "%s%s%s", e->message, e->message[0] ? ": " : "", strerror(number)) >= 0) {
+	if (number && asprintf(&message, "%s%s%s", e->message, e->message[0] ? ": " : "",
+			       strerror(number)) >= 0) {
 		free(e->message);
 		e->message = message;
 	}
@@ -66,7 +62,7 @@ static struct error *create(enum error_class class, const char *file, const char
 	e->text = compose(e);
 	if (!e->text || (file && !e->file)) {
 		error_destroy(e);
-		return &out_of_memory;
+		return &error_out_of_memory;
 	}
 	return e;
 }
@@ -93,7 +89,8 @@ struct error *error_findings(const char *format, ...)
 	return e;
 }
 
-struct error *error_input(const char *file, const char *section, uint64_t offset, const char *format, ...)
+struct error *error_input(const char *file, const char *section, uint64_t offset,
+			  const char *format, ...)
 {
 	va_list arguments;
 	struct error *e;

@@ -1,4 +1,5 @@
-/* hash.h - text to number, for names. Open addressing over a growing table; names are not copied. */
+/* hash.h - text to number, for names. Open addressing over a growing table; names are not
+ * copied. */
 #ifndef REFGRAPH_HASH_H
 #define REFGRAPH_HASH_H
 
@@ -16,8 +17,8 @@ struct names {
 
 #define NAMES_NONE UINT32_MAX
 
-/* Number of `name`, given out from 0 in order of first sight. `name` must live as long as the table. NAMES_NONE
- * without memory. */
+/* Number of `name`, given out from 0 in order of first sight. `name` must live as long as the
+ * table. NAMES_NONE without memory. */
 uint32_t names_add(struct names *names, const char *name);
 /* NAMES_NONE when it was never added. */
 uint32_t names_find(const struct names *names, const char *name);

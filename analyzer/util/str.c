@@ -95,7 +95,8 @@ void str_printable(struct str *s, const char *text)
 			str_add(s, "\\t");
 		else if (c < 0x20 || c == 0x7f)
 			str_printf(s, "\\x%02x", c);
-		else if (c == 0xc2 && (unsigned char)text[1] >= 0x80 && (unsigned char)text[1] < 0xa0)
+		else if (c == 0xc2 && (unsigned char)text[1] >= 0x80 &&
+			 (unsigned char)text[1] < 0xa0)
 			str_printf(s, "\\x%02x", (unsigned char)*++text); /* C1 controls */
 		else
 			str_char(s, *text);
@@ -126,16 +127,14 @@ void str_size(struct str *s, uint64_t bytes)
 {
 	static const char units[] = "KMGTPE";
 	double value = bytes;
-	int unit = -1;
+	unsigned unit = 0;
 
 	if (bytes < 1024) {
 		str_number(s, bytes);
 		return;
 	}
-	while (value >= 1024 && unit < 5) {
+	for (value /= 1024; value >= 1024 && unit < 5; unit++)
 		value /= 1024;
-		unit++;
-	}
 	str_printf(s, "%.1f %ciB", value, units[unit]);
 }
 

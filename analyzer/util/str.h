@@ -1,4 +1,5 @@
-/* str.h - building text. A string that ran out of memory stays what it was and remembers it: check `failed` once. */
+/* str.h - building text. A string that ran out of memory stays what it was and remembers it:
+ * check `failed` once. */
 #ifndef REFGRAPH_STR_H
 #define REFGRAPH_STR_H
 

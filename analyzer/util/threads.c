@@ -24,12 +24,13 @@ unsigned threads_online(void)
 {
 	static unsigned online;
 	const char *wish = getenv("REFGRAPH_THREADS");
+	long wished = wish ? strtol(wish, NULL, 10) : 0;
 	cpu_set_t set;
 
 	if (online)
 		return online;
-	if (wish && atoi(wish) > 0)
-		online = atoi(wish) < MAX_THREADS ? atoi(wish) : MAX_THREADS;
+	if (wished > 0)
+		online = wished < MAX_THREADS ? wished : MAX_THREADS;
 	else if (sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0)
 		online = CPU_COUNT(&set) < MAX_THREADS ? CPU_COUNT(&set) : MAX_THREADS;
 	else
@@ -71,11 +72,13 @@ static void *run(void *argument)
 
 struct error *parallel_for(size_t n, struct error *(*work)(void *context, size_t i), void *context)
 {
-	struct job job = {.work = work, .context = context, .n = n, .lock = PTHREAD_MUTEX_INITIALIZER};
+	struct job job = {
+		.work = work, .context = context, .n = n, .lock = PTHREAD_MUTEX_INITIALIZER};
 	pthread_t threads[MAX_THREADS];
 	unsigned want = threads_online(), started = 0;
 
-	/* Pieces are taken in ascending order, so when one fails every smaller one has begun and will be heard. */
+	/* Pieces are taken in ascending order, so when one fails every smaller one has begun and
+	 * will be heard. */
 	if (want > n)
 		want = n;
 	while (started + 1 < want && pthread_create(&threads[started], NULL, run, &job) == 0)

@@ -1,5 +1,6 @@
 /*
- * vec.h - growing arrays of a type: `VEC(uint32_t) ids = {0};`, VEC_PUSH(&ids, 5), ids.data[i], ids.n, VEC_FREE(&ids).
+ * vec.h - growing arrays of a type: `VEC(uint32_t) ids = {0};`, VEC_PUSH(&ids, 5), ids.data[i],
+ * ids.n, VEC_FREE(&ids).
  */
 #ifndef REFGRAPH_VEC_H
 #define REFGRAPH_VEC_H
@@ -17,10 +18,12 @@
 
 /* False without memory; the array is unchanged then. */
 #define VEC_PUSH(v, value)                                                                         \
-	(((v)->n < (v)->room || vec_grow((void **)&(v)->data, &(v)->room, (v)->n + 1, sizeof *(v)->data)) && \
+	(((v)->n < (v)->room ||                                                                    \
+	  vec_grow((void **)&(v)->data, &(v)->room, (v)->n + 1, sizeof *(v)->data)) &&             \
 	 ((v)->data[(v)->n++] = (value), true))
 #define VEC_RESERVE(v, count)                                                                      \
-	((count) <= (v)->room || vec_grow((void **)&(v)->data, &(v)->room, (count), sizeof *(v)->data))
+	((count) <= (v)->room ||                                                                   \
+	 vec_grow((void **)&(v)->data, &(v)->room, (count), sizeof *(v)->data))
 #define VEC_FREE(v) (free((v)->data), (v)->data = NULL, (v)->n = (v)->room = 0)
 
 /* Lists of object numbers are everywhere. */
