@@ -270,6 +270,42 @@ __asm__(".text\n"
 	".size syscall, . - syscall\n");
 #endif
 
+/* ---- jumps out of signal handlers ------------------------------------------------------------------------------------ */
+
+/*
+ * A jump while this thread is inside a hook comes from a signal handler that interrupted it. The hook will not be finished:
+ * its bracket is closed and its locks are given back.
+ */
+static void jump_ahead(void)
+{
+	static trylock_t *const locks[] = {&threads_lock, &epoch_lock, &modules_lock,
+					   &regions_lock, &stack_lock, &live_odd_lock};
+	struct thread *t = thread_current;
+
+	if (likely(!t || !t->hook_depth || t->hook_frame == UINTPTR_MAX))
+		return;
+	for (unsigned i = 0; i < sizeof(locks) / sizeof(locks[0]); i++) {
+		if (atomic_load_explicit(locks[i], memory_order_relaxed) == trylock_owner())
+			trylock_release(locks[i]);
+	}
+	hook_leave(t);
+}
+
+#define JUMP(name)                                                                                 \
+	EXPORT __attribute__((noreturn)) void name(void *where, int value);                        \
+	EXPORT __attribute__((noreturn)) void name(void *where, int value)                         \
+	{                                                                                          \
+		static __attribute__((noreturn)) void (*next)(void *, int);                        \
+		jump_ahead();                                                                      \
+		if (unlikely(!next))                                                               \
+			*(void **)&next = entry_next(#name);                                       \
+		next(where, value);                                                                \
+	}
+JUMP(longjmp)
+JUMP(_longjmp)
+JUMP(siglongjmp)
+JUMP(__longjmp_chk)
+
 /* ---- exit --------------------------------------------------------------------------------------------------------------- */
 
 static __attribute__((noreturn)) void exit_hook(int status)

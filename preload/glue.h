@@ -28,11 +28,17 @@ static inline void glue_relax(void)
 #endif
 }
 
+/* Who holds a lock: a number of the calling thread, never 0. */
+static inline uint32_t trylock_owner(void)
+{
+	return (uint32_t)((uintptr_t)&thread_current >> 3) | 1;
+}
+
 static inline bool trylock_once(trylock_t *lock)
 {
 	uint32_t free_value = 0;
 	return atomic_load_explicit(lock, memory_order_relaxed) == 0 &&
-	       atomic_compare_exchange_strong_explicit(lock, &free_value, 1, memory_order_acquire,
+	       atomic_compare_exchange_strong_explicit(lock, &free_value, trylock_owner(), memory_order_acquire,
 						       memory_order_relaxed);
 }
 

@@ -28,13 +28,14 @@ static inline void counted(uint64_t *counter, uint64_t n)
 }
 
 /*
- * A hook that is entered from a frame above the one it seems to be inside of was left by longjmp (a SIGALRM or SIGINT handler
- * that jumps out of malloc): that bracket is closed for it. A handler on an alternative stack may be taken for
- * one; then its blocks are recorded, which is right, and the thread may park a little early, which is harmless.
+ * A hook that is entered from a frame not below the one it seems to be inside of was left by a jump (a SIGALRM or SIGINT handler
+ * that leaves by swapcontext or the like; longjmp itself is hooked in entry_process.c): that bracket is closed for it. A
+ * handler on an alternative stack may be taken for one; then its blocks are recorded, which is right, and the thread may park a
+ * little early, which is harmless.
  */
 static inline bool hook_abandoned(const struct thread *t, uintptr_t frame)
 {
-	return t->hook_frame && frame > t->hook_frame;
+	return t->hook_frame && frame >= t->hook_frame;
 }
 
 /*
