@@ -46,6 +46,7 @@ static void go_off(const char *why)
 
 static void start(void)
 {
+	log_init();
 	config_init();
 	entry_init();
 	shim_pid = glue_pid();
@@ -169,7 +170,8 @@ static void say_counters(void)
 
 __attribute__((destructor)) static void shim_destructor(void)
 {
-	if (!thread_self() || shim_sandboxed)
+	/* the process may end with its last thread, which has no record any more */
+	if (atomic_load_explicit(&shim_state, memory_order_relaxed) != SHIM_ON || shim_sandboxed)
 		return;
 	ERRNO_KEPT(control_at_exit(false));
 	if (config.verbose)

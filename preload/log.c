@@ -24,18 +24,17 @@ static bool log_identify(uint64_t *device, uint64_t *inode)
 	return true;
 }
 
+void log_init(void)
+{
+	log_target.known = log_identify(&log_target.device, &log_target.inode);
+}
+
 static bool log_open(void)
 {
 	uint64_t device, inode;
 
-	if (!log_identify(&device, &inode))
-		return false;
-	if (!log_target.known) {
-		log_target.device = device;
-		log_target.inode = inode;
-		log_target.known = true;
-	}
-	return device == log_target.device && inode == log_target.inode;
+	return !shim_sandboxed && log_target.known && log_identify(&device, &inode) && device == log_target.device &&
+	       inode == log_target.inode;
 }
 
 struct out {

@@ -79,6 +79,8 @@ void config_init(void);
 
 /* ---- log.c: one line to stderr by write(2); never formats floats, never allocates ---------------------------- */
 
+/* Remembers what standard error is at the start: nothing is ever written to anything else. */
+void log_init(void);
 /* "refgraph: <text>\n"; each call site should be reached once per process. */
 void log_line(const char *text);
 /* "refgraph: <text>: <detail>\n" */
