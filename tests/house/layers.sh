@@ -12,7 +12,7 @@ rules() {
 	include/refgraph_dump.h          only   ^<stdint\.h>$
 	preload/*                        only   ^preload/|^include/refgraph(_dump)?\.h$|^<
 	preload/*                        never  ^<(stdio|assert|Python|glib|gmodule)\.h>
-	preload/entry_*                  never  unwind_|libunwind|preload/adapters/|preload/(writer|nodes|walk|snapshot)|zstd|xxh
+	preload/entry_*                  never  unwind_|libunwind|preload/adapters/|preload/(writer|nodes|walk)\.h|zstd|xxh
 	preload/adapters/*               only   ^preload/adapters/|^include/refgraph_dump\.h$|^<
 	analyzer/*                       only   ^analyzer/|^include/refgraph_dump\.h$|^<
 	analyzer/util/*                  only   ^analyzer/util/|^<
