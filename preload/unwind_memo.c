@@ -16,9 +16,15 @@
  * All remembered words lie above the current sp on the thread's own stack, so they can be read. On other stacks
  * (fibers, sigaltstack) the walk is plain.
  *
+ * Before the second step a cache is asked: what was unwound before from the same pc and sp (a few ways for each), down to
+ * a frame that is among the trusted ones now. The same argument holds for it, so its words are re-read and its frames, with
+ * their trie nodes, copied. Programs come back to the same few inner paths again and again.
+ *
  * Stacks deeper than the limit are cut at a place that moves by a quarter of the limit at a time, not with every call, so that
  * trie nodes stay valid below it.
  */
+#include <string.h>
+
 #include "unwind.h"
 
 /* Trie nodes by (parent, pc), private to the thread. */
@@ -46,21 +52,38 @@ struct witness {
 	size_t index;
 };
 
+/*
+ * The inner frames of an earlier walk, outermost first, down from remembered frame `good` - 1 that was `joined`. All of
+ * them are found by rsp and none cares for rbp.
+ */
+#define RECALL_FRAMES 10
+#define RECALL_SETS_BITS 5
+#define RECALL_WAYS 8
+struct recall {
+	uintptr_t pc, sp, joined_pc, joined_sp;
+	uint32_t joined_node;
+	uint16_t good, count;
+	struct memory frames[RECALL_FRAMES];
+};
+
 #define MEMO_MAX (STACK_MAX_DEPTH + STACK_MAX_DEPTH / 4)
 
 struct memo {
 	/* cfa of the walk that is in here, 0: none. A signal handler that allocates meanwhile walks plainly. */
 	uintptr_t busy;
 	uint32_t generation;
-	bool cut; /* frame 0 has callers that were not followed */
-	bool odd; /* the stack being remembered cannot be kept */
-	size_t n; /* frames remembered */
+	unsigned limit; /* config.stack_depth within bounds */
+	bool cut;	/* frame 0 has callers that were not followed */
+	bool odd;	/* the stack being remembered cannot be kept */
+	size_t n;	/* frames remembered */
 	size_t barrier; /* frames from this index on cannot be re-verified: a signal frame leads out of it */
 	size_t nwitnesses;
 	struct memory frames[MEMO_MAX];
 	struct edge edges[EDGE_CACHE];
 	struct memory fresh[MEMO_MAX];		/* innermost first */
 	struct witness witnesses[2 * MEMO_MAX]; /* ascending by index */
+	uint32_t recall_turn;
+	struct recall recalls[RECALL_WAYS << RECALL_SETS_BITS];
 };
 
 /* ---- the trie -------------------------------------------------------------------------------------------------------------- */
@@ -84,12 +107,21 @@ static inline uint32_t child(struct memo *memo, uint32_t parent, uintptr_t pc)
 	return child_miss(edge, parent, pc);
 }
 
+static unsigned depth_limit(void)
+{
+	unsigned limit = config.stack_depth;
+	return limit < 1 ? 1 : limit > STACK_MAX_DEPTH ? STACK_MAX_DEPTH : limit;
+}
+
 static void memo_flush(struct memo *memo, uint32_t generation)
 {
 	memo->n = memo->nwitnesses = 0;
 	memo->generation = generation;
+	memo->limit = depth_limit();
 	for (size_t i = 0; i < EDGE_CACHE; i++)
 		memo->edges[i].pc = 0;
+	for (size_t i = 0; i < RECALL_WAYS << RECALL_SETS_BITS; i++)
+		memo->recalls[i].pc = 0;
 }
 
 /* ---- 1. what is still true --------------------------------------------------------------------------------------------------- */
@@ -110,8 +142,11 @@ static inline size_t trusted(const struct memo *memo, size_t n)
 	const struct memory *frame = memo->frames, *end = frame + max;
 	if (!max)
 		return 0;
-	/* the slot under a frame's sp is where its pc was found */
-	for (; frame + 1 < end && ((const uintptr_t *)frame->sp)[-1] == frame->pc; frame++)
+		/* the slot under a frame's sp is where its pc was found */
+#define CHANGED(i) (((const uintptr_t *)frame[i].sp)[-1] ^ frame[i].pc)
+	while (end - frame > 4 && !(CHANGED(0) | CHANGED(1) | CHANGED(2) | CHANGED(3)))
+		frame += 4;
+	for (; frame + 1 < end && !CHANGED(0); frame++)
 		;
 	size_t good = (size_t)(frame - memo->frames) + 1;
 	return likely(!memo->nwitnesses) ? good : trusted_witnesses(memo, good);
@@ -219,8 +254,10 @@ static inline void memo_truncate(struct memo *memo, size_t n)
 static void witness(struct memo *memo, uintptr_t address, uintptr_t value)
 {
 	if (memo->nwitnesses < 2 * MEMO_MAX)
-		memo->witnesses[memo->nwitnesses++] = (struct witness){
-			.address = (const uintptr_t *)address, .value = value, .index = memo->n - 1};
+		memo->witnesses[memo->nwitnesses++] =
+			(struct witness){.address = (const uintptr_t *)address,
+					 .value = value,
+					 .index = memo->n - 1};
 	else
 		memo->odd = true;
 }
@@ -282,9 +319,84 @@ static __attribute__((noinline)) void push_odd(struct memo *memo, struct memory 
 
 /* ---- the whole ---------------------------------------------------------------------------------------------------------------------- */
 
+static inline struct recall *recall_set(struct memo *memo, uintptr_t pc, uintptr_t sp)
+{
+	uint64_t hash = (pc ^ sp << 20) * 0x9e3779b97f4a7c15ull;
+	return memo->recalls + RECALL_WAYS * (hash >> (64 - RECALL_SETS_BITS));
+}
+
+/* Do the frames still lead to each other and to the remembered frame, one of `good` trusted ones? */
+static inline bool recall_holds(const struct recall *r, const struct memo *memo, size_t good)
+{
+	if (r->good > good)
+		return false;
+	const struct memory *caller = memo->frames + r->good - 1, *frame = r->frames;
+	if (caller->sp != r->joined_sp || caller->pc != r->joined_pc || caller->rule & NEEDS_RBP)
+		return false;
+	const struct memory *end = frame + r->count;
+	for (; frame < end; caller = frame++) {
+		if (((const uintptr_t *)caller->sp)[-1] != caller->pc)
+			return false;
+	}
+	return true;
+}
+
+/* The frames are as they were; their nodes only if what holds them is, too. */
+static inline uint32_t recall_take(struct memo *memo, struct recall *r)
+{
+	struct memory *to = memo->frames + r->good;
+	uint32_t node = to[-1].node;
+	memo_truncate(memo, r->good);
+	for (size_t i = 0; i < r->count; i++)
+		memcpy(to + i, r->frames + i, sizeof(*to));
+	if (node != r->joined_node) {
+		r->joined_node = node;
+		for (size_t i = 0; i < r->count; i++) {
+			node = child(memo, node, to[i].pc);
+			if (unlikely(!node)) {
+				r->pc = 0;
+				return 0;
+			}
+			to[i].node = r->frames[i].node = node;
+		}
+	}
+	memo->n = r->good + r->count;
+	return to[r->count - 1].node;
+}
+
+/* The node of the whole stack, 0 when no earlier walk fits. Stacks near the limit go the long way. */
+static inline uint32_t recall(struct memo *memo, uintptr_t pc, uintptr_t sp, size_t good,
+			      size_t max)
+{
+	struct recall *r = recall_set(memo, pc, sp), *end = r + RECALL_WAYS;
+	for (; r < end; r++) {
+		if (r->pc == pc && r->sp == sp && recall_holds(r, memo, good) &&
+		    r->good + r->count <= max)
+			return recall_take(memo, r);
+	}
+	return 0;
+}
+
+static inline void recall_keep(struct memo *memo, size_t good, size_t count)
+{
+	const struct memory *inner = memo->frames + good + count - 1;
+	struct recall *r =
+		recall_set(memo, inner->pc, inner->sp) + memo->recall_turn++ % RECALL_WAYS;
+	r->pc = inner->pc;
+	r->sp = inner->sp;
+	r->joined_pc = memo->frames[good - 1].pc;
+	r->joined_sp = memo->frames[good - 1].sp;
+	r->joined_node = memo->frames[good - 1].node;
+	r->good = (uint16_t)good;
+	r->count = (uint16_t)count;
+	memcpy(r->frames, memo->frames + good, count * sizeof(*r->frames));
+}
+
 static inline uint32_t remember(struct memo *memo, const struct thread *thread, size_t good,
 				size_t count)
 {
+	bool usual = good && count && count <= RECALL_FRAMES;
+	size_t news = count;
 	memo_truncate(memo, good);
 	struct memory *top = memo->frames + good;
 	const struct memory *fresh = memo->fresh + count;
@@ -303,9 +415,13 @@ static inline uint32_t remember(struct memo *memo, const struct thread *thread, 
 		/* usual: found by rsp, below a frame that does not care for rbp */
 		const struct memory *caller = top > memo->frames ? top - 1 : NULL;
 		if (unlikely(!caller || RULE_KIND(top->rule) != RULE_RSP ||
-			     caller->rule & NEEDS_RBP || top->sp > caller->sp))
+			     caller->rule & NEEDS_RBP || top->sp > caller->sp)) {
 			push_odd(memo, top, caller, thread);
+			usual = false;
+		}
 	}
+	if (usual)
+		recall_keep(memo, good, news);
 	if (unlikely(memo->odd)) {
 		memo_truncate(memo, 0);
 		memo->odd = false;
@@ -313,20 +429,20 @@ static inline uint32_t remember(struct memo *memo, const struct thread *thread, 
 	return node;
 }
 
-static unsigned depth_limit(void)
-{
-	unsigned limit = config.stack_depth;
-	return limit < 1 ? 1 : limit > STACK_MAX_DEPTH ? STACK_MAX_DEPTH : limit;
-}
-
 static inline uint32_t walk_remembered(struct memo *memo, const struct thread *thread, uintptr_t pc,
 				       uintptr_t sp, uintptr_t rbp)
 {
-	unsigned limit = depth_limit(), slack = limit / 4;
+	unsigned limit = memo->limit, slack = limit / 4;
 	size_t good = memo->n;
 	while (good && memo->frames[good - 1].sp < sp)
 		good--;
-	struct fresh_walk walk = unwind_new(memo, pc, sp, rbp, limit + slack, trusted(memo, good));
+	good = trusted(memo, good);
+	if (likely(!memo->cut)) {
+		uint32_t node = recall(memo, pc, sp, good, limit + slack);
+		if (likely(node))
+			return node;
+	}
+	struct fresh_walk walk = unwind_new(memo, pc, sp, rbp, limit + slack, good);
 	bool cut = walk.end == WALK_JOINED ? memo->cut : walk.end == WALK_CUT;
 	size_t total = walk.good + walk.count;
 	if (unlikely(total > limit + slack || (cut && total < limit) || walk.end == WALK_CUT)) {
