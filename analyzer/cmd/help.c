@@ -50,7 +50,8 @@ static void option_line(const struct option_row *row, FILE *out)
 void help_command(const struct command *k, FILE *out)
 {
 	fprintf(out, "usage: refgraph %s [OPTION...] %s\n\n", k->name, k->usage);
-	fprintf(out, "%s: %s\n", k->name, k->summary);
+	fprintf(out, "%s: ", k->name);
+	wrap(k->summary, strlen(k->name) + 2, out);
 	if (k->about) {
 		putc('\n', out);
 		wrap(k->about, 0, out);

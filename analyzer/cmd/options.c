@@ -28,7 +28,8 @@ const struct option_row option_table[] = {
 	{OPT_MAX_DEPTH, OPTIONS_CHAIN | OPTIONS_DEPTH, "max-depth", 'd', OPTION_NUMBER, "N",
 	 "references to follow, at most (chains: 20, drawings: 3)"},
 	{OPT_PREDICATE, OPTIONS_CHAIN, "predicate", 'p', OPTION_TEXT, "EXPR",
-	 "where a chain may end: is-proper-module (default for Python), is-root, or an expression"},
+	 "where a chain may end: is-proper-module (the default in the universe gc), is-root (the "
+	 "default elsewhere), or an expression"},
 	{OPT_ALL_ROOTS, OPTIONS_CHAIN, "all-roots", 'a', OPTION_FLAG, NULL,
 	 "any root ends a chain; the same as --predicate is-root"},
 	{OPT_EXTRA_IGNORE, OPTIONS_CHAIN | OPTIONS_IGNORE, "extra-ignore", 0, OPTION_TEXT, "LIST",

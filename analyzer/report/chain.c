@@ -45,7 +45,7 @@ static struct error *find_goals(struct model *m, const struct chain_query *q, ui
 	uint32_t count;
 
 	TRY(model_load(m, MODEL_ROOTS));
-	if (q->any_root || (!predicate && !has_modules(m)))
+	if (q->any_root || (!predicate && (q->universe->kind != UNIVERSE_GC || !has_modules(m))))
 		predicate = "is-root";
 	if (!predicate || strcmp(predicate, "is-proper-module") == 0)
 		return proper_modules(m, ret, &count);

@@ -13,8 +13,8 @@ struct chain_query {
 	uint32_t start;
 	bool backwards; /* against the references: who holds it */
 	const struct universe *universe;
-	/* "is-proper-module", "is-root" or an expression; NULL: is-proper-module where the dump has
-	 * modules of a runtime, else is-root */
+	/* "is-proper-module", "is-root" or an expression; NULL: as objgraph does, is-proper-module
+	 * among a collector's objects; else, and where no runtime has modules, is-root */
 	const char *predicate;
 	bool any_root;		  /* --all-roots */
 	const char *extra_ignore; /* selectors separated by commas, NULL none */
