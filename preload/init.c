@@ -8,8 +8,10 @@
  * It stays out, and everything passes through, when it is told to (REFGRAPH=off), when there is no memory for its tables, and in a
  * set-uid program, should the loader ever let us in there.
  */
+#include <linux/futex.h>
 #include <pthread.h>
 #include <sys/auxv.h>
+#include <time.h>
 
 #include "entry.h"
 
@@ -80,12 +82,41 @@ static trylock_t *const fork_locks[] = {&threads_lock, &epoch_lock, &modules_loc
 #define FORK_LOCKS (sizeof(fork_locks) / sizeof(fork_locks[0]))
 static bool fork_taken[FORK_LOCKS];
 
+/*
+ * libc lets threads fork at the same time and runs their handlers side by side. What one of them has locked is its own to
+ * unlock: so one forks after the other. `fork_owner` is a futex word; a handler of a signal may fork within a fork.
+ */
+static _Atomic uint32_t fork_owner;
+static unsigned fork_depth;
+
+static bool fork_enter(void)
+{
+	uint32_t self = trylock_owner(), owner = 0;
+	const struct timespec nap = {0, 10000000};
+
+	while (!atomic_compare_exchange_strong(&fork_owner, &owner, self) && owner != self) {
+		sys(SYS_futex, &fork_owner, FUTEX_WAIT_PRIVATE, owner, &nap);
+		owner = 0;
+	}
+	return fork_depth++ == 0;
+}
+
+static void fork_leave(void)
+{
+	if (--fork_depth)
+		return;
+	atomic_store(&fork_owner, 0);
+	sys(SYS_futex, &fork_owner, FUTEX_WAKE_PRIVATE, 0x7fffffff);
+}
+
 /* Ours are registered first, so they run last before the fork and first after it. */
 static void fork_prepare(void)
 {
 	if (atomic_load_explicit(&shim_state, memory_order_relaxed) != SHIM_ON)
 		return;
 	ERRNO_KEPT(control_pause());
+	if (!fork_enter())
+		return;
 	for (unsigned i = 0; i < FORK_LOCKS; i++)
 		fork_taken[i] = trylock(fork_locks[i]);
 }
@@ -94,10 +125,11 @@ static void fork_parent(void)
 {
 	if (atomic_load_explicit(&shim_state, memory_order_relaxed) != SHIM_ON)
 		return;
-	for (unsigned i = FORK_LOCKS; i-- > 0;) {
+	for (unsigned i = FORK_LOCKS; fork_depth == 1 && i-- > 0;) {
 		if (fork_taken[i])
 			trylock_release(fork_locks[i]);
 	}
+	fork_leave();
 	ERRNO_KEPT(control_resume(!adapters_helper_late()));
 }
 
@@ -107,6 +139,8 @@ static void fork_child(void)
 		return;
 	for (unsigned i = 0; i < FORK_LOCKS; i++)
 		trylock_release(fork_locks[i]);
+	atomic_store(&fork_owner, 0);
+	fork_depth = 0;
 	if (shim_sandboxed || !config.children) {
 		go_off(shim_sandboxed ? "a child made in a sandbox" : "a child, by REFGRAPH_CHILDREN");
 		thread_current = NULL;
