@@ -392,12 +392,22 @@ static int by_id(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+/* A single selector comes sorted. */
+static bool ascends(const struct ids *ids)
+{
+	for (size_t i = 1; i < ids->n; i++)
+		if (ids->data[i - 1] >= ids->data[i])
+			return false;
+	return true;
+}
+
 static void sort_unique(struct ids *ids)
 {
 	size_t kept = 0;
 
-	if (ids->n)
-		qsort(ids->data, ids->n, sizeof *ids->data, by_id);
+	if (ascends(ids))
+		return;
+	qsort(ids->data, ids->n, sizeof *ids->data, by_id);
 	for (size_t i = 0; i < ids->n; i++)
 		if (!kept || ids->data[kept - 1] != ids->data[i])
 			ids->data[kept++] = ids->data[i];
