@@ -44,7 +44,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 /* ---- what is fuzzed ------------------------------------------------------------------------------------------------ */
 
 /* PATH and OUT stand for the dump and for a file to write. */
-static const char *const command_lines[][8] = {
+static const char *const command_lines[][12] = {
 	{"info", "PATH"},
 	{"check", "PATH"},
 	{"typestats", "--universe", "all", "PATH"},
@@ -63,6 +63,11 @@ static const char *const command_lines[][8] = {
 	{"show-refs", "#2", "--filename", "OUT", "PATH"},
 	{"show-backrefs", "#5", "--max-depth", "9", "--filename", "OUT", "PATH"},
 	{"show-chain", "#5", "--filename", "OUT", "PATH"},
+	{"show-backrefs", "#9", "--universe", "all", "--extra-info", "size,retained,refcount,age,site", "--refcounts", "--filename", "OUT",
+	 "PATH"},
+	{"show-refs", "#3", "--highlight", "type == Node", "--extra-node-attrs", "URL={address}", "--legend", "--filename", "OUT", "PATH"},
+	{"by-type", "--where", "is-root or module ~ app and site ~ \"a\" and name != x", "--universe", "all", "PATH"},
+	{"roots", "PATH"},
 };
 
 static void run_command(const char *const *line)
@@ -70,12 +75,12 @@ static void run_command(const char *const *line)
 	struct context context = {0};
 	const struct command *command = command_find(line[0]);
 	struct error *error;
-	char *argv[9];
+	char *argv[12];
 	int argc = 0;
 
 	if (!command)
 		return;
-	for (; argc < 7 && line[argc + 1]; argc++) {
+	for (; argc < 11 && line[argc + 1]; argc++) {
 		const char *word = line[argc + 1];
 		argv[argc] = (char *)(!strcmp(word, "PATH") ? path : !strcmp(word, "OUT") ? output : word);
 	}

@@ -4,6 +4,8 @@
 . "$ROOT/tests/tools/attack.sh"
 build churn && attack "attack: short threads on the smallest stacks" 1 "$TMP/churn"
 build forks && attack "attack: threads that fork" 1 "$TMP/forks"
+lost=$("$REFGRAPH" info "$TMP/storm.rgd" | sed -n 's/^counter\.lost\.\(stacks\|blocks\|modules\) *//p' | tr '\n' ' ')
+equal "attack: nothing is lost after threads that fork" "$lost" "0 0 0 "
 build waits && attack "attack: waits for any child" 5 "$TMP/waits"
 build signals && attack "attack: timer signals, jumps, restarts" 5 "$TMP/signals"
 build sigall && attack "attack: takes hold of every signal" 1 "$TMP/sigall"
