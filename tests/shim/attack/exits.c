@@ -48,7 +48,7 @@ static void at_exit(void)
 	char *p = strdup("at exit");
 
 	puts(p);
-	churn(200);
+	churn(400);
 	free(p);
 }
 
@@ -75,7 +75,7 @@ int main(int argc, char **argv)
 	at_quick_exit(at_exit);
 	for (int i = 0; i < 3; i++)
 		pthread_create(&t[i], NULL, strcmp(how, "pthread_exit") ? forever : briefly, NULL);
-	churn(200);
+	churn(400);
 	if (!strcmp(how, "return"))
 		return 11;
 	if (!strcmp(how, "exit"))
