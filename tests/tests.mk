@@ -30,7 +30,7 @@ check: all
 check-built: $(UNIT_BIN) $(TOOL_BIN)
 	@tests/run $(O) $(T)
 check-long: all
-	@tests/tools/deps check
+	@tests/tools/deps long
 	@$(MAKE) --no-print-directory O=$(O) check-built
 	@tests/run --long $(O) $(T)
 bench: all
