@@ -287,6 +287,8 @@ struct py_class {
 
 /* Never NULL: a type that cannot be read gets a class without parts. */
 struct py_class *class_of_type(struct walk *walk, uintptr_t type);
+/* Is this the type of an object that was found already? */
+bool class_met(uintptr_t type);
 /* The class's row in TYPES. */
 uint32_t class_number(struct walk *walk, struct py_class *c);
 /* tp_dict, which 3.12+ keeps elsewhere for static types. 0 none. */

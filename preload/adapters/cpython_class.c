@@ -242,6 +242,14 @@ static struct py_class *build(struct walk *walk, uintptr_t type)
 #define CLASS_BUCKETS 4096
 static struct py_class *buckets[CLASS_BUCKETS];
 
+bool class_met(uintptr_t type)
+{
+	const struct py_class *c = buckets[(type >> 5 ^ type >> 16) % CLASS_BUCKETS];
+	while (c && c->type != type)
+		c = c->next;
+	return c && c->basic_size;
+}
+
 struct py_class *class_of_type(struct walk *walk, uintptr_t type)
 {
 	static struct py_class *last;

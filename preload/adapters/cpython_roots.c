@@ -24,10 +24,16 @@ typedef void (*root_visitor)(struct walk *walk, const struct root *root);
 
 static bool plausible_object(struct walk *walk, uintptr_t p)
 {
-	if (p < 4096 || p % 8 || !walk_readable(walk, p, 16))
+	return p >= 4096 && p % 8 == 0 && walk_readable(walk, p, 16) && class_met(type_of(p));
+}
+
+/* A word that may be left over: is it an object that lives? Dead ones that wait for reuse have a count of 0. */
+static bool alive_object(struct walk *walk, uintptr_t p)
+{
+	uint64_t size;
+	if (!plausible_object(walk, p) || !word_at(p, OB_REFCNT))
 		return false;
-	uintptr_t type = type_of(p);
-	return type % 8 == 0 && walk_claimed(walk, type) && is_type(type);
+	return walk_claimed(walk, p) || walk_block(walk, p - class_of_type(walk, type_of(p))->prefix, &size);
 }
 
 static void table_root(struct walk *walk, root_visitor visit, uintptr_t target, const char *name)
@@ -123,7 +129,7 @@ static void interpreter_roots(struct walk *walk, root_visitor visit, uintptr_t i
 static bool is_interned_table(struct walk *walk, uintptr_t p)
 {
 	struct dict_walk w;
-	if (!plausible_object(walk, p) || type_of(p) != python.type_dict || word_at(p, DICT_USED) < INTERNED_MIN)
+	if (!alive_object(walk, p) || type_of(p) != python.type_dict || word_at(p, DICT_USED) < INTERNED_MIN)
 		return false;
 	dict_walk_init(&w, p);
 	for (unsigned i = 0; i < 8; i++) {
@@ -183,15 +189,6 @@ static void local_roots(const struct frame_roots *f, uintptr_t slots, enum rgd_e
 		frame_root(f, kind, name ? name_str(RGD_LABEL_LOCAL, name) : name_c(RGD_LABEL_NONE, "(local)"),
 			   word_at(slots, (long)(i * 8)));
 	}
-}
-
-/* A word that may be left over: is it an object that lives? Dead ones that wait for reuse have a count of 0. */
-static bool alive_object(struct walk *walk, uintptr_t p)
-{
-	uint64_t size;
-	if (!plausible_object(walk, p) || !word_at(p, OB_REFCNT))
-		return false;
-	return walk_claimed(walk, p) || walk_block(walk, p - class_of_type(walk, type_of(p))->prefix, &size);
 }
 
 /* The evaluation stack of a frame that called into C: its depth is in a register, so all its slots are looked at. */
