@@ -135,6 +135,12 @@ static __attribute__((noinline)) size_t trusted_witnesses(const struct memo *mem
 	return good;
 }
 
+/* The slot under a frame's sp is where its pc was found: 0 while it still says so. */
+static inline uintptr_t changed(const struct memory *frame)
+{
+	return ((const uintptr_t *)frame->sp)[-1] ^ frame->pc;
+}
+
 /* How many of the outermost `n` remembered frames, none of them popped, lead to each other as they did. */
 static inline size_t trusted(const struct memo *memo, size_t n)
 {
@@ -142,12 +148,11 @@ static inline size_t trusted(const struct memo *memo, size_t n)
 	const struct memory *frame = memo->frames, *end = frame + max;
 	if (!max)
 		return 0;
-		/* the slot under a frame's sp is where its pc was found */
-#define CHANGED(i) (((const uintptr_t *)frame[i].sp)[-1] ^ frame[i].pc)
-	while (end - frame > 4 && !(CHANGED(0) | CHANGED(1) | CHANGED(2) | CHANGED(3)))
+	while (end - frame > 4 &&
+	       !(changed(frame) | changed(frame + 1) | changed(frame + 2) | changed(frame + 3)))
 		frame += 4;
-	for (; frame + 1 < end && !CHANGED(0); frame++)
-		;
+	while (frame + 1 < end && !changed(frame))
+		frame++;
 	size_t good = (size_t)(frame - memo->frames) + 1;
 	return likely(!memo->nwitnesses) ? good : trusted_witnesses(memo, good);
 }
@@ -335,7 +340,7 @@ static inline bool recall_holds(const struct recall *r, const struct memo *memo,
 		return false;
 	const struct memory *end = frame + r->count;
 	for (; frame < end; caller = frame++) {
-		if (((const uintptr_t *)caller->sp)[-1] != caller->pc)
+		if (changed(caller))
 			return false;
 	}
 	return true;
@@ -470,6 +475,17 @@ static __attribute__((noinline)) uint32_t walk_plain(uintptr_t pc, uintptr_t cfa
 	return node;
 }
 
+/*
+ * A walk that began further in on this very stack was left by longjmp, and one that began elsewhere by a thread that had
+ * this record before: they do not come back. `cfa` is 0 on a foreign stack: then the walk may be right below us.
+ */
+static __attribute__((noinline)) bool abandoned(const struct memo *memo,
+						const struct thread *thread, uintptr_t cfa)
+{
+	return cfa > memo->busy ||
+	       (cfa && (memo->busy < thread->stack_low || memo->busy > thread->stack_high));
+}
+
 uint32_t memo_stack(uintptr_t return_address, uintptr_t cfa, uintptr_t frame_pointer)
 {
 	struct thread *thread = thread_current;
@@ -481,8 +497,7 @@ uint32_t memo_stack(uintptr_t return_address, uintptr_t cfa, uintptr_t frame_poi
 	if (unlikely(!thread->stack_high))
 		thread_stack(thread);
 	bool own = cfa - 8 >= thread->stack_low && cfa < thread->stack_high;
-	/* a walk that began further in on this very stack was left by longjmp: it does not come back */
-	if (unlikely(!memo || (memo->busy && !(own && cfa > memo->busy))))
+	if (unlikely(!memo || (memo->busy && !abandoned(memo, thread, own ? cfa : 0))))
 		return walk_plain(return_address, cfa, frame_pointer, NULL);
 	uint32_t generation = unwind_generation, node;
 	if (unlikely(memo->busy || memo->generation != generation ||
