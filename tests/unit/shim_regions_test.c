@@ -10,6 +10,7 @@
 #include "../../preload/regions.c"
 
 struct config config;
+__thread struct thread *thread_current;
 _Atomic bool shim_sandboxed;
 _Atomic uint32_t epoch_now = 3;
 
