@@ -6,12 +6,15 @@
  * there too. It has descriptors, root and working directory of its own where the kernel lets it, so that what it opens never
  * shows in the program and a changed root does not matter to it.
  *
- * It can be stopped and joined at any time (control_pause: fork, setuid, unshare must not see it), also while a walker is
- * still writing: the job stays where it is and the next helper goes on with it.
+ * It works only while it holds the gate. Who forks takes the gate first, so that the child finds no lock of libc or ld.so
+ * in the hands of a thread that it does not have; who exits takes it and keeps it. Normally that costs one atomic operation,
+ * because the helper sleeps. For setuid, unshare and the like it is stopped and joined (control_pause), also while a walker
+ * is still writing: the job stays where it is and the next helper goes on with it.
  *
- * Locks: helper_lock (starting and stopping), local_lock (one request of the program's own threads at a time). The helper takes
- * neither.
+ * Locks: helper_lock (starting and stopping) > gate; local.lock (one request of the program's own threads at a time). The
+ * helper takes the gate only.
  */
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
@@ -91,9 +94,13 @@ static _Atomic bool sandboxed, exiting;
 static __thread bool isolated TLS_FAST;
 
 static _Atomic uint32_t stop;         /* the helper is asked to end */
+static _Atomic uint32_t gate;         /* futex word: 0 free, else the tid that is inside */
+static uint32_t gate_depth;
+static _Atomic uint32_t gate_wanted;  /* by a thread that may hold a runtime's lock: do not wait for that */
 static _Atomic uint32_t marks;        /* enum trigger, LOCAL_MARK */
 static _Atomic uint32_t about_to_sleep;
 static _Atomic uint32_t helper_there; /* futex word: it is isolated and listens */
+static bool may_isolate;              /* no system call filter was in force at the start */
 #define LOCAL_MARK 0x100u
 
 /* A request of one of the program's threads. */
@@ -113,7 +120,55 @@ static const char *job_reason;
 
 bool control_cancelled(void)
 {
-	return atomic_load(&stop);
+	return atomic_load(&stop) || atomic_load(&gate_wanted);
+}
+
+/* ---- the gate ------------------------------------------------------------------------------------------------------------------- */
+
+/* A signal handler may fork within a fork: the owner may enter again. False after `ms`. */
+static bool gate_enter(uint32_t ms)
+{
+	uint32_t self = glue_tid(), owner = 0;
+	uint64_t until = ms ? now_ms() + ms : 0;
+	while (!atomic_compare_exchange_strong(&gate, &owner, self) && owner != self) {
+		if (until && now_ms() > until)
+			return false;
+		futex_wait(&gate, owner, 10);
+		owner = 0;
+	}
+	gate_depth++;
+	return true;
+}
+
+static void gate_leave(void)
+{
+	if (--gate_depth)
+		return;
+	atomic_store(&gate, 0);
+	futex_wake(&gate);
+}
+
+void control_fork_prepare(void)
+{
+	if (!control_page)
+		return;
+	if (adapters_helper_late()) { /* its fork looks at the number of threads */
+		control_pause();
+		return;
+	}
+	atomic_fetch_add(&gate_wanted, 1);
+	gate_enter(0);
+	atomic_fetch_sub(&gate_wanted, 1);
+}
+
+void control_fork_parent(void)
+{
+	if (!control_page)
+		return;
+	if (adapters_helper_late())
+		control_resume(false);
+	else if (atomic_load(&gate) == glue_tid())
+		gate_leave();
 }
 
 bool control_isolated(void)
@@ -293,8 +348,13 @@ static void trigger_serve(enum trigger which, const char *reason)
 	job_start(JOB_TRIGGER, &request);
 }
 
-/* One thing that waits; false when nothing does. */
-static bool serve(void)
+static bool waiting(void)
+{
+	return page_waits() || atomic_load(&marks) || !triggers_timer_left();
+}
+
+/* One thing that waits. */
+static void serve(void)
 {
 	uint32_t now = atomic_load(&marks);
 	if (page_waits()) {
@@ -309,10 +369,7 @@ static bool serve(void)
 	} else if (!triggers_timer_left()) {
 		triggers_timer_start();
 		trigger_serve(TRIGGER_TIMER, "timer");
-	} else {
-		return false;
 	}
-	return true;
 }
 
 static void helper_sleep(void)
@@ -328,21 +385,44 @@ static void helper_sleep(void)
 
 /* ---- the helper thread --------------------------------------------------------------------------------------------------------------- */
 
-/* Descriptors, root and working directory of its own. Not under somebody's system call filter: it may kill. */
-static void isolate(void)
+/* Asked once, before main: under somebody's system call filter unusual calls may kill. */
+static void look_for_filter(void)
 {
 	char text[4096];
-	const char *p;
-	isolated = false;
-	if (sys_read_file("/proc/self/status", text, sizeof text) <= 0)
-		return;
-	p = strstr(text, "\nSeccomp:");
-	if (p && p[9 + strspn(p + 9, " \t")] != '0')
-		return;
-	if (sys(SYS_close_range, 0u, ~0u, 2u /* CLOSE_RANGE_UNSHARE */) < 0)
-		return;
-	isolated = true;
-	sys(SYS_unshare, CLONE_FS);
+	const char *p = NULL;
+	if (sys_read_file("/proc/self/status", text, sizeof text) > 0)
+		p = strstr(text, "\nSeccomp:");
+	may_isolate = p && p[9 + strspn(p + 9, " \t")] == '0';
+}
+
+/* Descriptors, root and working directory of its own. */
+static void isolate(void)
+{
+	isolated = may_isolate && sys(SYS_close_range, 0u, ~0u, 2u /* CLOSE_RANGE_UNSHARE */) == 0;
+	if (isolated)
+		sys(SYS_unshare, CLONE_FS);
+}
+
+/*
+ * libc ends the process when its last thread ends, and counts us. A program whose main thread leaves by pthread_exit()
+ * would never end. So we are taken out of the count while we live: the last thread of the program is the last again.
+ * The counter is libc's own, exported for debuggers; where it is not, such a program ends only by exit().
+ */
+static _Atomic uint32_t *libc_threads;
+
+static void count_helper(int by)
+{
+	if (libc_threads)
+		atomic_fetch_add(libc_threads, (uint32_t)by);
+}
+
+/* Only a counter that counts is one. */
+static void find_libc_threads(void)
+{
+	_Atomic uint32_t *p = dlsym(RTLD_DEFAULT, "__nptl_nthreads");
+	libc_threads = p && atomic_load(p) >= 1 && atomic_load(p) < 100000 ? p : NULL;
+	if (!p)
+		dlerror();
 }
 
 /* A runtime that finalizes may end the thread inside its own functions. Everything is let go then. */
@@ -353,12 +433,28 @@ static void helper_ended(void *unused)
 		answer(job_serial, ECANCELED, "the runtime ended the helper thread; try again");
 	job_kind = JOB_NONE;
 	control_page_state(RGC_NO_HELPER);
+	count_helper(1);
 	atomic_store(&helper_state, HELPER_GONE);
+}
+
+/* One step at a time, each inside the gate. */
+static void helper_step(void)
+{
+	struct snapshot_result result;
+	gate_enter(0);
+	if (!atomic_load(&stop)) {
+		if (!snapshot_active())
+			serve();
+		else if (snapshot_poll(&result))
+			job_over(&result);
+		else
+			control_page->progress = snapshot_progress();
+	}
+	gate_leave();
 }
 
 static void *helper_main(void *unused)
 {
-	struct snapshot_result result;
 	struct thread *t = thread_self();
 
 	if (t) {
@@ -374,16 +470,16 @@ static void *helper_main(void *unused)
 	futex_wake(&helper_there);
 	pthread_cleanup_push(helper_ended, NULL);
 	while (!atomic_load(&stop)) {
-		if (snapshot_active()) {
-			if (snapshot_poll(&result))
-				job_over(&result);
-			else
-				control_page->progress = snapshot_progress();
-		} else if (!serve()) {
+		if (!snapshot_active() && !waiting()) {
 			helper_sleep();
+			continue;
 		}
+		helper_step();
+		if (snapshot_active())
+			snapshot_nap();
 	}
 	pthread_cleanup_pop(0);
+	count_helper(1);
 	return NULL;
 }
 
@@ -404,8 +500,8 @@ static int create_thread(void)
 	return status;
 }
 
-/* Until the helper has its own descriptors, it would hold those of the program open; until it has its own root, a chroot of
- * the program would take it along. */
+/* Until the helper has its own root, a chroot of the program would take it along. A child of fork does not wait: it may be
+ * gone soon, and a processor may be far. */
 static void wait_until_there(void)
 {
 	uint64_t until = now_ms() + 1000;
@@ -414,7 +510,7 @@ static void wait_until_there(void)
 }
 
 /* Under helper_lock. All signals are blocked in the helper but libc's own two, by which it tells threads about setuid. */
-static void helper_start(void)
+static void helper_start(bool wait)
 {
 	uint64_t mask = ~(3ull << 31), before;
 	struct thread *t = thread_self();
@@ -434,7 +530,9 @@ static void helper_start(void)
 	atomic_store(&helper_there, 0);
 	if (!create_thread()) {
 		atomic_store(&helper_state, HELPER_RUNNING);
-		wait_until_there();
+		if (wait)
+			wait_until_there();
+		count_helper(-1);
 	} else {
 		control_page_state(RGC_NO_HELPER);
 	}
@@ -497,7 +595,7 @@ void control_resume(bool at_once)
 	if (pause_depth && !--pause_depth) {
 		control_page_check_user();
 		if (at_once)
-			helper_start();
+			helper_start(true);
 		else
 			atomic_store(&wanted_late, 1);
 	}
@@ -518,18 +616,21 @@ void control_tick(void)
 		return;
 	if (atomic_load(&helper_state) == HELPER_GONE)
 		helper_stop(); /* joins what is left of it */
-	helper_start();
+	helper_start(false);
 	unlock(&helper_lock);
 }
 
-/* A walker that is still writing gets a moment; what it wrote is lost else, because nobody will look after it. */
+/* Inside the gate or without a helper: a walker that is still writing gets a moment. */
 static void job_abandon(unsigned ms)
 {
 	struct snapshot_result result;
 	uint64_t until = now_ms() + ms;
-	while (snapshot_active() && now_ms() < until)
+	while (snapshot_active() && now_ms() < until) {
 		if (snapshot_poll(&result))
 			job_over(&result);
+		else
+			snapshot_nap();
+	}
 }
 
 void control_sandboxed(void)
@@ -554,7 +655,7 @@ static int take_here(const char *reason, const char *label, const char *path, st
 	struct thread *t = thread_self();
 	uint32_t depth = t ? t->hook_depth : 0;
 	uintptr_t frame = t ? t->hook_frame : 0;
-	lock(&helper_lock);
+	gate_enter(0);
 	if (t) {
 		t->hook_depth = 1;
 		t->hook_frame = UINTPTR_MAX;
@@ -564,7 +665,7 @@ static int take_here(const char *reason, const char *label, const char *path, st
 		t->hook_depth = depth;
 		t->hook_frame = frame;
 	}
-	unlock(&helper_lock);
+	gate_leave();
 	return result->status;
 }
 
@@ -661,9 +762,9 @@ void control_at_exit(bool quick)
 	if (atomic_exchange(&exiting, true))
 		return;
 	control_page_state(RGC_EXITING);
-	lock(&helper_lock);
-	helper_stop();
-	unlock(&helper_lock);
+	atomic_fetch_add(&gate_wanted, 1);
+	if (!gate_enter(EXIT_GRACE_MS)) /* kept: the helper does nothing more, not even by leaving */
+		return;
 	job_abandon(EXIT_GRACE_MS);
 	if (page_waits())
 		answer(page_request(), ESHUTDOWN,
@@ -693,13 +794,15 @@ void control_init(void)
 {
 	main_tls = (uintptr_t)__builtin_thread_pointer();
 	entry_wait_init();
+	find_libc_threads();
+	look_for_filter();
 	make_process_key();
 	control_page_make();
 	triggers_init();
 	if (!config.helper)
 		control_page_state(RGC_NO_HELPER);
 	lock(&helper_lock);
-	helper_start();
+	helper_start(true);
 	unlock(&helper_lock);
 }
 
@@ -710,6 +813,9 @@ void control_after_fork_child(void)
 	atomic_store(&helper_state, HELPER_NONE);
 	atomic_store(&helper_lock, 0);
 	atomic_store(&local.lock, 0);
+	atomic_store(&gate, 0);
+	gate_depth = 0;
+	atomic_store(&gate_wanted, 0);
 	atomic_store(&about_to_sleep, 0);
 	atomic_store(&marks, 0);
 	atomic_store(&exiting, false);
@@ -736,6 +842,6 @@ void control_after_fork_child(void)
 		return;
 	}
 	lock(&helper_lock);
-	helper_start();
+	helper_start(false);
 	unlock(&helper_lock);
 }

@@ -33,9 +33,11 @@
 /* Enough for nearly all; more come from the arena when a freeze found that they are needed. */
 #define THREADS_FIRST 64u
 #define THREADS_MAX 65536u
-/* A thread that blocks our signal and neither parks nor sleeps holds up the others no longer than this. Others park as soon as
- * they get a processor. */
-#define MISSED_AFTER_MS 50u
+/* How long a thread may block our signal and run. With libc's functions nobody can block it but libc itself, for moments
+ * (and our handler, when it is about to return): on a busy machine even those last. */
+#define STUBBORN_MS 500u
+/* How long a thread that sleeps inside a hook, or in spite of our signal, is waited for. */
+#define PATIENCE_MS 25u
 
 /* One per thread that was found, beside its struct frozen_thread. */
 struct look {
@@ -58,6 +60,8 @@ static uint32_t enumeration;
 
 /* Odd while the world stands; the parked wait for it to change. */
 static _Atomic uint32_t world;
+/* Threads that are parked, or have not woken up since the thaw. */
+static _Atomic uint32_t parked;
 /* Counts the threads that parked; the freezer waits on it. */
 static _Atomic uint32_t arrivals;
 
@@ -80,10 +84,12 @@ static uint64_t now_ns(void)
 
 static void wait_for_thaw(uint32_t frozen)
 {
+	atomic_fetch_add_explicit(&parked, 1, memory_order_relaxed);
 	atomic_fetch_add_explicit(&arrivals, 1, memory_order_release);
 	sys(SYS_futex, &arrivals, FUTEX_WAKE_PRIVATE, 1);
 	while (atomic_load_explicit(&world, memory_order_acquire) == frozen)
 		sys(SYS_futex, &world, FUTEX_WAIT_PRIVATE, frozen, 0);
+	atomic_fetch_sub_explicit(&parked, 1, memory_order_relaxed);
 }
 
 #if defined(__x86_64__)
@@ -111,6 +117,8 @@ static void restart_call(ucontext_t *uc)
 	if (code[-2] != 0x0f || code[-1] != 0x05 || code[-7] != 0xb8)
 		return;
 	memcpy(&number, code - 6, 4);
+	if (number == SYS_close)
+		return; /* it is closed all the same */
 	uc->uc_mcontext.gregs[REG_RAX] = number;
 	uc->uc_mcontext.gregs[REG_RIP] = (long)(pc - 2);
 }
@@ -478,6 +486,44 @@ static bool look_parked(size_t at)
 }
 
 /*
+ * Threads that woke up between the look at them and the clone. They sleep often and briefly; each time the snapshot is taken
+ * again they may do so again. So they are watched for a moment until they are seen running, and get the signal then.
+ */
+#define MOVERS 16u
+#define CHASE_NS 3000000ull
+static uint32_t movers[MOVERS], movers_count;
+
+void freeze_begin(void)
+{
+	movers_count = 0;
+}
+
+static void note_mover(uint32_t tid)
+{
+	movers[movers_count++ % MOVERS] = tid;
+}
+
+static bool is_mover(uint32_t tid)
+{
+	for (uint32_t i = 0; i < movers_count && i < MOVERS; i++)
+		if (movers[i] == tid)
+			return true;
+	return false;
+}
+
+/* Until it is seen running, or a moment is over. The signal goes out at once: it may sleep again soon. */
+static void chase(size_t at)
+{
+	uint64_t until = now_ns() + CHASE_NS;
+	bool blocks = blocks_our_signal(list[at].tid);
+	while (!blocks && now_ns() < until)
+		if (read_state(list[at].tid, &list[at]) == STATE_RUNNING) {
+			send_signal(at);
+			return;
+		}
+}
+
+/*
  * The run count comes first: whatever happens after it is noticed. A thread that blocks inside a hook (it waits for a lock
  * of the allocator) has more to do before the heap is whole. One that got our signal and sleeps all the same is about to
  * wake, or sleeps as deep as vfork does: it passes by the handler before it runs on. Patience with both is short.
@@ -494,6 +540,11 @@ static void look(size_t at, bool patient)
 		state = STATE_GONE;
 	} else {
 		state = read_state(list[at].tid, &list[at]);
+		if (state == STATE_BLOCKED && !l->signalled && is_mover(list[at].tid)) {
+			chase(at);
+			read_runs(list[at].tid, &l->ran_ns, &l->ran_times);
+			state = read_state(list[at].tid, &list[at]);
+		}
 	}
 	if (state == STATE_GONE) {
 		list[at].state = RGD_THREAD_BLOCKED;
@@ -599,7 +650,7 @@ static bool any_may_come(void)
 /* False: there are more threads than places. */
 static bool park_all(uint64_t most_ns, bool may_grow)
 {
-	uint64_t start = now_ns(), waited = 0, patience = MISSED_AFTER_MS * 1000000ull;
+	uint64_t start = now_ns(), waited = 0;
 	bool settled = false;
 
 	for (;;) {
@@ -609,11 +660,11 @@ static bool park_all(uint64_t most_ns, bool may_grow)
 		note_self();
 		if (beyond && may_grow)
 			return false;
-		settled = all_settled(waited < patience / 2);
+		settled = all_settled(waited < PATIENCE_MS * 1000000ull);
 		if (settled && count == before)
 			break;
 		waited = now_ns() - start;
-		if (waited > most_ns || (waited > patience && !any_may_come()))
+		if (waited > most_ns || (waited > STUBBORN_MS * 1000000ull && !any_may_come()))
 			break;
 		if (!settled)
 			wait_for_arrivals(seen);
@@ -624,16 +675,25 @@ static bool park_all(uint64_t most_ns, bool may_grow)
 	return true;
 }
 
+/* Those that the last freeze parked must be on their way: a processor may be far. */
+static void wait_for_leavers(uint64_t most_ns)
+{
+	struct timespec nap = { 0, 200000 };
+	uint64_t until = now_ns() + most_ns;
+	while (atomic_load_explicit(&parked, memory_order_relaxed) && now_ns() < until)
+		sys(SYS_nanosleep, &nap, 0);
+}
+
 bool freeze_world(unsigned deadline_ms)
 {
-	uint64_t most = (deadline_ms < MISSED_AFTER_MS ? deadline_ms : MISSED_AFTER_MS) * 1000000ull;
-
+	uint64_t most = deadline_ms * 1000000ull;
 	bool may_grow = true;
 
 	__builtin_unwind_init();
 	if (!signal_install())
 		return false;
 	for (;;) {
+		wait_for_leavers(most);
 		count = 0;
 		atomic_fetch_add_explicit(&world, 1, memory_order_acq_rel);
 		ask_records(1);
@@ -650,8 +710,10 @@ bool freeze_still(void)
 	for (size_t i = 0; i < count; i++) {
 		if (list[i].state != RGD_THREAD_BLOCKED || !list[i].sp)
 			continue;
-		if (!read_runs(list[i].tid, &ns, &times) || ns != looks[i].ran_ns || times != looks[i].ran_times)
+		if (!read_runs(list[i].tid, &ns, &times) || ns != looks[i].ran_ns || times != looks[i].ran_times) {
+			note_mover(list[i].tid);
 			return false;
+		}
 	}
 	return true;
 }
@@ -671,5 +733,6 @@ void freeze_after_fork_child(void)
 	atomic_store_explicit(&world, 0, memory_order_relaxed);
 	atomic_store_explicit(&signals_sent, 0, memory_order_relaxed);
 	atomic_store_explicit(&signals_seen, 0, memory_order_relaxed);
+	atomic_store_explicit(&parked, 0, memory_order_relaxed);
 	count = 0;
 }

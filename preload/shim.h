@@ -382,10 +382,13 @@ void freeze_park_here(struct thread *t);
 /* ---- control.c: the control page, the helper thread, triggers --------------------------------------------------------- */
 
 void control_init(void);
-/* Around what must not see a second thread (fork in CPython, unshare, setns, seccomp, setuid): stop and join the
+/* Around what must not see a second thread (unshare, setns, setuid): stop and join the
  * helper; _resume lets it come back (at once or at the next tick). */
 void control_pause(void);
 void control_resume(bool at_once);
+/* Around fork: the helper is outside of libc and ld.so meanwhile, or gone when a runtime asked for that (helper_late). */
+void control_fork_prepare(void);
+void control_fork_parent(void);
 void control_after_fork_child(void);
 /* Asks the helper for a snapshot and waits for the result (refgraph_snapshot(), exit). 0 or errno. */
 int control_request(uint32_t command, const char *label, const char *path);

@@ -263,6 +263,7 @@ static void walker_discard(void)
 static long frozen_clone(const char *label, struct snapshot_result *result)
 {
 	long pid = -EAGAIN;
+	freeze_begin();
 	for (unsigned i = 0; i < MOVED_RETRIES; i++) {
 		if (!freeze_world(2000)) {
 			fail(result, EBUSY, "no memory, or no free realtime signal, to stop the program's threads with");
@@ -448,10 +449,10 @@ static void job_walker_ended(int status)
 	job_end();
 }
 
-static void job_nap(void)
+void snapshot_nap(void)
 {
 	struct timespec nap = { 0, 5000000 }, moment = { 0, 500000 };
-	if (__atomic_load_n(&page->done, __ATOMIC_ACQUIRE))
+	if (!page || __atomic_load_n(&page->done, __ATOMIC_ACQUIRE))
 		sys(SYS_nanosleep, &moment, 0);
 	else
 		sys(SYS_futex, &page->done, 0 /* FUTEX_WAIT */, 0, &nap);
@@ -470,8 +471,6 @@ bool snapshot_poll(struct snapshot_result *result)
 		} else if (!job.killed && clock_now(CLOCK_MONOTONIC) > job.deadline) {
 			job.killed = true;
 			sys(SYS_kill, job.walker, SIGKILL);
-		} else {
-			job_nap();
 		}
 	}
 	if (!job.active)
@@ -489,7 +488,7 @@ void snapshot_take(const char *reason, const char *label, const char *path, stru
 	struct snapshot_request request = { .reason = reason, .label = label, .path = path };
 	snapshot_begin(&request);
 	while (!snapshot_poll(result))
-		;
+		snapshot_nap();
 }
 
 void snapshot_after_fork_child(void)

@@ -52,6 +52,8 @@ void triggers_timer_start(void);
 
 /* ---- freeze.c ---- */
 
+/* A snapshot begins: the freezes that follow are for it. */
+void freeze_begin(void);
 /* After the clone: false when a thread that was left blocked has run since it was looked at. */
 bool freeze_still(void);
 void freeze_after_fork_child(void);
@@ -66,8 +68,10 @@ struct snapshot_request {
 /* Freezes, clones, thaws. The job is then active unless it failed at once. */
 void snapshot_begin(const struct snapshot_request *request);
 bool snapshot_active(void);
-/* Looks after the walker for a few milliseconds. True when the job is over: the result is final. */
+/* A look at the walker. True when the job is over: the result is final. */
 bool snapshot_poll(struct snapshot_result *result);
+/* Waits for news of the walker, a few milliseconds at most. */
+void snapshot_nap(void);
 /* Of the active job, parts per thousand. */
 uint32_t snapshot_progress(void);
 void snapshot_after_fork_child(void);
