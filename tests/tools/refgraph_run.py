@@ -1,5 +1,5 @@
 """refgraph_run.py - what Python tests over dumps share: the tools, where chunks lie in a file, and judging a run of refgraph."""
-import atexit, os, resource, shutil, struct, subprocess, tempfile
+import atexit, os, resource, shlex, shutil, struct, subprocess, tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
@@ -103,3 +103,43 @@ def chunks(data):
         if section == 0:
             break
     return found
+
+
+# ---- questions and answers in text: the form is told in tests/graphs/cases.py -----------------------------------------
+
+def cases(path):
+    found = []
+    for line in open(path):
+        line = line.rstrip("\n")
+        if line.startswith("# $ "):
+            found.append({"line": line[4:], "rc": 0, "out": [], "err": []})
+        elif line.startswith("# ? "):
+            found[-1]["rc"] = int(line[4:])
+        elif line.startswith("# >"):
+            found[-1]["out"].append(line[4:])
+        elif line.startswith("# ! "):
+            found[-1]["err"].append(line[4:])
+    return found
+
+
+def arguments(line, name, dumps):
+    return [dumps[w[1:] or name] if w.startswith("@") else w for w in shlex.split(line)]
+
+
+def ask_all(name, path, dumps):
+    """Runs the cases in the file at `path`, one ok or not ok each. `dumps`: path by name."""
+    for case in cases(path):
+        run = Run(arguments(case["line"], name, dumps))
+        title = "%s: %s" % (name, case["line"])
+        out = run.out
+        for dump in dumps.values():
+            out = out.replace(os.path.dirname(dump) + "/", "")
+        out = out.rstrip("\n").split("\n") if out else []
+        if run.rc != case["rc"]:
+            fail(title, "exit status %s: %s" % (run.rc, run.err))
+        elif out != case["out"]:
+            fail(title, "got «%s», want «%s»" % ("\n".join(out), "\n".join(case["out"])))
+        elif [e for e in case["err"] if e not in run.err]:
+            fail(title, "on standard error: «%s»" % run.err)
+        else:
+            ok(title)
