@@ -114,6 +114,8 @@ static bool plan_make(const struct snapshot_request *request, struct snapshot_re
 	memset(&plan, 0, sizeof plan);
 	if (n > 0)
 		plan_program[n] = 0;
+	else /* the main thread is gone, or there is no /proc here any more */
+		copy_text(plan_program, sizeof plan_program, control_page ? control_page->program : "");
 	copy_text(plan_label, sizeof plan_label, request->label);
 	plan_partial[0] = 0;
 	plan.reason = request->reason;
