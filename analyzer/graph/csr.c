@@ -1,96 +1,218 @@
 /*
- * csr.c - turning all edges round.
+ * csr.c - turning all edges round, in two steps that both stay in the cache.
  *
- * Each worker owns a range of targets, reads all edges in order and takes those that end in its
- * range: no atomics, sources come out ascending, and the counters that it writes at random stay
- * few. That reads the edges once a worker, in sequence, which is the cheap part.
+ * A counting sort by target would write at random all over memory. So edges are first dealt out to
+ * buckets of neighbouring targets, which are few enough to be written side by side; then each bucket
+ * is sorted on its own, which is small enough to be sorted in place in the cache. Both steps run in
+ * parallel, over blocks of edges and over buckets. Edges keep their order throughout: sources come
+ * out ascending.
+ *
+ * On a big graph this is done for some buckets at a time: memory that is touched for the first time
+ * costs more than reading the edges again.
  */
 #include "graph/csr.h"
+
+#include <stdlib.h>
 
 #include "util/big.h"
 #include "util/threads.h"
 
-#define MAX_RANGES 8u
+#define BUCKET_SHIFT 16u
+#define BUCKET_NODES (1u << BUCKET_SHIFT)
+#define BLOCK_EDGES (1u << 18) /* fewer are not worth a block of their own */
+#define PART_EDGES (1u << 23)  /* that are dealt out at a time, and at least one bucket */
+
+struct pair {
+	uint32_t target, source;
+};
 
 struct job {
 	const struct graph *graph;
 	const struct follow *follow;
-	unsigned nranges;
-	uint32_t *first; /* nnodes + 1; while scattering: where the next source of a target goes */
-	uint32_t *source;
+	uint32_t nblocks, nbuckets;
+	uint32_t *place; /* by block and bucket: how many edges; then where the next one goes */
+	uint32_t *begin; /* nbuckets + 1: where a bucket begins in source */
+	uint32_t part, part_end;  /* buckets that are sorted now */
+	struct pair *pairs;	  /* of these buckets */
+	uint32_t *first, *source; /* the result */
 };
 
-static inline uint32_t range_begin(const struct job *job, unsigned range)
+static inline uint32_t block_begin(const struct job *job, uint32_t block)
 {
-	return (uint64_t)job->graph->nnodes * range / job->nranges;
+	return (uint64_t)job->graph->nedges * block / job->nblocks;
 }
 
-/* first[v + 1] = in-degree of v */
-static struct error *count(void *context, size_t range)
+static inline bool counts(const struct job *job, uint32_t edge)
+{
+	return !job->follow || job->follow->pass[job->graph->edge_class[edge]];
+}
+
+static struct error *count(void *context, size_t block)
 {
 	struct job *job = context;
-	const struct graph *g = job->graph;
-	uint32_t low = range_begin(job, range), span = range_begin(job, range + 1) - low;
-	uint32_t *degree = job->first + low + 1;
+	uint32_t *place = job->place + block * job->nbuckets, end = block_begin(job, block + 1);
 
-	for (uint32_t e = 0; e < g->nedges; e++) {
-		uint32_t v = g->out_target[e] - low;
-
-		if (v < span && (!job->follow || job->follow->pass[g->edge_class[e]]))
-			degree[v]++;
-	}
+	for (uint32_t e = block_begin(job, block); e < end; e++)
+		place[job->graph->out_target[e] >> BUCKET_SHIFT] += counts(job, e);
 	return NULL;
 }
 
-static struct error *scatter(void *context, size_t range)
+/* Bucket by bucket, in each block by block: so that edges keep their order. */
+static void lay_out(struct job *job)
+{
+	uint32_t at = 0;
+
+	for (uint32_t bucket = 0; bucket < job->nbuckets; bucket++) {
+		job->begin[bucket] = at;
+		for (uint32_t block = 0; block < job->nblocks; block++) {
+			uint32_t *place = &job->place[(size_t)block * job->nbuckets + bucket];
+			uint32_t n = *place;
+
+			*place = at;
+			at += n;
+		}
+	}
+	job->begin[job->nbuckets] = at;
+}
+
+/* The source of an edge: the last node whose run begins at or before it. */
+static uint32_t source_of(const struct graph *g, uint32_t edge)
+{
+	uint32_t low = 0, high = g->nnodes;
+
+	while (high - low > 1) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (g->out_first[middle] <= edge)
+			low = middle;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static struct error *deal(void *context, size_t block)
 {
 	struct job *job = context;
 	const struct graph *g = job->graph;
-	uint32_t low = range_begin(job, range), span = range_begin(job, range + 1) - low;
-	uint32_t *next = job->first + low;
+	uint32_t *place = job->place + block * job->nbuckets;
+	uint32_t e = block_begin(job, block), end = block_begin(job, block + 1);
 
-	for (uint32_t s = 0; s < g->nnodes; s++) {
-		for (uint32_t e = g->out_first[s]; e < g->out_first[s + 1]; e++) {
-			uint32_t v = g->out_target[e] - low;
+	uint32_t buckets = job->part_end - job->part;
+	uint32_t base = job->begin[job->part];
 
-			if (v < span && (!job->follow || job->follow->pass[g->edge_class[e]]))
-				job->source[next[v]++] = s;
+	for (uint32_t s = e < end ? source_of(g, e) : 0; e < end; s++) {
+		uint32_t stop = g->out_first[s + 1] < end ? g->out_first[s + 1] : end;
+
+		for (; e < stop; e++) {
+			uint32_t bucket = g->out_target[e] >> BUCKET_SHIFT;
+
+			if (bucket - job->part < buckets && counts(job, e))
+				job->pairs[place[bucket]++ - base] =
+					(struct pair){g->out_target[e], s};
 		}
 	}
 	return NULL;
 }
 
-/* Scattering moved every entry to the end of its run: the begin of the next. */
-static void shift_back(uint32_t *first, uint32_t n)
+static struct error *settle(void *context, size_t i)
 {
-	for (uint32_t v = n; v > 0; v--)
-		first[v] = first[v - 1];
-	first[0] = 0;
+	struct job *job = context;
+	uint32_t bucket = job->part + i, low = bucket << BUCKET_SHIFT, at = job->begin[bucket];
+	uint32_t left = job->graph->nnodes - low, nodes = left < BUCKET_NODES ? left : BUCKET_NODES;
+	const struct pair *pair = job->pairs + (at - job->begin[job->part]);
+	const struct pair *end = pair + (job->begin[bucket + 1] - at);
+	uint32_t *next = calloc(nodes, sizeof *next);
+
+	if (!next)
+		return error_memory();
+	for (const struct pair *p = pair; p < end; p++)
+		next[p->target - low]++;
+	for (uint32_t v = 0; v < nodes; v++) {
+		uint32_t degree = next[v];
+
+		job->first[low + v] = next[v] = at;
+		at += degree;
+	}
+	for (const struct pair *p = pair; p < end; p++)
+		job->source[next[p->target - low]++] = p->source;
+	free(next);
+	return NULL;
+}
+
+/* The end of the part that begins at bucket `part`. */
+static uint32_t part_end(const struct job *job, uint32_t part)
+{
+	uint32_t end = part + 1;
+
+	while (end < job->nbuckets && job->begin[end + 1] - job->begin[part] <= PART_EDGES)
+		end++;
+	return end;
+}
+
+static uint32_t largest_part(const struct job *job)
+{
+	uint32_t largest = 0;
+
+	for (uint32_t part = 0, end; part < job->nbuckets; part = end) {
+		end = part_end(job, part);
+		if (job->begin[end] - job->begin[part] > largest)
+			largest = job->begin[end] - job->begin[part];
+	}
+	return largest;
+}
+
+static struct error *sort_parts(struct job *job)
+{
+	for (job->part = 0; job->part < job->nbuckets; job->part = job->part_end) {
+		job->part_end = part_end(job, job->part);
+		TRY(parallel_for(job->nblocks, deal, job));
+		TRY(parallel_for(job->part_end - job->part, settle, job));
+	}
+	return NULL;
+}
+
+/* Fills first and source, which may be left allocated after an error. */
+static struct error *run(struct job *job)
+{
+	uint32_t total, largest;
+	struct error *e;
+
+	TRY(parallel_for(job->nblocks, count, job));
+	lay_out(job);
+	total = job->begin[job->nbuckets];
+	largest = largest_part(job);
+	TRY(big_alloc((size_t)job->graph->nnodes + 1, sizeof *job->first, &job->first));
+	TRY(big_alloc(total, sizeof *job->source, &job->source));
+	TRY(big_alloc(largest, sizeof *job->pairs, &job->pairs));
+	job->first[job->graph->nnodes] = total;
+	e = sort_parts(job);
+	big_free(job->pairs, largest, sizeof *job->pairs);
+	return e;
 }
 
 struct error *graph_reverse(const struct graph *g, const struct follow *follow, struct reverse *ret)
 {
 	struct job job = {.graph = g, .follow = follow};
+	uint32_t most = 8 * threads_online();
+	struct reverse reverse = {.nnodes = g->nnodes};
 	struct error *e;
 
-	job.nranges = threads_online() < MAX_RANGES ? threads_online() : MAX_RANGES;
-	TRY(big_alloc((size_t)g->nnodes + 1, sizeof *job.first, &job.first));
-	e = parallel_for(job.nranges, count, &job);
-	for (uint32_t v = 0; v < g->nnodes; v++)
-		job.first[v + 1] += job.first[v];
-	if (!e)
-		e = big_alloc(job.first[g->nnodes], sizeof *job.source, &job.source);
-	if (!e)
-		e = parallel_for(job.nranges, scatter, &job);
-	if (e) {
-		big_free(job.first, (size_t)g->nnodes + 1, sizeof *job.first);
-		return e;
-	}
-	*ret = (struct reverse){.nnodes = g->nnodes, .nedges = job.first[g->nnodes]};
-	shift_back(job.first, g->nnodes);
-	ret->in_first = job.first;
-	ret->in_source = job.source;
-	return NULL;
+	job.nbuckets = (g->nnodes + (uint64_t)BUCKET_NODES - 1) >> BUCKET_SHIFT;
+	job.nblocks = g->nedges / BLOCK_EDGES < most ? g->nedges / BLOCK_EDGES + 1 : most;
+	job.place = calloc((size_t)job.nblocks * job.nbuckets + 1, sizeof *job.place);
+	job.begin = calloc((size_t)job.nbuckets + 1, sizeof *job.begin);
+	e = job.place && job.begin ? run(&job) : error_memory();
+	reverse.nedges = job.begin ? job.begin[job.nbuckets] : 0;
+	reverse.in_first = job.first;
+	reverse.in_source = job.source;
+	free(job.place);
+	free(job.begin);
+	if (e)
+		reverse_deinit(&reverse);
+	else
+		*ret = reverse;
+	return e;
 }
 
 void reverse_deinit(struct reverse *r)
