@@ -19,7 +19,7 @@ struct scan {
 	bool (*visit)(struct page *page, void *context);
 	void *context;
 	bool stopped;
-	bool other_root;
+	const struct process *foreign; /* whose root is being looked into; NULL: ours */
 	struct {
 		dev_t dev;
 		ino_t ino;
@@ -124,7 +124,7 @@ static bool is_page_name(const char *name)
 static void visit_file(struct scan *scan, int folder, const struct stat *folder_stat,
 		       const char *folder_path, const char *name)
 {
-	struct page page = {.fd = -1, .process.dir = -1, .other_root = scan->other_root};
+	struct page page = {.fd = -1, .process.dir = -1};
 	enum owner owner;
 	struct stat st;
 
@@ -149,7 +149,7 @@ static void visit_file(struct scan *scan, int folder, const struct stat *folder_
 		remove_stale(folder, name, page.fd);
 	if (owner == OWNER_LIVE) {
 		snprintf(page.file, sizeof(page.file), "%s/%s", folder_path, name);
-		page.other_root = page.other_root || process_other_root(&page.process);
+		page.other_root = process_other_root(&page.process);
 		scan->stopped = !scan->visit(&page, scan->context);
 	}
 	page_close(&page);
@@ -171,14 +171,16 @@ static bool already_seen(struct scan *scan, const struct stat *st)
 	return false;
 }
 
-/* Anybody may make a folder in /dev/shm: only one that belongs to the user it names, and is closed to others, counts. */
+/*
+ * Anybody may make a folder in /dev/shm: only one that belongs to the user it names, and is closed to others, counts. A
+ * container may number its users in its own way.
+ */
 static bool is_trusted(const struct scan *scan, const struct stat *st, uid_t named)
 {
-	if (st->st_mode & 077)
-		return false;
-	if (geteuid() != 0)
-		return st->st_uid == geteuid();
-	return scan->other_root || st->st_uid == named;
+	if (scan->foreign)
+		named = process_outside_user(scan->foreign, named);
+	return !(st->st_mode & 077) && st->st_uid == named &&
+	       (geteuid() == 0 || named == geteuid());
 }
 
 static void visit_folder(struct scan *scan, int base, const char *base_path, const char *name)
@@ -193,8 +195,8 @@ static void visit_folder(struct scan *scan, int base, const char *base_path, con
 	if (end == name + strlen(FOLDER_PREFIX) || *end)
 		return;
 	fd = openat(base, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd >= 0 && fstat(fd, &st) == 0 && is_trusted(scan, &st, named) &&
-	    !already_seen(scan, &st))
+	if (fd >= 0 && fstat(fd, &st) == 0 && !already_seen(scan, &st) &&
+	    is_trusted(scan, &st, named))
 		dir = fdopendir(fd);
 	if (!dir) {
 		if (fd >= 0)
@@ -210,9 +212,12 @@ static void visit_folder(struct scan *scan, int base, const char *base_path, con
 /* All folders of users in one base folder, /dev/shm or /tmp of some root. */
 static void visit_base(struct scan *scan, int base, const char *path)
 {
-	DIR *dir = fdopendir(base);
+	struct stat st;
+	DIR *dir = NULL;
 	struct dirent *entry;
 
+	if (fstat(base, &st) == 0 && !already_seen(scan, &st))
+		dir = fdopendir(base);
 	if (!dir) {
 		close(base);
 		return;
@@ -231,7 +236,7 @@ static const char *const bases[][2] = {{"dev", "shm"}, {"tmp", NULL}};
 
 static void visit_root(struct scan *scan, int root, const char *root_path)
 {
-	const int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | (scan->other_root ? O_NOFOLLOW : 0);
+	const int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | (scan->foreign ? O_NOFOLLOW : 0);
 
 	for (size_t i = 0; i < sizeof(bases) / sizeof(*bases) && !scan->stopped; i++) {
 		char path[128];
@@ -260,7 +265,9 @@ static bool visit_other_root(struct process *process, void *context)
 	if (root < 0)
 		return true;
 	snprintf(path, sizeof(path), "/proc/%ld/root", (long)process->pid);
+	scan->foreign = process;
 	visit_root(scan, root, path);
+	scan->foreign = NULL;
 	close(root);
 	return !scan->stopped;
 }
@@ -274,7 +281,6 @@ void page_each(bool (*visit)(struct page *page, void *context), void *context)
 		visit_root(&scan, root, "");
 		close(root);
 	}
-	scan.other_root = true;
 	if (!scan.stopped)
 		process_each(visit_other_root, &scan);
 	free(scan.seen);

@@ -143,6 +143,24 @@ uid_t process_user(const struct process *process)
 	return end == effective ? (uid_t)-1 : (uid_t)user;
 }
 
+/* /proc/PID/uid_map: lines "first inside, first outside, how many", as seen from our namespace. */
+uid_t process_outside_user(const struct process *process, uid_t inside)
+{
+	char text[8192], *at = text, *end;
+
+	if (read_file(process, "uid_map", text, sizeof(text)) <= 0)
+		return inside;
+	for (;;) {
+		unsigned long first = strtoul(at, &end, 10), outside, count;
+		if (end == at)
+			return (uid_t)-1;
+		outside = strtoul(end, &end, 10);
+		count = strtoul(end, &at, 10);
+		if (inside >= first && inside - first < count)
+			return (uid_t)(outside + (inside - first));
+	}
+}
+
 bool process_other_root(const struct process *process)
 {
 	struct stat own, theirs;

@@ -28,6 +28,9 @@ pid_t process_inner_pid(const struct process *process);
 /* Effective user; (uid_t)-1 unknown. */
 uid_t process_user(const struct process *process);
 
+/* The user that is called `inside` in its user namespace, as we number users; (uid_t)-1 when there is none. */
+uid_t process_outside_user(const struct process *process, uid_t inside);
+
 /* True when its root directory or mount namespace is not ours (false when that may not be seen). */
 bool process_other_root(const struct process *process);
 

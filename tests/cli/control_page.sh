@@ -10,7 +10,7 @@ dir=/dev/shm/refgraph-$(id -u)
 fake() {
 	local log
 	log=$(mktemp "$TMP/fake.XXXXXX")
-	"$FAKE" "$@" >"$log" 2>&1 < <(sleep 1000) &
+	"$FAKE" "$@" >"$log" 2>&1 </dev/null &
 	pid=$!
 	test_pids+=("$pid"); disown "$pid"
 	wait_for 5 grep -q '^ready' "$log" || fail "fake $*" "$(cat "$log")"
@@ -23,12 +23,12 @@ refuses() { # NAME STATUS TEXT COMMAND...: exit status, and one line on stderr t
 	equal "$name lines" "$(wc -l <err) $(wc -c <out)" "1 0"
 }
 
-# ---- an ordinary one: each look at its counters adds 10 objects and 1000 bytes
+# ---- an ordinary one: its page is out of date until it is asked; a mark adds 10 objects and 1000 bytes
 fake --program "/usr/bin/my prog"
 equal "ps: row" "$("$REFGRAPH" ps --json | grep "\"pid\":$pid," )" \
 "{\"pid\":$pid,\"objects\":22,\"bytes\":4456,\"epoch\":1,\"snapshots\":0,\"state\":\"ready\",\"program\":\"/usr/bin/my prog\",\"parent_pid\":$$,\"inner_pid\":$pid,\"page\":\"$(ls -d $dir/$pid-*)\"}"
 equal "ps: text" "$("$REFGRAPH" ps | head -1 | tr -s ' ' | sed 's/^ //')" "PID OBJECTS BYTES EPOCH SNAPSHOTS STATE PROGRAM"
-equal "ps: sizes for people" "$("$REFGRAPH" ps | grep "^ *$pid " | tr -s ' ' | sed 's/^ //')" "$pid 42 6.3 KiB 1 0 ready /usr/bin/my prog"
+equal "ps: sizes for people" "$("$REFGRAPH" ps | grep "^ *$pid " | tr -s ' ' | sed 's/^ //')" "$pid 22 4.4 KiB 1 0 ready /usr/bin/my prog"
 
 equal "snapshot: prints the path" "$("$REFGRAPH" snapshot $pid -o here.rgd --label 'läbel one' --deadline 7 2>&1)" "$TMP/here.rgd"
 equal "snapshot: the dump is there" "$(cat here.rgd)" "fake dump"
@@ -46,11 +46,13 @@ equal "mark: prints the epoch" "$("$REFGRAPH" mark $pid 'after warm-up')" 6
 contains "mark: label" "$(cat "$asked")" "mark after warm-up"
 equal "mark: without label" "$("$REFGRAPH" mark $pid)" 7
 
-equal "watch: lines to a pipe" "$("$REFGRAPH" watch $pid --count 2 | sed 's/resident.*, epoch/resident R, epoch/; s/^[0-9]* s/T s/')" \
-"T s: 52 objects (+0), 7.3 KiB (+0), resident R, epoch 7, 4 snapshots
-T s: 62 objects (+10), 8.3 KiB (+1000), resident R, epoch 7, 4 snapshots"
+"$REFGRAPH" watch $pid --count 3 >watched & watcher=$!
+wait_for 10 grep -q . watched; "$REFGRAPH" mark $pid >/dev/null; wait $watcher
+equal "watch: lines to a pipe" "$(sed 's/resident.*, epoch/resident R, epoch/; s/^[0-9]* s/T s/' watched | sed '2d')" \
+"T s: 42 objects (+0), 6.3 KiB (+0), resident R, epoch 7, 4 snapshots
+T s: 52 objects (+10), 7.3 KiB (+1000), resident R, epoch 8, 4 snapshots"
 equal "watch: json" "$("$REFGRAPH" watch $pid --count 1 --json | sed 's/"resident":[1-9][0-9]*/"resident":R/; s/"milliseconds":[0-9]*/"milliseconds":T/')" \
-"{\"pid\":$pid,\"milliseconds\":T,\"objects\":72,\"bytes\":9456,\"resident\":R,\"epoch\":7,\"snapshots\":4}"
+"{\"pid\":$pid,\"milliseconds\":T,\"objects\":52,\"bytes\":7456,\"resident\":R,\"epoch\":8,\"snapshots\":4}"
 "$REFGRAPH" watch $pid >watched 2>watch.err & watcher=$!
 wait_for 10 grep -q . watched; kill -9 $pid; wait $watcher
 equal "watch: ends with the process" $? 0
@@ -164,6 +166,9 @@ if unshare --pid --mount --fork true 2>/dev/null; then
 	contains "container: with its own pid" "$row" '"inner_pid":1,'
 	equal "container: snapshot by our pid" "$("$REFGRAPH" snapshot $inner -o /mnt/in.rgd)" "/proc/$inner/root/mnt/in.rgd"
 	equal "container: the printed path works" "$(cat /proc/$inner/root/mnt/in.rgd)" "fake dump"
+	# the same folder, seen through its root as well, is judged but once; one that names another user stays untouched
+	mkdir -m 700 /proc/$inner/root/dev/shm/refgraph-65533; cp "/proc/$inner/root$dir/"1-* /proc/$inner/root/dev/shm/refgraph-65533/77-1
+	"$REFGRAPH" ps --json >out; equal "container: listed once" "$(grep -c "\"pid\":$inner," out) $(ls /proc/$inner/root/dev/shm/refgraph-65533)" "1 77-1"
 	contains "container: label arrives" "$("$REFGRAPH" mark $inner x; cat "$asked")" "mark x"
 else
 	skip "container" "no namespaces here"

@@ -135,10 +135,12 @@ static void answer(uint32_t serial)
 	} else if (page->command == RGC_MARK) {
 		printf("mark %s\n", page->label);
 		page->epoch++;
-	} else if (page->command == RGC_STAT) {
-		printf("stat\n");
 		page->live_objects += 10;
 		page->live_bytes += 1000;
+	} else if (page->command == RGC_STAT) {
+		printf("stat\n");
+		page->live_objects += page->live_objects == 12 ? 10 : 0; /* the page was out of date */
+		page->live_bytes += page->live_bytes == 3456 ? 1000 : 0;
 	}
 	fflush(stdout);
 	sleep_ms(delay);
