@@ -285,7 +285,7 @@ static void jump_ahead(void)
 	if (likely(!t || !t->hook_depth || t->hook_frame == UINTPTR_MAX))
 		return;
 	for (unsigned i = 0; i < sizeof(locks) / sizeof(locks[0]); i++) {
-		if (atomic_load_explicit(locks[i], memory_order_relaxed) == trylock_owner())
+		if (trylock_is_mine(locks[i]))
 			trylock_release(locks[i]);
 	}
 	hook_leave(t);

@@ -34,6 +34,11 @@ static inline uint32_t trylock_owner(void)
 	return (uint32_t)((uintptr_t)&thread_current >> 3) | 1;
 }
 
+static inline bool trylock_is_mine(const trylock_t *lock)
+{
+	return atomic_load_explicit(lock, memory_order_relaxed) == trylock_owner();
+}
+
 static inline bool trylock_once(trylock_t *lock)
 {
 	uint32_t free_value = 0;
@@ -42,9 +47,14 @@ static inline bool trylock_once(trylock_t *lock)
 						       memory_order_relaxed);
 }
 
+/* Set in a thread between its fork handlers: it holds all locks, and other libraries' handlers run, which allocate. */
+extern __thread bool fork_holds TLS_FAST;
+
 /* A holder that lost its processor gets it back by the yields. */
 static inline bool trylock(trylock_t *lock)
 {
+	if (unlikely(fork_holds))
+		return true;
 	for (int i = 0; i < 100; i++) {
 		if (trylock_once(lock))
 			return true;
@@ -60,6 +70,8 @@ static inline bool trylock(trylock_t *lock)
 
 static inline void trylock_release(trylock_t *lock)
 {
+	if (unlikely(fork_holds))
+		return;
 	atomic_store_explicit(lock, 0, memory_order_release);
 }
 

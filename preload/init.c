@@ -80,7 +80,6 @@ enum shim_state shim_start(void)
 static trylock_t *const fork_locks[] = {&threads_lock, &epoch_lock, &modules_lock,
 					&regions_lock, &stack_lock, &live_odd_lock};
 #define FORK_LOCKS (sizeof(fork_locks) / sizeof(fork_locks[0]))
-static bool fork_taken[FORK_LOCKS];
 
 /*
  * libc lets threads fork at the same time and runs their handlers side by side. What one of them has locked is its own to
@@ -88,6 +87,7 @@ static bool fork_taken[FORK_LOCKS];
  */
 static _Atomic uint32_t fork_owner;
 static unsigned fork_depth;
+__thread bool fork_holds;
 
 static bool fork_enter(void)
 {
@@ -114,29 +114,32 @@ static void fork_prepare(void)
 {
 	if (atomic_load_explicit(&shim_state, memory_order_relaxed) != SHIM_ON)
 		return;
-	ERRNO_KEPT(control_pause());
+	ERRNO_KEPT(control_fork_prepare());
 	if (!fork_enter())
 		return;
 	for (unsigned i = 0; i < FORK_LOCKS; i++)
-		fork_taken[i] = trylock(fork_locks[i]);
+		trylock(fork_locks[i]);
+	fork_holds = true;
 }
 
 static void fork_parent(void)
 {
 	if (atomic_load_explicit(&shim_state, memory_order_relaxed) != SHIM_ON)
 		return;
+	fork_holds = fork_depth > 1;
 	for (unsigned i = FORK_LOCKS; fork_depth == 1 && i-- > 0;) {
-		if (fork_taken[i])
+		if (trylock_is_mine(fork_locks[i]))
 			trylock_release(fork_locks[i]);
 	}
 	fork_leave();
-	ERRNO_KEPT(control_resume(!adapters_helper_late()));
+	ERRNO_KEPT(control_fork_parent());
 }
 
 static void fork_child(void)
 {
 	if (atomic_load_explicit(&shim_state, memory_order_relaxed) != SHIM_ON)
 		return;
+	fork_holds = false;
 	for (unsigned i = 0; i < FORK_LOCKS; i++)
 		trylock_release(fork_locks[i]);
 	atomic_store(&fork_owner, 0);

@@ -13,6 +13,7 @@
 
 struct config config;
 _Atomic bool shim_sandboxed;
+__thread bool fork_holds;
 _Atomic uint32_t epoch_now = 7;
 __thread struct thread *thread_current;
 static _Atomic int64_t made, made_bytes;

@@ -12,6 +12,8 @@
 struct config config;
 __thread struct thread *thread_current;
 _Atomic bool shim_sandboxed;
+__thread bool fork_holds;
+__thread struct thread *thread_current;
 _Atomic uint32_t epoch_now = 3;
 
 #define BASE 0x10000000ul

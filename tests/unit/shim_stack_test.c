@@ -13,6 +13,7 @@
 
 struct config config;
 _Atomic bool shim_sandboxed;
+__thread bool fork_holds;
 __thread struct thread *thread_current;
 
 static int failures;
