@@ -53,8 +53,8 @@ equal "watch: lines to a pipe" "$(sed 's/resident.*, epoch/resident R, epoch/; s
 T s: 52 objects (+10), 7.3 KiB (+1000), resident R, epoch 8, 4 snapshots"
 equal "watch: json" "$("$REFGRAPH" watch $pid --count 1 --json | sed 's/"resident":[1-9][0-9]*/"resident":R/; s/"milliseconds":[0-9]*/"milliseconds":T/')" \
 "{\"pid\":$pid,\"milliseconds\":T,\"objects\":52,\"bytes\":7456,\"resident\":R,\"epoch\":8,\"snapshots\":4}"
-"$REFGRAPH" watch $pid >watched 2>watch.err & watcher=$!
-wait_for 10 grep -q . watched; kill -9 $pid; wait $watcher
+"$REFGRAPH" watch $pid >watched-to-its-end 2>watch.err & watcher=$!
+wait_for 10 grep -q . watched-to-its-end; kill -9 $pid; wait $watcher
 equal "watch: ends with the process" $? 0
 equal "watch: without complaint" "$(cat watch.err)" ""
 
