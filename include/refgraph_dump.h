@@ -38,17 +38,17 @@ struct rgd_file_header {
 	uint8_t magic[8];
 	uint16_t major;
 	uint16_t minor;
-	uint32_t header_size;  /* bytes of this struct: 64; a later minor may grow it */
-	uint64_t time_ns;      /* wall clock of the snapshot's instant, ns since 1970 */
-	uint32_t pid;          /* as the process sees itself */
-	uint32_t serial;       /* number of this snapshot in its process, from 1 */
-	uint8_t pointer_size;  /* 8 */
-	uint8_t byte_order;    /* of the process: 1 little, 2 big */
-	uint16_t machine;      /* ELF e_machine of the process */
+	uint32_t header_size; /* bytes of this struct: 64; a later minor may grow it */
+	uint64_t time_ns;     /* wall clock of the snapshot's instant, ns since 1970 */
+	uint32_t pid;	      /* as the process sees itself */
+	uint32_t serial;      /* number of this snapshot in its process, from 1 */
+	uint8_t pointer_size; /* 8 */
+	uint8_t byte_order;   /* of the process: 1 little, 2 big */
+	uint16_t machine;     /* ELF e_machine of the process */
 	uint32_t page_size;
-	uint64_t process_key;  /* same in all dumps of one process image, different otherwise */
-	uint64_t reserved;     /* 0 */
-	uint64_t checksum;     /* XXH3_64bits of the 56 bytes before */
+	uint64_t process_key; /* same in all dumps of one process image, different otherwise */
+	uint64_t reserved;    /* 0 */
+	uint64_t checksum;    /* XXH3_64bits of the 56 bytes before */
 };
 
 /* Upper limits. A reader refuses what exceeds them before it allocates anything. */
@@ -71,8 +71,10 @@ enum rgd_encoding {
 	RGD_ENC_U32 = 2,
 	RGD_ENC_U64 = 3,
 	RGD_ENC_VARINT = 4, /* unsigned LEB128, at most 10 bytes */
-	RGD_ENC_DELTA = 5,  /* zigzag LEB128 of row - previous row; the first row of a chunk against 0 */
-	RGD_ENC_ASC = 6,    /* LEB128 of row - previous row, never negative; first row of a chunk against 0 */
+	RGD_ENC_DELTA =
+		5, /* zigzag LEB128 of row - previous row; the first row of a chunk against 0 */
+	RGD_ENC_ASC =
+		6, /* LEB128 of row - previous row, never negative; first row of a chunk against 0 */
 	RGD_ENC_BYTES = 7,  /* LEB128 length, then the bytes */
 	RGD_ENC_TARGET = 8, /* see RGD_EDGE_TARGET */
 };
@@ -88,31 +90,32 @@ struct rgd_chunk_header {
 	uint16_t column;
 	uint8_t encoding;
 	uint8_t compression;
-	uint16_t reserved;     /* 0 */
+	uint16_t reserved; /* 0 */
 	uint32_t rows;
-	uint32_t raw_size;     /* bytes of payload before compression */
-	uint32_t stored_size;  /* bytes of payload in the file */
-	uint64_t first_row;    /* of the section (of the column, for VALUE and INTERIOR) */
-	uint64_t checksum;     /* XXH3_64bits of the stored payload */
+	uint32_t raw_size;	  /* bytes of payload before compression */
+	uint32_t stored_size;	  /* bytes of payload in the file */
+	uint64_t first_row;	  /* of the section (of the column, for VALUE and INTERIOR) */
+	uint64_t checksum;	  /* XXH3_64bits of the stored payload */
 	uint64_t header_checksum; /* XXH3_64bits of the 40 bytes before */
 };
 
 /* Table of contents: one row per chunk in file order, section RGD_SEC_TOC, column 0, encoding 0: raw structs. */
 struct rgd_toc_entry {
-	uint64_t offset;       /* of the chunk header in the file */
+	uint64_t offset; /* of the chunk header in the file */
 	struct rgd_chunk_header header;
 };
 
 struct rgd_tail {
 	uint8_t magic[8];
-	uint64_t toc_offset;   /* of the TOC's chunk header */
-	uint64_t file_size;    /* including this tail */
-	uint32_t flags;        /* RGD_TAIL_* */
+	uint64_t toc_offset; /* of the TOC's chunk header */
+	uint64_t file_size;  /* including this tail */
+	uint32_t flags;	     /* RGD_TAIL_* */
 	uint32_t reserved;
-	uint64_t checksum;     /* XXH3_64bits of the 32 bytes before */
+	uint64_t checksum; /* XXH3_64bits of the 32 bytes before */
 };
 
-#define RGD_TAIL_PARTIAL 1u /* a walker failed or a deadline passed; COUNTERS and META "partial" say what is missing */
+#define RGD_TAIL_PARTIAL                                                                           \
+	1u /* a walker failed or a deadline passed; COUNTERS and META "partial" say what is missing */
 
 _Static_assert(sizeof(struct rgd_file_header) == 64, "layout");
 _Static_assert(sizeof(struct rgd_chunk_header) == 48, "layout");
@@ -160,22 +163,24 @@ enum rgd_runtime {
 
 /* TYPES. Type 0 is the untyped native block. */
 enum rgd_types_column {
-	RGD_TYPE_NAME = 0,      /* VARINT string: short name, e.g. "dict" */
-	RGD_TYPE_MODULE = 1,    /* VARINT string: e.g. "builtins"; long name = module.name; "" = none */
-	RGD_TYPE_RUNTIME = 2,   /* U8 enum rgd_runtime */
-	RGD_TYPE_FLAGS = 3,     /* VARINT RGD_TYPE_F_* */
-	RGD_TYPE_BASIC_SIZE = 4,/* VARINT bytes of a bare instance, 0 unknown */
-	RGD_TYPE_OBJECT = 5,    /* VARINT +1: the object that is this type */
-	RGD_TYPE_BASE = 6,      /* VARINT +1: type this one derives from */
+	RGD_TYPE_NAME = 0, /* VARINT string: short name, e.g. "dict" */
+	RGD_TYPE_MODULE =
+		1, /* VARINT string: e.g. "builtins"; long name = module.name; "" = none */
+	RGD_TYPE_RUNTIME = 2,	 /* U8 enum rgd_runtime */
+	RGD_TYPE_FLAGS = 3,	 /* VARINT RGD_TYPE_F_* */
+	RGD_TYPE_BASIC_SIZE = 4, /* VARINT bytes of a bare instance, 0 unknown */
+	RGD_TYPE_OBJECT = 5,	 /* VARINT +1: the object that is this type */
+	RGD_TYPE_BASE = 6,	 /* VARINT +1: type this one derives from */
 };
-#define RGD_TYPE_F_INTERNAL 1u   /* storage of another object: list items, dict keys, a thread's frames */
-#define RGD_TYPE_F_FINALIZER 2u  /* instances have __del__ (or a destructor the runtime runs) */
-#define RGD_TYPE_F_HEAP 4u       /* created at run time */
-#define RGD_TYPE_F_GC 8u         /* instances take part in cycle collection */
+#define RGD_TYPE_F_INTERNAL                                                                        \
+	1u /* storage of another object: list items, dict keys, a thread's frames */
+#define RGD_TYPE_F_FINALIZER 2u	  /* instances have __del__ (or a destructor the runtime runs) */
+#define RGD_TYPE_F_HEAP 4u	  /* created at run time */
+#define RGD_TYPE_F_GC 8u	  /* instances take part in cycle collection */
 #define RGD_TYPE_F_LEGACY_DEL 16u /* instances have tp_del: uncollectable in a cycle */
-#define RGD_TYPE_F_IS_TYPE 32u   /* instances are types themselves (metaclass) */
-#define RGD_TYPE_F_IS_MODULE 64u /* instances are modules */
-#define RGD_TYPE_F_GUESS 128u    /* inferred, not known */
+#define RGD_TYPE_F_IS_TYPE 32u	  /* instances are types themselves (metaclass) */
+#define RGD_TYPE_F_IS_MODULE 64u  /* instances are modules */
+#define RGD_TYPE_F_GUESS 128u	  /* inferred, not known */
 
 /*
  * LABELS: what an edge is, once per distinct (kind, class, flags, string). An edge's LABEL column refers here.
@@ -189,37 +194,42 @@ enum rgd_labels_column {
 };
 
 enum rgd_edge_kind {
-	RGD_EDGE_STRONG = 0,       /* owned: counted in the target's refcount */
-	RGD_EDGE_WEAK = 1,         /* does not keep the target alive */
-	RGD_EDGE_INTERNAL = 2,     /* the target is the source's own storage */
+	RGD_EDGE_STRONG = 0,	   /* owned: counted in the target's refcount */
+	RGD_EDGE_WEAK = 1,	   /* does not keep the target alive */
+	RGD_EDGE_INTERNAL = 2,	   /* the target is the source's own storage */
 	RGD_EDGE_CONSERVATIVE = 3, /* a word that looks like a pointer */
-	RGD_EDGE_BORROWED = 4,     /* known pointer that is not counted */
+	RGD_EDGE_BORROWED = 4,	   /* known pointer that is not counted */
 };
 
 enum rgd_label_class {
 	RGD_LABEL_NONE = 0,
 	RGD_LABEL_ATTRIBUTE = 1, /* string: name. instance attribute, slot, member, module global */
-	RGD_LABEL_KEY = 2,       /* string: an identifier-like str key; shown ['name'] */
-	RGD_LABEL_INDEX = 3,     /* value: index; shown [17] */
-	RGD_LABEL_NEXT = 4,      /* index = that of the previous edge of this object + 1 (0 when it is the first) */
-	RGD_LABEL_KEY_OBJECT = 5,/* value: number of the object that is the key */
-	RGD_LABEL_IS_KEY = 6,    /* the target is a key of the source mapping */
-	RGD_LABEL_MEMBER = 7,    /* the target is a member of the source set */
-	RGD_LABEL_LOCAL = 8,     /* string: name of a local variable of the source frame or generator */
-	RGD_LABEL_CELL = 9,      /* string: name of the free variable, source is a closure */
-	RGD_LABEL_PART = 10,     /* string: a structural part: __dict__, __class__, __code__, __self__, ... */
-	RGD_LABEL_OFFSET = 11,   /* value: byte offset in the source, divided by 8 */
-	RGD_LABEL_STACK = 12,    /* value: index on a frame's evaluation stack */
-	RGD_LABEL_KEY_INT = 13,  /* value: zigzag of a small int key; shown [17]; only with values enabled */
+	RGD_LABEL_KEY = 2,	 /* string: an identifier-like str key; shown ['name'] */
+	RGD_LABEL_INDEX = 3,	 /* value: index; shown [17] */
+	RGD_LABEL_NEXT =
+		4, /* index = that of the previous edge of this object + 1 (0 when it is the first) */
+	RGD_LABEL_KEY_OBJECT = 5, /* value: number of the object that is the key */
+	RGD_LABEL_IS_KEY = 6,	  /* the target is a key of the source mapping */
+	RGD_LABEL_MEMBER = 7,	  /* the target is a member of the source set */
+	RGD_LABEL_LOCAL = 8, /* string: name of a local variable of the source frame or generator */
+	RGD_LABEL_CELL = 9,  /* string: name of the free variable, source is a closure */
+	RGD_LABEL_PART =
+		10, /* string: a structural part: __dict__, __class__, __code__, __self__, ... */
+	RGD_LABEL_OFFSET = 11, /* value: byte offset in the source, divided by 8 */
+	RGD_LABEL_STACK = 12,  /* value: index on a frame's evaluation stack */
+	RGD_LABEL_KEY_INT =
+		13, /* value: zigzag of a small int key; shown [17]; only with values enabled */
 	RGD_LABEL_KEY_TEXT = 14, /* string: repr of a key; only with values enabled */
 };
 /* Classes with a row in RGD_EDGE_VALUE. */
 #define RGD_LABEL_HAS_VALUE(c)                                                                     \
-	((c) == RGD_LABEL_INDEX || (c) == RGD_LABEL_KEY_OBJECT || (c) == RGD_LABEL_OFFSET ||        \
+	((c) == RGD_LABEL_INDEX || (c) == RGD_LABEL_KEY_OBJECT || (c) == RGD_LABEL_OFFSET ||       \
 	 (c) == RGD_LABEL_STACK || (c) == RGD_LABEL_KEY_INT)
 
-#define RGD_LABEL_F_TRAVERSED 1u /* the runtime's own collector sees this reference (gc.get_referents) */
-#define RGD_LABEL_F_INTERIOR 2u  /* edge points inside the target: takes one row of RGD_EDGE_INTERIOR */
+#define RGD_LABEL_F_TRAVERSED                                                                      \
+	1u /* the runtime's own collector sees this reference (gc.get_referents) */
+#define RGD_LABEL_F_INTERIOR                                                                       \
+	2u /* edge points inside the target: takes one row of RGD_EDGE_INTERIOR */
 
 /* OBJECTS, ascending by address, in groups. */
 enum rgd_objects_column {
@@ -231,18 +241,18 @@ enum rgd_objects_column {
 	RGD_OBJ_EPOCH = 5,    /* VARINT epoch of birth; 0 = before tracking began */
 	RGD_OBJ_STACK = 6,    /* VARINT +1: allocation stack */
 	RGD_OBJ_DEGREE = 7,   /* VARINT number of out-edges */
-	RGD_OBJ_BASE = 8,     /* VARINT address - start of the block that holds it (a GC header: 16) */
+	RGD_OBJ_BASE = 8, /* VARINT address - start of the block that holds it (a GC header: 16) */
 };
-#define RGD_OBJ_F_RUNTIME_MASK 0xfu      /* enum rgd_runtime */
-#define RGD_OBJ_F_TRACKED 0x10u          /* in the collector's lists: objgraph's universe */
-#define RGD_OBJ_F_GENERATION_SHIFT 5     /* two bits: 0 1 2, 3 = permanent */
+#define RGD_OBJ_F_RUNTIME_MASK 0xfu  /* enum rgd_runtime */
+#define RGD_OBJ_F_TRACKED 0x10u	     /* in the collector's lists: objgraph's universe */
+#define RGD_OBJ_F_GENERATION_SHIFT 5 /* two bits: 0 1 2, 3 = permanent */
 #define RGD_OBJ_F_GENERATION_MASK 0x60u
-#define RGD_OBJ_F_BLOCK 0x80u            /* lies in a block of a tracked allocator */
+#define RGD_OBJ_F_BLOCK 0x80u /* lies in a block of a tracked allocator */
 #define RGD_OBJ_F_IMMORTAL 0x100u
-#define RGD_OBJ_F_FINALIZED 0x200u       /* its finalizer ran */
-#define RGD_OBJ_F_INTERNAL 0x400u        /* storage of another object */
-#define RGD_OBJ_F_STATIC 0x800u          /* inside a module's data */
-#define RGD_OBJ_F_INSPECTED 0x1000u      /* a walker described it (else: a bare block) */
+#define RGD_OBJ_F_FINALIZED 0x200u  /* its finalizer ran */
+#define RGD_OBJ_F_INTERNAL 0x400u   /* storage of another object */
+#define RGD_OBJ_F_STATIC 0x800u	    /* inside a module's data */
+#define RGD_OBJ_F_INSPECTED 0x1000u /* a walker described it (else: a bare block) */
 
 /*
  * EDGES, in order of their source object (RGD_OBJ_DEGREE of each), in groups.
@@ -253,44 +263,50 @@ enum rgd_objects_column {
  */
 #define RGD_PREDICT_SLOTS 4096u
 enum rgd_edges_column {
-	RGD_EDGE_LABEL = 0,    /* VARINT */
-	RGD_EDGE_VALUE = 1,    /* VARINT; only edges whose label class has a value */
-	RGD_EDGE_TARGET = 2,   /* TARGET */
-	RGD_EDGE_INTERIOR = 3, /* VARINT byte offset into the target; only edges whose label is RGD_LABEL_F_INTERIOR */
+	RGD_EDGE_LABEL = 0,  /* VARINT */
+	RGD_EDGE_VALUE = 1,  /* VARINT; only edges whose label class has a value */
+	RGD_EDGE_TARGET = 2, /* TARGET */
+	RGD_EDGE_INTERIOR =
+		3, /* VARINT byte offset into the target; only edges whose label is RGD_LABEL_F_INTERIOR */
 };
 
 /* ROOTS: where reachability starts. One row per reference. All VARINT unless said. */
 enum rgd_roots_column {
-	RGD_ROOT_CLASS = 0,    /* U8 enum rgd_root_class */
-	RGD_ROOT_KIND = 1,     /* U8 enum rgd_edge_kind */
-	RGD_ROOT_LABEL = 2,    /* string: "sys.modules", a local's name, ...; "" = derive from owner and value */
-	RGD_ROOT_OWNER = 3,    /* +1: module (GLOBAL, TLS of a module), thread (STACK, REGISTER, TLS, LOCAL) */
-	RGD_ROOT_VALUE = 4,    /* GLOBAL: offset from the module's base; STACK: address; REGISTER: DWARF number */
+	RGD_ROOT_CLASS = 0, /* U8 enum rgd_root_class */
+	RGD_ROOT_KIND = 1,  /* U8 enum rgd_edge_kind */
+	RGD_ROOT_LABEL =
+		2, /* string: "sys.modules", a local's name, ...; "" = derive from owner and value */
+	RGD_ROOT_OWNER =
+		3, /* +1: module (GLOBAL, TLS of a module), thread (STACK, REGISTER, TLS, LOCAL) */
+	RGD_ROOT_VALUE =
+		4, /* GLOBAL: offset from the module's base; STACK: address; REGISTER: DWARF number */
 	RGD_ROOT_TARGET = 5,   /* object */
 	RGD_ROOT_INTERIOR = 6, /* byte offset into the target */
 	RGD_ROOT_CONTEXT = 7,  /* string: e.g. "handler() app.py:31" for a LOCAL; else "" */
 };
 enum rgd_root_class {
-	RGD_ROOT_GLOBAL = 1,   /* writable data of a module */
+	RGD_ROOT_GLOBAL = 1, /* writable data of a module */
 	RGD_ROOT_STACK = 2,
 	RGD_ROOT_REGISTER = 3,
 	RGD_ROOT_TLS = 4,
-	RGD_ROOT_RUNTIME = 5,  /* an interpreter's own table */
-	RGD_ROOT_LOCAL = 6,    /* local of an executing frame of a runtime */
-	RGD_ROOT_MODULE = 7,   /* a runtime's module: target is in sys.modules; label = its name there */
-	RGD_ROOT_REGION = 8,   /* memory that the program mapped itself */
+	RGD_ROOT_RUNTIME = 5, /* an interpreter's own table */
+	RGD_ROOT_LOCAL = 6,   /* local of an executing frame of a runtime */
+	RGD_ROOT_MODULE =
+		7, /* a runtime's module: target is in sys.modules; label = its name there */
+	RGD_ROOT_REGION = 8, /* memory that the program mapped itself */
 	RGD_ROOT_ANNOTATED = 9,
-	RGD_ROOT_PINNED = 10,  /* alive by design: static type, immortal, interned */
+	RGD_ROOT_PINNED = 10, /* alive by design: static type, immortal, interned */
 };
 
 /* FRAMES: one row per distinct code place. */
 enum rgd_frames_column {
-	RGD_FRAME_KIND = 0,     /* U8 enum rgd_frame_kind */
-	RGD_FRAME_MODULE = 1,   /* VARINT +1 module (NATIVE) */
-	RGD_FRAME_OFFSET = 2,   /* VARINT NATIVE: return address - module base, or the address when module is 0 */
+	RGD_FRAME_KIND = 0,   /* U8 enum rgd_frame_kind */
+	RGD_FRAME_MODULE = 1, /* VARINT +1 module (NATIVE) */
+	RGD_FRAME_OFFSET =
+		2, /* VARINT NATIVE: return address - module base, or the address when module is 0 */
 	RGD_FRAME_FUNCTION = 3, /* VARINT string (runtime frames) */
-	RGD_FRAME_FILE = 4,     /* VARINT string (runtime frames) */
-	RGD_FRAME_LINE = 5,     /* VARINT, 0 unknown */
+	RGD_FRAME_FILE = 4,	/* VARINT string (runtime frames) */
+	RGD_FRAME_LINE = 5,	/* VARINT, 0 unknown */
 };
 enum rgd_frame_kind {
 	RGD_FRAME_NATIVE = 0,
@@ -306,12 +322,12 @@ enum rgd_stacks_column {
 };
 
 enum rgd_modules_column {
-	RGD_MODULE_PATH = 0,     /* VARINT string */
+	RGD_MODULE_PATH = 0,	 /* VARINT string */
 	RGD_MODULE_BUILD_ID = 1, /* VARINT string: lower-case hex, "" none */
-	RGD_MODULE_BASE = 2,     /* U64 load bias */
-	RGD_MODULE_LOW = 3,      /* U64 first mapped address */
-	RGD_MODULE_HIGH = 4,     /* U64 end */
-	RGD_MODULE_LOADED = 5,   /* VARINT epoch */
+	RGD_MODULE_BASE = 2,	 /* U64 load bias */
+	RGD_MODULE_LOW = 3,	 /* U64 first mapped address */
+	RGD_MODULE_HIGH = 4,	 /* U64 end */
+	RGD_MODULE_LOADED = 5,	 /* VARINT epoch */
 	RGD_MODULE_UNLOADED = 6, /* VARINT +1 epoch; 0 = still there */
 };
 
@@ -321,7 +337,7 @@ enum rgd_maps_column {
 	RGD_MAP_PERMS = 2,  /* VARINT string "rw-p" */
 	RGD_MAP_PATH = 3,   /* VARINT string */
 	RGD_MAP_OFFSET = 4, /* VARINT */
-	RGD_MAP_RSS = 5,    /* VARINT bytes, of the parent at the snapshot (as the child sees them) */
+	RGD_MAP_RSS = 5, /* VARINT bytes, of the parent at the snapshot (as the child sees them) */
 	RGD_MAP_PSS = 6,
 	RGD_MAP_PRIVATE_DIRTY = 7,
 	RGD_MAP_ANONYMOUS = 8,
@@ -329,28 +345,46 @@ enum rgd_maps_column {
 };
 
 enum rgd_threads_column {
-	RGD_THREAD_TID = 0,        /* VARINT */
-	RGD_THREAD_NAME = 1,       /* VARINT string */
+	RGD_THREAD_TID = 0,	   /* VARINT */
+	RGD_THREAD_NAME = 1,	   /* VARINT string */
 	RGD_THREAD_STACK_LOW = 2,  /* U64 */
 	RGD_THREAD_STACK_HIGH = 3, /* U64 */
-	RGD_THREAD_SP = 4,         /* U64 at the snapshot, 0 unknown */
-	RGD_THREAD_STATE = 5,      /* VARINT enum rgd_thread_state */
+	RGD_THREAD_SP = 4,	   /* U64 at the snapshot, 0 unknown */
+	RGD_THREAD_STATE = 5,	   /* VARINT enum rgd_thread_state */
 };
-enum rgd_thread_state { RGD_THREAD_PARKED = 0, RGD_THREAD_BLOCKED = 1, RGD_THREAD_HELPER = 2, RGD_THREAD_MISSED = 3 };
+enum rgd_thread_state {
+	RGD_THREAD_PARKED = 0,
+	RGD_THREAD_BLOCKED = 1,
+	RGD_THREAD_HELPER = 2,
+	RGD_THREAD_MISSED = 3
+};
 
 enum rgd_runtimes_column {
-	RGD_RUNTIME_ID = 0,      /* U8 enum rgd_runtime */
+	RGD_RUNTIME_ID = 0,	 /* U8 enum rgd_runtime */
 	RGD_RUNTIME_VERSION = 1, /* VARINT string "3.11.7" */
-	RGD_RUNTIME_STATE = 2,   /* U8 enum rgd_runtime_state */
-	RGD_RUNTIME_NOTE = 3,    /* VARINT string: why refused or what is missing */
+	RGD_RUNTIME_STATE = 2,	 /* U8 enum rgd_runtime_state */
+	RGD_RUNTIME_NOTE = 3,	 /* VARINT string: why refused or what is missing */
 };
-enum rgd_runtime_state { RGD_RUNTIME_OK = 0, RGD_RUNTIME_REFUSED = 1, RGD_RUNTIME_FAILED = 2, RGD_RUNTIME_BUSY = 3 };
+enum rgd_runtime_state {
+	RGD_RUNTIME_OK = 0,
+	RGD_RUNTIME_REFUSED = 1,
+	RGD_RUNTIME_FAILED = 2,
+	RGD_RUNTIME_BUSY = 3
+};
 
 /* GC: the collectors' own numbers as (runtime, name, index, value), e.g. (CPYTHON, "threshold", 0, 700). */
-enum rgd_gc_column { RGD_GC_RUNTIME = 0 /* U8 */, RGD_GC_NAME = 1 /* VARINT string */, RGD_GC_INDEX = 2, RGD_GC_VALUE = 3 };
+enum rgd_gc_column {
+	RGD_GC_RUNTIME = 0 /* U8 */,
+	RGD_GC_NAME = 1 /* VARINT string */,
+	RGD_GC_INDEX = 2,
+	RGD_GC_VALUE = 3
+};
 
 /* COUNTERS: what was counted and what was lost. Names that begin with "lost." are losses. */
-enum rgd_counters_column { RGD_COUNTER_NAME = 0 /* VARINT string */, RGD_COUNTER_VALUE = 1 /* VARINT */ };
+enum rgd_counters_column {
+	RGD_COUNTER_NAME = 0 /* VARINT string */,
+	RGD_COUNTER_VALUE = 1 /* VARINT */
+};
 
 /* PROPERTIES: sparse facts about objects, sorted by object. */
 enum rgd_properties_column {
@@ -359,7 +393,8 @@ enum rgd_properties_column {
 	RGD_PROP_VALUE = 2,  /* VARINT string or number by key */
 };
 enum rgd_property {
-	RGD_PROP_NAME = 1,   /* string: __name__ of a function, class, module, builtin; qualified where known */
+	RGD_PROP_NAME =
+		1, /* string: __name__ of a function, class, module, builtin; qualified where known */
 	RGD_PROP_FILE = 2,   /* string: of a code object, frame, function */
 	RGD_PROP_LINE = 3,   /* number */
 	RGD_PROP_LENGTH = 4, /* number of items */
@@ -370,12 +405,13 @@ enum rgd_property {
 
 /* SUMMARY: live objects by (type, allocation stack, tracked or not). Enough for counts, growth and fleets. */
 enum rgd_summary_column {
-	RGD_SUM_TYPE = 0,    /* VARINT */
-	RGD_SUM_STACK = 1,   /* VARINT +1 */
-	RGD_SUM_TRACKED = 2, /* U8: 1 = in the collector's lists, 3 = in its permanent one, 2 = internal
+	RGD_SUM_TYPE = 0,  /* VARINT */
+	RGD_SUM_STACK = 1, /* VARINT +1 */
+	RGD_SUM_TRACKED =
+		2, /* U8: 1 = in the collector's lists, 3 = in its permanent one, 2 = internal
 				storage, 0 = else */
-	RGD_SUM_COUNT = 3,   /* VARINT */
-	RGD_SUM_BYTES = 4,   /* VARINT */
+	RGD_SUM_COUNT = 3, /* VARINT */
+	RGD_SUM_BYTES = 4, /* VARINT */
 };
 
 enum rgd_epochs_column {
@@ -387,10 +423,10 @@ enum rgd_epochs_column {
 
 enum rgd_regions_column {
 	RGD_REGION_ADDRESS = 0, /* U64 */
-	RGD_REGION_SIZE = 1,    /* VARINT */
-	RGD_REGION_STACK = 2,   /* VARINT +1 */
-	RGD_REGION_EPOCH = 3,   /* VARINT */
-	RGD_REGION_KIND = 4,    /* U8: 0 mmap by the program, 1 pymalloc arena */
+	RGD_REGION_SIZE = 1,	/* VARINT */
+	RGD_REGION_STACK = 2,	/* VARINT +1 */
+	RGD_REGION_EPOCH = 3,	/* VARINT */
+	RGD_REGION_KIND = 4,	/* U8: 0 mmap by the program, 1 pymalloc arena */
 };
 
 /*
@@ -402,25 +438,33 @@ enum rgd_regions_column {
  * the page by flock(2) on the file: one request at a time. An entry is stale when no process has that pid and start time
  * in the pid namespace that the page names. Strings are NUL-terminated UTF-8.
  */
-#define RGC_DIR "/dev/shm/refgraph-%u" /* uid; "/tmp/refgraph-%u" where /dev/shm cannot be written */
+#define RGC_DIR                                                                                    \
+	"/dev/shm/refgraph-%u" /* uid; "/tmp/refgraph-%u" where /dev/shm cannot be written */
 #define RGC_DIR_FALLBACK "/tmp/refgraph-%u"
 #define RGC_MAGIC 0x31304c5254434752ull /* "RGCTRL01" */
 #define RGC_VERSION 1u
 
-enum rgc_state { RGC_STARTING = 0, RGC_READY = 1, RGC_NO_HELPER = 2, RGC_SANDBOXED = 3, RGC_EXITING = 4, RGC_OFF = 5 };
+enum rgc_state {
+	RGC_STARTING = 0,
+	RGC_READY = 1,
+	RGC_NO_HELPER = 2,
+	RGC_SANDBOXED = 3,
+	RGC_EXITING = 4,
+	RGC_OFF = 5
+};
 enum rgc_command { RGC_NONE = 0, RGC_SNAPSHOT = 1, RGC_MARK = 2, RGC_STAT = 3 };
 
 struct rgd_control {
 	uint64_t magic;
 	uint32_t version;
-	uint32_t size;              /* of this struct */
-	uint32_t pid;               /* in the process's own pid namespace */
+	uint32_t size; /* of this struct */
+	uint32_t pid;  /* in the process's own pid namespace */
 	uint32_t parent_pid;
-	uint64_t start_time;        /* field 22 of /proc/self/stat */
-	uint64_t pid_namespace;     /* inode of /proc/self/ns/pid, 0 unknown */
+	uint64_t start_time;	/* field 22 of /proc/self/stat */
+	uint64_t pid_namespace; /* inode of /proc/self/ns/pid, 0 unknown */
 	uint64_t process_key;
-	char program[256];          /* path of the executable */
-	uint32_t state;             /* atomic, enum rgc_state */
+	char program[256]; /* path of the executable */
+	uint32_t state;	   /* atomic, enum rgc_state */
 	uint32_t helper_tid;
 	/* refreshed by RGC_STAT and by every snapshot */
 	uint64_t live_objects;
@@ -429,24 +473,24 @@ struct rgd_control {
 	uint64_t snapshots;
 	uint64_t reserved[8];
 	/* request: written by the client while it holds the lock */
-	uint32_t request_serial;    /* atomic futex word: increments */
-	uint32_t command;           /* enum rgc_command */
-	uint32_t deadline_ms;       /* 0 = the shim's default */
-	uint32_t request_flags;     /* 0 */
-	char path[1024];            /* dump file to make; "" = the shim's own name scheme */
+	uint32_t request_serial; /* atomic futex word: increments */
+	uint32_t command;	 /* enum rgc_command */
+	uint32_t deadline_ms;	 /* 0 = the shim's default */
+	uint32_t request_flags;	 /* 0 */
+	char path[1024];	 /* dump file to make; "" = the shim's own name scheme */
 	char label[256];
 	/* answer: written by the shim */
-	uint32_t answer_serial;     /* atomic futex word: set to request_serial when done */
-	int32_t status;             /* 0 or a positive errno */
-	char message[512];          /* one line: what went wrong and what to do */
-	char answer_path[1024];     /* the dump that was written */
-	uint64_t pause_ns;          /* other threads parked or the interpreter's lock held */
+	uint32_t answer_serial; /* atomic futex word: set to request_serial when done */
+	int32_t status;		/* 0 or a positive errno */
+	char message[512];	/* one line: what went wrong and what to do */
+	char answer_path[1024]; /* the dump that was written */
+	uint64_t pause_ns;	/* other threads parked or the interpreter's lock held */
 	uint64_t total_ns;
 	uint64_t objects;
 	uint64_t edges;
 	uint64_t bytes_written;
-	uint32_t partial;           /* 1 = the dump is marked partial */
-	uint32_t progress;          /* parts per thousand, while walking */
+	uint32_t partial;  /* 1 = the dump is marked partial */
+	uint32_t progress; /* parts per thousand, while walking */
 };
 _Static_assert(sizeof(struct rgd_control) <= 8192, "two pages");
 

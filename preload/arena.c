@@ -50,9 +50,9 @@ static void range_add(uintptr_t low, uintptr_t high)
 		if (!range_claim(&ranges[i], low, high))
 			continue;
 		used = atomic_load_explicit(&ranges_used, memory_order_relaxed);
-		while (used <= i && !atomic_compare_exchange_weak_explicit(&ranges_used, &used, i + 1,
-									   memory_order_release,
-									   memory_order_relaxed))
+		while (used <= i && !atomic_compare_exchange_weak_explicit(
+					    &ranges_used, &used, i + 1, memory_order_release,
+					    memory_order_relaxed))
 			;
 		return;
 	}
@@ -65,7 +65,8 @@ void *arena_map(size_t size)
 	if (config.test_fault == FAULT_ENOMEM || shim_sandboxed)
 		return NULL;
 	size = round_up(size, PAGE_SIZE);
-	p = sys(SYS_mmap, 0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	p = sys(SYS_mmap, 0, size, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (p < 0 && p > -4096)
 		return NULL;
 	range_add((uintptr_t)p, (uintptr_t)p + size);
@@ -78,7 +79,8 @@ void arena_unmap(void *p, size_t size)
 	if (!p)
 		return;
 	size = round_up(size, PAGE_SIZE);
-	for (uint32_t i = 0; i < RANGES_MAX && i < atomic_load_explicit(&ranges_used, memory_order_relaxed); i++) {
+	for (uint32_t i = 0;
+	     i < RANGES_MAX && i < atomic_load_explicit(&ranges_used, memory_order_relaxed); i++) {
 		if (atomic_load_explicit(&ranges[i].low, memory_order_relaxed) != (uintptr_t)p)
 			continue;
 		atomic_store_explicit(&ranges[i].high, 0, memory_order_relaxed);

@@ -13,15 +13,15 @@
 struct config config;
 
 enum value_type {
-	VALUE_BOOL,     /* 1 on yes true, 0 off no false */
-	VALUE_WORD,     /* one of words[]: its index */
-	VALUE_NUMBER,   /* min..max */
-	VALUE_SIZE,     /* bytes, suffix K M G T */
-	VALUE_SECONDS,  /* 10, 10s, 5m, 1h */
-	VALUE_MILLIS,   /* 500ms, 10, 10s, 5m, 1h; a bare number is seconds */
-	VALUE_SIGNAL,   /* USR2, SIGUSR2, 12, RTMIN+3 */
-	VALUE_NAME,     /* file name pattern, no slash */
-	VALUE_FOLDER,   /* path; made absolute */
+	VALUE_BOOL,    /* 1 on yes true, 0 off no false */
+	VALUE_WORD,    /* one of words[]: its index */
+	VALUE_NUMBER,  /* min..max */
+	VALUE_SIZE,    /* bytes, suffix K M G T */
+	VALUE_SECONDS, /* 10, 10s, 5m, 1h */
+	VALUE_MILLIS,  /* 500ms, 10, 10s, 5m, 1h; a bare number is seconds */
+	VALUE_SIGNAL,  /* USR2, SIGUSR2, 12, RTMIN+3 */
+	VALUE_NAME,    /* file name pattern, no slash */
+	VALUE_FOLDER,  /* path; made absolute */
 };
 
 struct variable {
@@ -53,22 +53,27 @@ static const char *const fault_words[] = {
 #define FIELD(f) offsetof(struct config, f), sizeof(((struct config *)0)->f)
 
 static const struct variable variables[] = {
-	{"REFGRAPH", VALUE_BOOL, FIELD(enabled), .fallback = "on", .help = "off: stay out of this program altogether"},
+	{"REFGRAPH", VALUE_BOOL, FIELD(enabled), .fallback = "on",
+	 .help = "off: stay out of this program altogether"},
 	{"REFGRAPH_STACKS", VALUE_WORD, FIELD(stacks), .words = stacks_words, .fallback = "caller",
 	 .help = "what is kept of the place of an allocation: nothing, its caller, the full stack"},
-	{"REFGRAPH_STACK_DEPTH", VALUE_NUMBER, FIELD(stack_depth), 1, STACK_MAX_DEPTH, .fallback = "64",
-	 .help = "frames kept of a full stack, innermost first"},
-	{"REFGRAPH_UNWINDER", VALUE_WORD, FIELD(unwind_reference), .words = unwinder_words, .fallback = "fast",
-	 .help = "who walks native stacks"},
+	{"REFGRAPH_STACK_DEPTH", VALUE_NUMBER, FIELD(stack_depth), 1, STACK_MAX_DEPTH,
+	 .fallback = "64", .help = "frames kept of a full stack, innermost first"},
+	{"REFGRAPH_UNWINDER", VALUE_WORD, FIELD(unwind_reference), .words = unwinder_words,
+	 .fallback = "fast", .help = "who walks native stacks"},
 	{"REFGRAPH_PYTHON_STACKS", VALUE_WORD, FIELD(python_stacks), .words = python_stacks_words,
 	 .fallback = "site", .help = "Python frames of an allocation: none, the innermost, all"},
 	{"REFGRAPH_PYTHON", VALUE_BOOL, FIELD(python), .fallback = "on", .help = "follow CPython"},
-	{"REFGRAPH_NATIVE", VALUE_BOOL, FIELD(native), .fallback = "on", .help = "follow malloc and its family"},
+	{"REFGRAPH_NATIVE", VALUE_BOOL, FIELD(native), .fallback = "on",
+	 .help = "follow malloc and its family"},
 	{"REFGRAPH_DUMP", VALUE_NAME, FIELD(dump_name), .fallback = "%e.%p.%n.rgd",
 	 .help = "name of a dump: %p pid, %n number, %e program, %t time, %% percent sign"},
-	{"REFGRAPH_DIR", VALUE_FOLDER, FIELD(dump_dir), .fallback = ".", .help = "folder of the dumps"},
-	{"REFGRAPH_SIGNAL", VALUE_SIGNAL, FIELD(signal), .fallback = "", .help = "a snapshot on this signal"},
-	{"REFGRAPH_ON_EXIT", VALUE_BOOL, FIELD(on_exit), .fallback = "off", .help = "a snapshot at exit"},
+	{"REFGRAPH_DIR", VALUE_FOLDER, FIELD(dump_dir), .fallback = ".",
+	 .help = "folder of the dumps"},
+	{"REFGRAPH_SIGNAL", VALUE_SIGNAL, FIELD(signal), .fallback = "",
+	 .help = "a snapshot on this signal"},
+	{"REFGRAPH_ON_EXIT", VALUE_BOOL, FIELD(on_exit), .fallback = "off",
+	 .help = "a snapshot at exit"},
 	{"REFGRAPH_ON_FATAL", VALUE_BOOL, FIELD(on_fatal), .fallback = "off",
 	 .help = "a snapshot on a fatal signal that the program does not handle"},
 	{"REFGRAPH_EVERY", VALUE_SECONDS, FIELD(every_seconds), 1, 366 * 86400, .fallback = "",
@@ -77,13 +82,16 @@ static const struct variable variables[] = {
 	 .help = "a snapshot each time the live bytes grew by so much: 64M"},
 	{"REFGRAPH_DEADLINE", VALUE_MILLIS, FIELD(deadline_ms), 10, 86400000, .fallback = "120s",
 	 .help = "a snapshot that takes longer is given up"},
-	{"REFGRAPH_VALUES", VALUE_BOOL, FIELD(values), .fallback = "off", .help = "short values of objects in dumps"},
-	{"REFGRAPH_CHILDREN", VALUE_BOOL, FIELD(children), .fallback = "on", .help = "follow the children of fork"},
+	{"REFGRAPH_VALUES", VALUE_BOOL, FIELD(values), .fallback = "off",
+	 .help = "short values of objects in dumps"},
+	{"REFGRAPH_CHILDREN", VALUE_BOOL, FIELD(children), .fallback = "on",
+	 .help = "follow the children of fork"},
 	{"REFGRAPH_HELPER", VALUE_BOOL, FIELD(helper), .fallback = "on",
 	 .help = "off: no thread of ours; dumps only by call and at exit"},
-	{"REFGRAPH_VERBOSE", VALUE_BOOL, FIELD(verbose), .fallback = "off", .help = "say what happens on stderr"},
-	{"REFGRAPH_TEST_FAULT", VALUE_WORD, FIELD(test_fault), .words = fault_words, .fallback = "none",
-	 .help = "plant a fault, for tests"},
+	{"REFGRAPH_VERBOSE", VALUE_BOOL, FIELD(verbose), .fallback = "off",
+	 .help = "say what happens on stderr"},
+	{"REFGRAPH_TEST_FAULT", VALUE_WORD, FIELD(test_fault), .words = fault_words,
+	 .fallback = "none", .help = "plant a fault, for tests"},
 };
 #define VARIABLES (sizeof(variables) / sizeof(variables[0]))
 
@@ -100,7 +108,8 @@ static bool same_word(const char *a, const char *b)
 
 static bool parse_bool(const char *text, uint64_t *value)
 {
-	static const char *const yes[] = {"1", "on", "yes", "true"}, *const no[] = {"0", "off", "no", "false"};
+	static const char *const yes[] = {"1", "on", "yes", "true"}, *const no[] = {"0", "off",
+										    "no", "false"};
 
 	for (unsigned i = 0; i < 4; i++) {
 		if (same_word(text, yes[i]))
@@ -128,7 +137,8 @@ static bool parse_digits(const char *text, const char **end, uint64_t *value)
 	if (*text < '0' || *text > '9')
 		return false;
 	for (; *text >= '0' && *text <= '9'; text++) {
-		if (__builtin_mul_overflow(n, 10, &n) || __builtin_add_overflow(n, (uint64_t)(*text - '0'), &n))
+		if (__builtin_mul_overflow(n, 10, &n) ||
+		    __builtin_add_overflow(n, (uint64_t)(*text - '0'), &n))
 			return false;
 	}
 	*end = text;
@@ -156,24 +166,37 @@ static bool parse_units(const char *text, const struct unit *units, uint64_t *va
 
 static const struct unit plain_units[] = {{"", 1}, {NULL, 0}};
 static const struct unit size_units[] = {
-	{"", 1}, {"B", 1}, {"K", 1ull << 10}, {"M", 1ull << 20}, {"G", 1ull << 30}, {"T", 1ull << 40},
-	{"KiB", 1ull << 10}, {"MiB", 1ull << 20}, {"GiB", 1ull << 30}, {"TiB", 1ull << 40}, {NULL, 0},
+	{"", 1},
+	{"B", 1},
+	{"K", 1ull << 10},
+	{"M", 1ull << 20},
+	{"G", 1ull << 30},
+	{"T", 1ull << 40},
+	{"KiB", 1ull << 10},
+	{"MiB", 1ull << 20},
+	{"GiB", 1ull << 30},
+	{"TiB", 1ull << 40},
+	{NULL, 0},
 };
-static const struct unit second_units[] = {{"", 1}, {"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86400}, {NULL, 0}};
-static const struct unit milli_units[] = {{"", 1000}, {"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {NULL, 0}};
+static const struct unit second_units[] = {{"", 1},	{"s", 1},     {"m", 60},
+					   {"h", 3600}, {"d", 86400}, {NULL, 0}};
+static const struct unit milli_units[] = {{"", 1000},	{"ms", 1},	{"s", 1000},
+					  {"m", 60000}, {"h", 3600000}, {NULL, 0}};
 
 static const struct {
 	const char *name;
 	int number;
 } signals[] = {
-	{"HUP", SIGHUP}, {"USR1", SIGUSR1}, {"USR2", SIGUSR2}, {"WINCH", SIGWINCH}, {"URG", SIGURG},
-	{"IO", SIGIO}, {"PWR", SIGPWR}, {"ALRM", SIGALRM}, {"VTALRM", SIGVTALRM}, {"PROF", SIGPROF},
-	{"INT", SIGINT}, {"TERM", SIGTERM}, {"QUIT", SIGQUIT}, {"CONT", SIGCONT}, {"TSTP", SIGTSTP},
+	{"HUP", SIGHUP},       {"USR1", SIGUSR1}, {"USR2", SIGUSR2}, {"WINCH", SIGWINCH},
+	{"URG", SIGURG},       {"IO", SIGIO},	  {"PWR", SIGPWR},   {"ALRM", SIGALRM},
+	{"VTALRM", SIGVTALRM}, {"PROF", SIGPROF}, {"INT", SIGINT},   {"TERM", SIGTERM},
+	{"QUIT", SIGQUIT},     {"CONT", SIGCONT}, {"TSTP", SIGTSTP},
 };
 
 static bool signal_usable(uint64_t number)
 {
-	return number > 0 && number < 65 && number != SIGKILL && number != SIGSTOP && number != 32 && number != 33;
+	return number > 0 && number < 65 && number != SIGKILL && number != SIGSTOP &&
+	       number != 32 && number != 33;
 }
 
 static bool parse_signal(const char *text, uint64_t *value)
@@ -316,7 +339,8 @@ static void set_or_default(const struct variable *v, const char *text)
 		set(v, ""); /* a folder too long for us; nothing else can fail */
 	if (!text || !*text)
 		return;
-	log_format(line, sizeof(line), "%s=%s is not understood; it stays at \"%s\"", v->name, text, v->fallback);
+	log_format(line, sizeof(line), "%s=%s is not understood; it stays at \"%s\"", v->name, text,
+		   v->fallback);
 	log_line(line);
 }
 

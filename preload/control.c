@@ -17,6 +17,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <link.h>
 #include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
@@ -32,13 +33,13 @@
 #include "snapshot.h"
 
 static uint64_t process_key;
-static uintptr_t main_tls;
+static uintptr_t main_tls, main_tls_low, main_tls_high;
 
 /* ---- small helpers --------------------------------------------------------------------------------------------------------- */
 
 static uint64_t now_ms(void)
 {
-	struct timespec t = { 0, 0 };
+	struct timespec t = {0, 0};
 	sys(SYS_clock_gettime, CLOCK_MONOTONIC, &t);
 	return (uint64_t)t.tv_sec * 1000u + (uint64_t)t.tv_nsec / 1000000u;
 }
@@ -46,7 +47,7 @@ static uint64_t now_ms(void)
 /* The words of the page are shared with the tool: no FUTEX_PRIVATE there. */
 static long futex_wait(_Atomic uint32_t *word, uint32_t value, long ms)
 {
-	struct timespec t = { ms / 1000, ms % 1000 * 1000000 };
+	struct timespec t = {ms / 1000, ms % 1000 * 1000000};
 	return sys(SYS_futex, word, FUTEX_WAIT, value, ms < 0 ? NULL : &t);
 }
 
@@ -76,31 +77,69 @@ uint64_t control_process_key(void)
 	return process_key;
 }
 
-uintptr_t control_main_tls(void)
+void control_main_tls(uintptr_t *low, uintptr_t *high)
 {
-	return main_tls;
+	*low = main_tls ? main_tls_low : 0;
+	*high = main_tls ? main_tls_high : 0;
+}
+
+/* What libraries that come later may get of the static block, and libc's thread descriptor at the thread pointer. */
+#define TLS_SURPLUS ((uintptr_t)4096)
+#define TLS_DESCRIPTOR ((uintptr_t)2560)
+
+/* A block far from the thread pointer is a dynamic one: memory of the allocator. */
+static int widen_tls(struct dl_phdr_info *info, size_t size, void *unused)
+{
+	uintptr_t block = (uintptr_t)info->dlpi_tls_data;
+	if (!block || (block < main_tls ? main_tls - block : block - main_tls) > (uintptr_t)64
+											 << 20)
+		return 0;
+	for (unsigned i = 0; i < info->dlpi_phnum; i++) {
+		if (info->dlpi_phdr[i].p_type != PT_TLS)
+			continue;
+		if (block < main_tls_low)
+			main_tls_low = block;
+		if (block + info->dlpi_phdr[i].p_memsz > main_tls_high)
+			main_tls_high = block + info->dlpi_phdr[i].p_memsz;
+	}
+	return 0;
+}
+
+/* In the constructor, in the main thread: ld.so has made one block for the libraries that came with the program. */
+static void find_main_tls(void)
+{
+	main_tls = (uintptr_t)__builtin_thread_pointer();
+	main_tls_low = main_tls;
+	main_tls_high = main_tls + TLS_DESCRIPTOR;
+	dl_iterate_phdr(widen_tls, NULL);
+	main_tls_low -= TLS_SURPLUS;
 }
 
 /* ---- the helper's state ------------------------------------------------------------------------------------------------------- */
 
-enum helper_state { HELPER_NONE, HELPER_RUNNING, HELPER_GONE /* it ended by itself: pthread_exit in a runtime */ };
+enum helper_state {
+	HELPER_NONE,
+	HELPER_RUNNING,
+	HELPER_GONE /* it ended by itself: pthread_exit in a runtime */
+};
 
 static _Atomic uint32_t helper_lock;
 static _Atomic uint32_t helper_state;
 static pthread_t helper_thread;
-static uint32_t pause_depth;          /* under helper_lock */
-static _Atomic uint32_t wanted_late;  /* to be started at the next tick */
+static uint32_t pause_depth;	     /* under helper_lock */
+static _Atomic uint32_t wanted_late; /* to be started at the next tick */
 static _Atomic bool sandboxed, exiting;
 static __thread bool isolated TLS_FAST;
 
-static _Atomic uint32_t stop;         /* the helper is asked to end */
-static _Atomic uint32_t gate;         /* futex word: 0 free, else the tid that is inside */
+static _Atomic uint32_t stop; /* the helper is asked to end */
+static _Atomic uint32_t gate; /* futex word: 0 free, else the tid that is inside */
 static uint32_t gate_depth;
-static _Atomic uint32_t gate_wanted;  /* by a thread that may hold a runtime's lock: do not wait for that */
-static _Atomic uint32_t marks;        /* enum trigger, LOCAL_MARK */
+static _Atomic uint32_t
+	gate_wanted; /* by a thread that may hold a runtime's lock: do not wait for that */
+static _Atomic uint32_t marks; /* enum trigger, LOCAL_MARK */
 static _Atomic uint32_t about_to_sleep;
 static _Atomic uint32_t helper_there; /* futex word: it is isolated and listens */
-static bool may_isolate;              /* no system call filter was in force at the start */
+static bool may_isolate;	      /* no system call filter was in force at the start */
 #define LOCAL_MARK 0x100u
 
 /* A request of one of the program's threads. */
@@ -117,6 +156,7 @@ enum job_kind { JOB_NONE, JOB_PAGE, JOB_LOCAL, JOB_TRIGGER };
 static enum job_kind job_kind;
 static uint32_t job_serial; /* of the page's request */
 static const char *job_reason;
+static uint32_t job_mark; /* enum trigger of a JOB_TRIGGER */
 
 bool control_cancelled(void)
 {
@@ -184,7 +224,8 @@ static void ring(void)
 {
 	atomic_thread_fence(memory_order_seq_cst);
 	for (unsigned i = 0; i < 1000 && atomic_load(&about_to_sleep); i++) {
-		if (control_page && futex_wake((_Atomic uint32_t *)&control_page->request_serial) > 0)
+		if (control_page &&
+		    futex_wake((_Atomic uint32_t *)&control_page->request_serial) > 0)
 			return;
 		sys(SYS_sched_yield);
 	}
@@ -262,7 +303,7 @@ static void job_postpone(enum job_kind kind)
 	if (kind == JOB_LOCAL)
 		atomic_fetch_or(&marks, LOCAL_MARK);
 	else if (kind == JOB_TRIGGER)
-		atomic_fetch_or(&marks, (uint32_t)TRIGGER_SIGNAL);
+		atomic_fetch_or(&marks, job_mark);
 }
 
 static void job_over(const struct snapshot_result *r)
@@ -300,8 +341,10 @@ static void job_start(enum job_kind kind, const struct snapshot_request *request
 static void page_snapshot(uint32_t serial)
 {
 	char path[sizeof control_page->path], label[sizeof control_page->label];
-	struct snapshot_request request = { .reason = "request", .label = label, .path = path,
-					    .deadline_ms = control_page->deadline_ms };
+	struct snapshot_request request = {.reason = "request",
+					   .label = label,
+					   .path = path,
+					   .deadline_ms = control_page->deadline_ms};
 	memcpy(path, control_page->path, sizeof path);
 	memcpy(label, control_page->label, sizeof label);
 	path[sizeof path - 1] = label[sizeof label - 1] = 0;
@@ -331,20 +374,24 @@ static void page_serve(void)
 		answer(serial, 0, "");
 		return;
 	default:
-		answer(serial, ENOSYS, "the shim does not know this request: refgraph is newer than the program's librefgraph.so");
+		answer(serial, ENOSYS,
+		       "the shim does not know this request: refgraph is newer than the program's "
+		       "librefgraph.so");
 	}
 }
 
 static void local_serve(void)
 {
-	struct snapshot_request request = { .reason = local.reason, .label = local.label, .path = local.path };
+	struct snapshot_request request = {
+		.reason = local.reason, .label = local.label, .path = local.path};
 	job_start(JOB_LOCAL, &request);
 }
 
 static void trigger_serve(enum trigger which, const char *reason)
 {
-	struct snapshot_request request = { .reason = reason };
+	struct snapshot_request request = {.reason = reason};
 	atomic_fetch_and(&marks, ~(uint32_t)which);
+	job_mark = (uint32_t)which;
 	job_start(JOB_TRIGGER, &request);
 }
 
@@ -366,7 +413,7 @@ static void serve(void)
 		trigger_serve(TRIGGER_SIGNAL, "signal");
 	} else if (now & TRIGGER_GROWTH) {
 		trigger_serve(TRIGGER_GROWTH, "growth");
-	} else if (!triggers_timer_left()) {
+	} else if (now & TRIGGER_TIMER || !triggers_timer_left()) {
 		triggers_timer_start();
 		trigger_serve(TRIGGER_TIMER, "timer");
 	}
@@ -517,8 +564,8 @@ static void helper_start(bool wait)
 	uint32_t depth = t ? t->hook_depth : 0;
 	uintptr_t frame = t ? t->hook_frame : 0;
 
-	if (atomic_load(&helper_state) == HELPER_RUNNING || !config.helper || atomic_load(&sandboxed) ||
-	    atomic_load(&exiting) || pause_depth)
+	if (atomic_load(&helper_state) == HELPER_RUNNING || !config.helper ||
+	    atomic_load(&sandboxed) || atomic_load(&exiting) || pause_depth)
 		return;
 	atomic_store(&wanted_late, 0);
 	atomic_store(&stop, 0);
@@ -570,6 +617,16 @@ static void helper_stop(void)
 	atomic_store(&about_to_sleep, 0);
 }
 
+/* The thread that forks brings it back, when it has left the runtime's fork and goes about its business. */
+#define LATE_BYTES ((uint64_t)32 << 10)
+static void want_late(void)
+{
+	struct thread *t = thread_current;
+	atomic_store(&wanted_late, 1);
+	if (t && t->next_tick > t->made_bytes + LATE_BYTES)
+		t->next_tick = t->made_bytes + LATE_BYTES;
+}
+
 /* ---- pausing -------------------------------------------------------------------------------------------------------------------------- */
 
 static bool is_helper(void)
@@ -597,7 +654,7 @@ void control_resume(bool at_once)
 		if (at_once)
 			helper_start(true);
 		else
-			atomic_store(&wanted_late, 1);
+			want_late();
 	}
 	unlock(&helper_lock);
 }
@@ -643,14 +700,16 @@ void control_sandboxed(void)
 	job_abandon(2000);
 	control_page_state(RGC_SANDBOXED);
 	if (page_waits())
-		answer(page_request(), EPERM, "the program is entering a sandbox (seccomp); no dumps from here on");
+		answer(page_request(), EPERM,
+		       "the program is entering a sandbox (seccomp); no dumps from here on");
 	unlock(&helper_lock);
 }
 
 /* ---- requests of the program's own threads ---------------------------------------------------------------------------------------------- */
 
 /* Without a helper: here and now. */
-static int take_here(const char *reason, const char *label, const char *path, struct snapshot_result *result)
+static int take_here(const char *reason, const char *label, const char *path,
+		     struct snapshot_result *result)
 {
 	struct thread *t = thread_self();
 	uint32_t depth = t ? t->hook_depth : 0;
@@ -675,7 +734,8 @@ static __attribute__((noinline)) void local_wait(unsigned limit_ms)
 	uint64_t until = now_ms() + limit_ms;
 	__builtin_unwind_init();
 	while (!atomic_load(&local.done) && now_ms() < until) {
-		if (atomic_load(&helper_state) != HELPER_RUNNING && !pause_depth && !atomic_load(&wanted_late))
+		if (atomic_load(&helper_state) != HELPER_RUNNING && !pause_depth &&
+		    !atomic_load(&wanted_late))
 			return; /* it went away for good */
 		futex_wait(&local.done, 0, 100);
 	}
@@ -684,13 +744,14 @@ static __attribute__((noinline)) void local_wait(unsigned limit_ms)
 int control_snapshot(const char *reason, const char *label, const char *path, unsigned limit_ms,
 		     struct snapshot_result *result)
 {
-	void *tokens[LET_GO_MAX] = { NULL };
+	void *tokens[LET_GO_MAX] = {NULL};
 	unsigned deadline = config.deadline_ms ? config.deadline_ms : 120000;
 
 	memset(result, 0, sizeof *result);
 	result->status = ENOTSUP;
 	if (atomic_load(&sandboxed)) {
-		log_format(result->message, sizeof result->message, "the program is in a sandbox (seccomp)");
+		log_format(result->message, sizeof result->message,
+			   "the program is in a sandbox (seccomp)");
 		return result->status = EPERM;
 	}
 	if (is_helper() || !control_page || glue_pid() != shim_pid)
@@ -711,7 +772,8 @@ int control_snapshot(const char *reason, const char *label, const char *path, un
 	} else {
 		atomic_fetch_and(&marks, ~LOCAL_MARK);
 		result->status = ETIMEDOUT;
-		log_format(result->message, sizeof result->message, "the helper thread did not answer");
+		log_format(result->message, sizeof result->message,
+			   "the helper thread did not answer");
 	}
 	unlock(&local.lock);
 	runtimes_take_back(tokens);
@@ -763,14 +825,16 @@ void control_at_exit(bool quick)
 		return;
 	control_page_state(RGC_EXITING);
 	atomic_fetch_add(&gate_wanted, 1);
-	if (!gate_enter(EXIT_GRACE_MS)) /* kept: the helper does nothing more, not even by leaving */
+	if (!gate_enter(
+		    EXIT_GRACE_MS)) /* kept: the helper does nothing more, not even by leaving */
 		return;
 	job_abandon(EXIT_GRACE_MS);
 	if (page_waits())
 		answer(page_request(), ESHUTDOWN,
-		       snapshot_active() ? "the program ended while its dump was being written; the walker goes on and "
-					   "the file appears when it is complete" :
-					   "the program is exiting");
+		       snapshot_active() ? "the program ended while its dump was being written; "
+					   "the walker goes on and "
+					   "the file appears when it is complete"
+					 : "the program is exiting");
 	control_page_remove();
 }
 
@@ -780,19 +844,20 @@ void control_at_exit(bool quick)
 static void make_process_key(void)
 {
 	const void *random = (const void *)getauxval(AT_RANDOM);
-	struct timespec t = { 0, 0 };
+	struct timespec t = {0, 0};
 	uint64_t key = 0;
 	if (random)
 		memcpy(&key, random, sizeof key);
 	sys(SYS_clock_gettime, CLOCK_REALTIME, &t);
-	key ^= ((uint64_t)glue_pid() << 40) ^ (uint64_t)t.tv_sec * 1000000007u ^ (uint64_t)t.tv_nsec;
+	key ^= ((uint64_t)glue_pid() << 40) ^ (uint64_t)t.tv_sec * 1000000007u ^
+	       (uint64_t)t.tv_nsec;
 	key *= 0x9e3779b97f4a7c15ull;
 	process_key = key ^ key >> 29;
 }
 
 void control_init(void)
 {
-	main_tls = (uintptr_t)__builtin_thread_pointer();
+	find_main_tls();
 	entry_wait_init();
 	find_libc_threads();
 	look_for_filter();
@@ -838,7 +903,7 @@ void control_after_fork_child(void)
 	if (!config.helper)
 		control_page_state(RGC_NO_HELPER);
 	if (adapters_helper_late()) {
-		atomic_store(&wanted_late, 1);
+		want_late();
 		return;
 	}
 	lock(&helper_lock);

@@ -63,7 +63,8 @@ static uint64_t pid_namespace(void)
 
 static void page_fill(struct rgd_control *page, uint64_t start)
 {
-	long n = sys(SYS_readlinkat, AT_FDCWD, "/proc/self/exe", page->program, sizeof page->program - 1);
+	long n = sys(SYS_readlinkat, AT_FDCWD, "/proc/self/exe", page->program,
+		     sizeof page->program - 1);
 	page->program[n > 0 ? n : 0] = 0;
 	page->version = RGC_VERSION;
 	page->size = sizeof *page;
@@ -96,19 +97,21 @@ static bool folder_make(const char *path)
 
 static long file_create(void)
 {
-	long fd = sys(SYS_openat, AT_FDCWD, page_file, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	long fd = sys(SYS_openat, AT_FDCWD, page_file,
+		      O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd != -EEXIST)
 		return fd;
 	/* this process before it replaced itself by exec, or a process of another pid namespace that shares the folder
 	 * and started in the same tick: that one can still be asked through its mapping, but not be found */
 	sys(SYS_unlinkat, AT_FDCWD, page_file, 0);
-	return sys(SYS_openat, AT_FDCWD, page_file, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	return sys(SYS_openat, AT_FDCWD, page_file,
+		   O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 }
 
 /* Beyond RLIMIT_FSIZE the kernel would send SIGXFSZ; beyond the space of the file system, SIGBUS when we write. */
 static bool file_reserve(long fd)
 {
-	struct rlimit limit = { RLIM_INFINITY, RLIM_INFINITY };
+	struct rlimit limit = {RLIM_INFINITY, RLIM_INFINITY};
 	long status;
 	sys(SYS_prlimit64, 0, RLIMIT_FSIZE, 0, &limit);
 	if (limit.rlim_cur < PAGE_SIZE)
@@ -127,7 +130,8 @@ static struct rgd_control *file_map(const char *folder_format, uint64_t start)
 	log_format(folder, sizeof folder, folder_format, page_user);
 	if (!folder_make(folder))
 		return NULL;
-	log_format(page_file, sizeof page_file, "%s/%u-%lu", folder, glue_pid(), (unsigned long)start);
+	log_format(page_file, sizeof page_file, "%s/%u-%lu", folder, glue_pid(),
+		   (unsigned long)start);
 	fd = file_create();
 	if (fd < 0) {
 		page_file[0] = 0;
@@ -146,7 +150,8 @@ static struct rgd_control *file_map(const char *folder_format, uint64_t start)
 
 static struct rgd_control *private_page(void)
 {
-	long p = sys(SYS_mmap, 0, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	long p = sys(SYS_mmap, 0, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+		     -1, 0);
 	lost++;
 	return p < 0 && p > -4096 ? &no_page : (struct rgd_control *)p;
 }

@@ -34,10 +34,11 @@ uint32_t entry_stack(struct thread *t, uintptr_t caller, uintptr_t frame);
 
 /* Inside a hook, after the real call: this block is alive. The general way, and what the hooks inline: whatever is unusual
  * goes the general way, so that the usual one needs few registers. */
-void entry_record_any(struct thread *t, void *block, size_t size, uint32_t epoch, uintptr_t caller, uintptr_t frame);
+void entry_record_any(struct thread *t, void *block, size_t size, uint32_t epoch, uintptr_t caller,
+		      uintptr_t frame);
 
-static inline __attribute__((always_inline)) void entry_record(struct thread *t, void *block, size_t size,
-							       uintptr_t caller, uintptr_t frame)
+static inline __attribute__((always_inline)) void
+entry_record(struct thread *t, void *block, size_t size, uintptr_t caller, uintptr_t frame)
 {
 	uintptr_t address = (uintptr_t)block;
 	unsigned slot = stack_site_slot(caller);

@@ -50,7 +50,8 @@ static void *boot_take(size_t alignment, size_t size)
 	at = atomic_fetch_add_explicit(&boot_used, (need + 15) & ~(size_t)15, memory_order_relaxed);
 	if (at + need > BOOT_SIZE)
 		return NULL;
-	start = ((uintptr_t)boot_memory + at + sizeof(struct boot_header) + alignment - 1) & ~(alignment - 1);
+	start = ((uintptr_t)boot_memory + at + sizeof(struct boot_header) + alignment - 1) &
+		~(alignment - 1);
 	((struct boot_header *)start - 1)->size = size;
 	return (void *)start;
 }
@@ -182,7 +183,8 @@ void *entry_definition(const char *name)
 	ElfW(Sym) *symbol = NULL;
 	Dl_info info;
 
-	if (p && dladdr1(p, &info, (void **)&symbol, RTLD_DL_SYMENT) && symbol && symbol->st_shndx == SHN_UNDEF)
+	if (p && dladdr1(p, &info, (void **)&symbol, RTLD_DL_SYMENT) && symbol &&
+	    symbol->st_shndx == SHN_UNDEF)
 		return NULL;
 	return p;
 }
@@ -213,7 +215,8 @@ static void judge_allocator(void)
 		native_note = "off by REFGRAPH_NATIVE";
 	} else if (first && first != (void *)own_malloc) {
 		*(void **)&foreign_reallocarray = entry_next("reallocarray");
-		native_note = "the program brings its own malloc, which is called instead of ours: its heap is not followed";
+		native_note = "the program brings its own malloc, which is called instead of ours: "
+			      "its heap is not followed";
 		if (config.verbose)
 			log_line(native_note);
 	} else {
@@ -222,7 +225,8 @@ static void judge_allocator(void)
 	}
 	entry_mode_set();
 	/* glibc's blocks are 32 bytes apart; of others we do not know */
-	if (native_followed && module_of((void *)real.malloc) != module_of((void *)gnu_get_libc_version))
+	if (native_followed &&
+	    module_of((void *)real.malloc) != module_of((void *)gnu_get_libc_version))
 		request_min = 32;
 }
 
@@ -278,7 +282,8 @@ static uint32_t full_stack(struct thread *t, uintptr_t caller, uintptr_t frame)
 	thread_stack(t);
 	if (unwinder->stack)
 		return unwinder->stack(caller, frame + 2 * sizeof(uintptr_t), frame_pointer);
-	n = unwinder->walk(caller, frame + 2 * sizeof(uintptr_t), frame_pointer, pcs, config.stack_depth);
+	n = unwinder->walk(caller, frame + 2 * sizeof(uintptr_t), frame_pointer, pcs,
+			   config.stack_depth);
 	return stack_intern(pcs, n);
 }
 
@@ -294,7 +299,8 @@ uint32_t entry_stack(struct thread *t, uintptr_t caller, uintptr_t frame)
 	}
 }
 
-void entry_record_any(struct thread *t, void *block, size_t size, uint32_t epoch, uintptr_t caller, uintptr_t frame)
+void entry_record_any(struct thread *t, void *block, size_t size, uint32_t epoch, uintptr_t caller,
+		      uintptr_t frame)
 {
 	if (!native_followed)
 		return;
@@ -331,7 +337,8 @@ static void *real_calloc(size_t n, size_t size)
 {
 	size_t total;
 
-	if (unlikely(request_min) && !__builtin_mul_overflow(n, size, &total) && total < request_min)
+	if (unlikely(request_min) && !__builtin_mul_overflow(n, size, &total) &&
+	    total < request_min)
 		return real.calloc(1, request_min);
 	return real.calloc(n, size);
 }
@@ -419,8 +426,8 @@ static uint32_t birth_after_realloc(const struct live_block *was, const void *mo
 	return was->address && was->address == (uintptr_t)moved ? was->epoch : entry_epoch();
 }
 
-static inline __attribute__((always_inline)) void *realloc_hook(void *block, size_t size, uintptr_t caller,
-								uintptr_t frame)
+static inline __attribute__((always_inline)) void *realloc_hook(void *block, size_t size,
+								uintptr_t caller, uintptr_t frame)
 {
 	struct thread *t = hook_enter(frame);
 	struct live_block was = {0};
@@ -469,8 +476,9 @@ EXPORT void *reallocarray(void *block, size_t n, size_t size)
 	return realloc_hook(block, total, CALLER, FRAME);
 }
 
-static inline __attribute__((always_inline)) void *
-aligned_hook(void *(*allocate)(size_t, size_t), size_t alignment, size_t size, uintptr_t caller, uintptr_t frame)
+static inline __attribute__((always_inline)) void *aligned_hook(void *(*allocate)(size_t, size_t),
+								size_t alignment, size_t size,
+								uintptr_t caller, uintptr_t frame)
 {
 	struct thread *t = hook_enter(frame);
 	void *block;

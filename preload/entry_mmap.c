@@ -10,8 +10,8 @@
 /* An anonymous mapping of this size may be the first arena of a runtime's allocator that dropped our hooks at its start. */
 #define ARENA_LEAST (256u << 10)
 
-static void *map_hook(void *address, size_t size, int protection, int flags, int fd, off_t offset, uintptr_t caller,
-		      uintptr_t frame)
+static void *map_hook(void *address, size_t size, int protection, int flags, int fd, off_t offset,
+		      uintptr_t caller, uintptr_t frame)
 {
 	struct thread *t = hook_enter(frame);
 	void *p;

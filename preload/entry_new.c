@@ -41,7 +41,7 @@ enum form {
 #define F(index, name) index,
 	NEW_FORMS(F)
 #undef F
-	FORMS
+		FORMS
 };
 
 static const char *const form_names[FORMS] = {
@@ -147,8 +147,8 @@ void entry_new_init(void)
 }
 
 /* NULL: the next definition must do it. The alignment is 0 for the plain forms. */
-static inline __attribute__((always_inline)) void *new_hook(size_t size, size_t alignment, uintptr_t caller,
-							    uintptr_t frame)
+static inline __attribute__((always_inline)) void *new_hook(size_t size, size_t alignment,
+							    uintptr_t caller, uintptr_t frame)
 {
 	struct thread *t;
 	void *block;
@@ -160,7 +160,8 @@ static inline __attribute__((always_inline)) void *new_hook(size_t size, size_t 
 		return NULL;
 	/* as libstdc++: at least one byte; aligned_alloc wants a multiple of the alignment */
 	if (alignment)
-		block = real.aligned_alloc(alignment, request((size + alignment - 1) & ~(alignment - 1)));
+		block = real.aligned_alloc(alignment,
+					   request((size + alignment - 1) & ~(alignment - 1)));
 	else
 		block = real.malloc(request(size ? size : 1));
 	if (likely(block))
@@ -169,7 +170,8 @@ static inline __attribute__((always_inline)) void *new_hook(size_t size, size_t 
 	return block;
 }
 
-static __attribute__((noinline)) void *new_next(enum form form, uintptr_t a, uintptr_t b, uintptr_t c)
+static __attribute__((noinline)) void *new_next(enum form form, uintptr_t a, uintptr_t b,
+						uintptr_t c)
 {
 	any_function next = next_form(form);
 
@@ -207,7 +209,8 @@ static __attribute__((noinline)) void *new_next(enum form form, uintptr_t a, uin
 	EXPORT void *name(size_t size, size_t alignment, const void *tag)                          \
 	{                                                                                          \
 		void *block = new_hook(size, alignment, CALLER, FRAME);                            \
-		return likely(block) ? block : new_next(form, request(size), alignment, (uintptr_t)tag); \
+		return likely(block) ? block                                                       \
+				     : new_next(form, request(size), alignment, (uintptr_t)tag);   \
 	}
 
 NEW_PLAIN(_Znwm, NEW)

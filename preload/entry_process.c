@@ -27,7 +27,7 @@
 #define REAL(result, name, ...)                                                                    \
 	static result (*next)(__VA_ARGS__);                                                        \
 	if (unlikely(!next))                                                                       \
-		*(void **)&next = entry_next(name)
+	*(void **)&next = entry_next(name)
 
 /* ---- libraries ------------------------------------------------------------------------------------------------------- */
 
@@ -311,7 +311,8 @@ JUMP(__longjmp_chk)
 static __attribute__((noreturn)) void exit_hook(int status)
 {
 	/* not in a vfork child, whose memory is its parent's, and not from inside a hook (a signal handler) */
-	if (thread_current && !thread_current->hook_depth && !shim_sandboxed && glue_pid() == shim_pid)
+	if (thread_current && !thread_current->hook_depth && !shim_sandboxed &&
+	    glue_pid() == shim_pid)
 		control_at_exit(true);
 	if (real.exit_now)
 		real.exit_now(status);

@@ -67,7 +67,8 @@ static bool any_other_child(uint32_t walker)
 {
 	char path[64], text[4096];
 	siginfo_t info;
-	if (sys(SYS_waitid, P_ALL, 0, &info, WEXITED | WSTOPPED | WCONTINUED | WNOHANG | WNOWAIT, 0) != -ECHILD)
+	if (sys(SYS_waitid, P_ALL, 0, &info, WEXITED | WSTOPPED | WCONTINUED | WNOHANG | WNOWAIT,
+		0) != -ECHILD)
 		return true;
 	for (const struct thread *t = threads_first(); t; t = t->next) {
 		log_format(path, sizeof path, "/proc/self/task/%u/children", t->tid);
@@ -97,7 +98,8 @@ static pid_t wait4_past_walker(pid_t pid, int *status, int options, struct rusag
 			errno = ECHILD;
 			return -1;
 		}
-		got = next.wait4 ? next.wait4(pid, &local, options, usage) : raw_wait4(pid, &local, options, usage);
+		got = next.wait4 ? next.wait4(pid, &local, options, usage)
+				 : raw_wait4(pid, &local, options, usage);
 		if (was_walker(got, local))
 			continue;
 		if (got > 0 && status)
@@ -110,21 +112,24 @@ EXPORT pid_t wait4(pid_t pid, int *status, int options, struct rusage *usage)
 {
 	if (may_meet(pid <= 0, options))
 		return wait4_past_walker(pid, status, options, usage);
-	return likely(next.wait4) ? next.wait4(pid, status, options, usage) : raw_wait4(pid, status, options, usage);
+	return likely(next.wait4) ? next.wait4(pid, status, options, usage)
+				  : raw_wait4(pid, status, options, usage);
 }
 
 EXPORT pid_t wait3(int *status, int options, struct rusage *usage)
 {
 	if (may_meet(true, options))
 		return wait4_past_walker(-1, status, options, usage);
-	return likely(next.wait3) ? next.wait3(status, options, usage) : raw_wait4(-1, status, options, usage);
+	return likely(next.wait3) ? next.wait3(status, options, usage)
+				  : raw_wait4(-1, status, options, usage);
 }
 
 EXPORT pid_t waitpid(pid_t pid, int *status, int options)
 {
 	if (may_meet(pid <= 0, options))
 		return wait4_past_walker(pid, status, options, NULL);
-	return likely(next.waitpid) ? next.waitpid(pid, status, options) : raw_wait4(pid, status, options, NULL);
+	return likely(next.waitpid) ? next.waitpid(pid, status, options)
+				    : raw_wait4(pid, status, options, NULL);
 }
 
 static int raw_waitid(idtype_t type, id_t id, siginfo_t *info, int options)
@@ -159,7 +164,8 @@ static int waitid_past_walker(idtype_t type, id_t id, siginfo_t *info, int optio
 			return -1;
 		}
 		memset(&local, 0, sizeof local);
-		got = next.waitid ? next.waitid(type, id, &local, options) : raw_waitid(type, id, &local, options);
+		got = next.waitid ? next.waitid(type, id, &local, options)
+				  : raw_waitid(type, id, &local, options);
 		if (got == 0 && pass_on(&local, options))
 			continue;
 		if (got == 0 && info)
@@ -172,5 +178,6 @@ EXPORT int waitid(idtype_t type, id_t id, siginfo_t *info, int options)
 {
 	if (may_meet(type == P_ALL || type == P_PGID, options))
 		return waitid_past_walker(type, id, info, options);
-	return likely(next.waitid) ? next.waitid(type, id, info, options) : raw_waitid(type, id, info, options);
+	return likely(next.waitid) ? next.waitid(type, id, info, options)
+				   : raw_waitid(type, id, info, options);
 }

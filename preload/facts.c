@@ -25,24 +25,28 @@ static void row(struct walk *w, struct table *t, const uint64_t *values)
 		column_put(&t->column[i], values[i]);
 	table_row(&w->writer, t);
 }
-#define ROW(w, t, ...) row(w, t, (const uint64_t[]){ __VA_ARGS__ })
+#define ROW(w, t, ...) row(w, t, (const uint64_t[]){__VA_ARGS__})
 
 /* ---- rows that adapters add ------------------------------------------------------------------------------------------------ */
 
 static const struct column_spec gc_columns[] = {
-	{ RGD_GC_RUNTIME, RGD_ENC_U8 },	    { RGD_GC_NAME, RGD_ENC_VARINT },
-	{ RGD_GC_INDEX, RGD_ENC_VARINT },   { RGD_GC_VALUE, RGD_ENC_VARINT },
-	{ 0, 0 },
+	{RGD_GC_RUNTIME, RGD_ENC_U8},
+	{RGD_GC_NAME, RGD_ENC_VARINT},
+	{RGD_GC_INDEX, RGD_ENC_VARINT},
+	{RGD_GC_VALUE, RGD_ENC_VARINT},
+	{0, 0},
 };
 static const struct column_spec runtime_columns[] = {
-	{ RGD_RUNTIME_ID, RGD_ENC_U8 },	     { RGD_RUNTIME_VERSION, RGD_ENC_VARINT },
-	{ RGD_RUNTIME_STATE, RGD_ENC_U8 },   { RGD_RUNTIME_NOTE, RGD_ENC_VARINT },
-	{ 0, 0 },
+	{RGD_RUNTIME_ID, RGD_ENC_U8},
+	{RGD_RUNTIME_VERSION, RGD_ENC_VARINT},
+	{RGD_RUNTIME_STATE, RGD_ENC_U8},
+	{RGD_RUNTIME_NOTE, RGD_ENC_VARINT},
+	{0, 0},
 };
 static const struct column_spec counter_columns[] = {
-	{ RGD_COUNTER_NAME, RGD_ENC_VARINT },
-	{ RGD_COUNTER_VALUE, RGD_ENC_VARINT },
-	{ 0, 0 },
+	{RGD_COUNTER_NAME, RGD_ENC_VARINT},
+	{RGD_COUNTER_VALUE, RGD_ENC_VARINT},
+	{0, 0},
 };
 
 void walk_gc(struct walk *w, uint32_t runtime, const char *name, uint64_t index, uint64_t value)
@@ -50,9 +54,11 @@ void walk_gc(struct walk *w, uint32_t runtime, const char *name, uint64_t index,
 	ROW(w, &w->gc, runtime, intern_text(&w->intern, name), index, value);
 }
 
-void walk_runtime(struct walk *w, uint32_t runtime, const char *version, enum rgd_runtime_state state, const char *note)
+void walk_runtime(struct walk *w, uint32_t runtime, const char *version,
+		  enum rgd_runtime_state state, const char *note)
 {
-	ROW(w, &w->runtimes, runtime, intern_text(&w->intern, version), state, intern_text(&w->intern, note));
+	ROW(w, &w->runtimes, runtime, intern_text(&w->intern, version), state,
+	    intern_text(&w->intern, note));
 }
 
 void walk_counter(struct walk *w, const char *name, uint64_t value)
@@ -76,13 +82,16 @@ static void adapters_state(struct walk *w)
 	const struct refused *refused;
 	size_t n = adapters_refused(&refused);
 	for (size_t i = 0; i < n; i++)
-		walk_runtime(w, refused[i].runtime, refused[i].version, RGD_RUNTIME_REFUSED, refused[i].note);
+		walk_runtime(w, refused[i].runtime, refused[i].version, RGD_RUNTIME_REFUSED,
+			     refused[i].note);
 	for (unsigned i = 0; adapters[i] && i < WALK_ADAPTERS; i++) {
 		if (plan->failed & 1u << i)
-			walk_runtime(w, adapters[i]->runtime, "", RGD_RUNTIME_FAILED, plan->notes[i]);
+			walk_runtime(w, adapters[i]->runtime, "", RGD_RUNTIME_FAILED,
+				     plan->notes[i]);
 		else if (plan->skip & 1u << i) {
 			if (plan->notes[i][0])
-				walk_runtime(w, adapters[i]->runtime, "", RGD_RUNTIME_BUSY, plan->notes[i]);
+				walk_runtime(w, adapters[i]->runtime, "", RGD_RUNTIME_BUSY,
+					     plan->notes[i]);
 		} else if (adapters[i]->state) {
 			atomic_store_explicit(&w->page->adapter, i + 1, memory_order_relaxed);
 			adapters[i]->state(w);
@@ -136,16 +145,16 @@ static void runtime_tables(struct walk *w)
 static void modules(struct walk *w)
 {
 	static const struct column_spec specs[] = {
-		{ RGD_MODULE_PATH, RGD_ENC_VARINT },   { RGD_MODULE_BUILD_ID, RGD_ENC_VARINT },
-		{ RGD_MODULE_BASE, RGD_ENC_U64 },      { RGD_MODULE_LOW, RGD_ENC_U64 },
-		{ RGD_MODULE_HIGH, RGD_ENC_U64 },      { RGD_MODULE_LOADED, RGD_ENC_VARINT },
-		{ RGD_MODULE_UNLOADED, RGD_ENC_VARINT }, { 0, 0 },
+		{RGD_MODULE_PATH, RGD_ENC_VARINT},     {RGD_MODULE_BUILD_ID, RGD_ENC_VARINT},
+		{RGD_MODULE_BASE, RGD_ENC_U64},	       {RGD_MODULE_LOW, RGD_ENC_U64},
+		{RGD_MODULE_HIGH, RGD_ENC_U64},	       {RGD_MODULE_LOADED, RGD_ENC_VARINT},
+		{RGD_MODULE_UNLOADED, RGD_ENC_VARINT}, {0, 0},
 	};
 	struct table *t = open_table(w, RGD_SEC_MODULES, specs);
 	for (size_t i = 0; t && i < modules_count(); i++) {
 		const struct module *m = modules_get(i);
-		ROW(w, t, intern_text(&w->intern, m->path), intern_text(&w->intern, m->build_id), m->base, m->low,
-		    m->high, m->loaded, m->unloaded);
+		ROW(w, t, intern_text(&w->intern, m->path), intern_text(&w->intern, m->build_id),
+		    m->base, m->low, m->high, m->loaded, m->unloaded);
 	}
 	if (t)
 		table_close(&w->writer, t);
@@ -163,7 +172,8 @@ static uint32_t thread_name(struct walk *w, uint32_t tid)
 	return intern_string(&w->intern, name, n > 0 ? (size_t)n : 0);
 }
 
-static void thread_bounds(struct walk *w, const struct frozen_thread *t, uintptr_t *low, uintptr_t *high)
+static void thread_bounds(struct walk *w, const struct frozen_thread *t, uintptr_t *low,
+			  uintptr_t *high)
 {
 	const struct mapping *map = t->stack_low ? NULL : memory_mapping(&w->map, t->sp);
 	*low = map ? map->low : t->stack_low;
@@ -174,17 +184,21 @@ static void threads(struct walk *w)
 {
 	uintptr_t low, high;
 	static const struct column_spec specs[] = {
-		{ RGD_THREAD_TID, RGD_ENC_VARINT },	{ RGD_THREAD_NAME, RGD_ENC_VARINT },
-		{ RGD_THREAD_STACK_LOW, RGD_ENC_U64 },	{ RGD_THREAD_STACK_HIGH, RGD_ENC_U64 },
-		{ RGD_THREAD_SP, RGD_ENC_U64 },		{ RGD_THREAD_STATE, RGD_ENC_VARINT },
-		{ 0, 0 },
+		{RGD_THREAD_TID, RGD_ENC_VARINT},
+		{RGD_THREAD_NAME, RGD_ENC_VARINT},
+		{RGD_THREAD_STACK_LOW, RGD_ENC_U64},
+		{RGD_THREAD_STACK_HIGH, RGD_ENC_U64},
+		{RGD_THREAD_SP, RGD_ENC_U64},
+		{RGD_THREAD_STATE, RGD_ENC_VARINT},
+		{0, 0},
 	};
 	const struct frozen_thread *list;
 	size_t n = frozen_threads(&list);
 	struct table *t = open_table(w, RGD_SEC_THREADS, specs);
 	for (size_t i = 0; t && i < n; i++) {
 		thread_bounds(w, &list[i], &low, &high);
-		ROW(w, t, list[i].tid, thread_name(w, list[i].tid), low, high, list[i].sp, list[i].state);
+		ROW(w, t, list[i].tid, thread_name(w, list[i].tid), low, high, list[i].sp,
+		    list[i].state);
 	}
 	if (t)
 		table_close(&w->writer, t);
@@ -193,15 +207,18 @@ static void threads(struct walk *w)
 static void epochs(struct walk *w)
 {
 	static const struct column_spec specs[] = {
-		{ RGD_EPOCH_NUMBER, RGD_ENC_ASC }, { RGD_EPOCH_TIME, RGD_ENC_U64 },
-		{ RGD_EPOCH_KIND, RGD_ENC_U8 },	   { RGD_EPOCH_LABEL, RGD_ENC_VARINT },
-		{ 0, 0 },
+		{RGD_EPOCH_NUMBER, RGD_ENC_ASC},
+		{RGD_EPOCH_TIME, RGD_ENC_U64},
+		{RGD_EPOCH_KIND, RGD_ENC_U8},
+		{RGD_EPOCH_LABEL, RGD_ENC_VARINT},
+		{0, 0},
 	};
 	const struct epoch_record *list;
 	size_t n = epoch_records(&list);
 	struct table *t = open_table(w, RGD_SEC_EPOCHS, specs);
 	for (size_t i = 0; t && i < n; i++)
-		ROW(w, t, list[i].number, list[i].time_ns, list[i].kind, intern_text(&w->intern, list[i].label));
+		ROW(w, t, list[i].number, list[i].time_ns, list[i].kind,
+		    intern_text(&w->intern, list[i].label));
 	if (t)
 		table_close(&w->writer, t);
 }
@@ -209,17 +226,17 @@ static void epochs(struct walk *w)
 static void regions(struct walk *w)
 {
 	static const struct column_spec specs[] = {
-		{ RGD_REGION_ADDRESS, RGD_ENC_U64 },  { RGD_REGION_SIZE, RGD_ENC_VARINT },
-		{ RGD_REGION_STACK, RGD_ENC_VARINT }, { RGD_REGION_EPOCH, RGD_ENC_VARINT },
-		{ RGD_REGION_KIND, RGD_ENC_U8 },      { 0, 0 },
+		{RGD_REGION_ADDRESS, RGD_ENC_U64},  {RGD_REGION_SIZE, RGD_ENC_VARINT},
+		{RGD_REGION_STACK, RGD_ENC_VARINT}, {RGD_REGION_EPOCH, RGD_ENC_VARINT},
+		{RGD_REGION_KIND, RGD_ENC_U8},	    {0, 0},
 	};
 	const struct region *list;
 	size_t n = regions_get(&list);
 	struct table *t = open_table(w, RGD_SEC_REGIONS, specs);
 	for (size_t i = 0; t && i < n; i++)
 		if (list[i].size)
-			ROW(w, t, list[i].address, list[i].size, intern_stack(&w->intern, list[i].stack), list[i].epoch,
-			    list[i].kind);
+			ROW(w, t, list[i].address, list[i].size,
+			    intern_stack(&w->intern, list[i].stack), list[i].epoch, list[i].kind);
 	if (t)
 		table_close(&w->writer, t);
 }
@@ -235,7 +252,7 @@ struct smaps_row {
 static const struct {
 	const char *key;
 	unsigned sum;
-} smaps_keys[] = { { "Rss:", 0 }, { "Pss:", 1 }, { "Private_Dirty:", 2 }, { "Anonymous:", 3 }, { "Swap:", 4 } };
+} smaps_keys[] = {{"Rss:", 0}, {"Pss:", 1}, {"Private_Dirty:", 2}, {"Anonymous:", 3}, {"Swap:", 4}};
 
 static const char *number_at(const char *p, const char *end, unsigned base, uint64_t *value)
 {
@@ -294,22 +311,27 @@ static void smaps_sum(const char *p, const char *end, struct smaps_row *r)
 static void smaps_put(struct walk *w, struct table *t, const struct smaps_row *r)
 {
 	if (r->some)
-		ROW(w, t, r->start, r->end, r->perms, r->path, r->offset, r->sums[0], r->sums[1], r->sums[2], r->sums[3],
-		    r->sums[4]);
+		ROW(w, t, r->start, r->end, r->perms, r->path, r->offset, r->sums[0], r->sums[1],
+		    r->sums[2], r->sums[3], r->sums[4]);
 }
 
 static void maps(struct walk *w)
 {
 	static const struct column_spec specs[] = {
-		{ RGD_MAP_START, RGD_ENC_U64 },		   { RGD_MAP_END, RGD_ENC_U64 },
-		{ RGD_MAP_PERMS, RGD_ENC_VARINT },	   { RGD_MAP_PATH, RGD_ENC_VARINT },
-		{ RGD_MAP_OFFSET, RGD_ENC_VARINT },	   { RGD_MAP_RSS, RGD_ENC_VARINT },
-		{ RGD_MAP_PSS, RGD_ENC_VARINT },	   { RGD_MAP_PRIVATE_DIRTY, RGD_ENC_VARINT },
-		{ RGD_MAP_ANONYMOUS, RGD_ENC_VARINT },	   { RGD_MAP_SWAP, RGD_ENC_VARINT },
-		{ 0, 0 },
+		{RGD_MAP_START, RGD_ENC_U64},
+		{RGD_MAP_END, RGD_ENC_U64},
+		{RGD_MAP_PERMS, RGD_ENC_VARINT},
+		{RGD_MAP_PATH, RGD_ENC_VARINT},
+		{RGD_MAP_OFFSET, RGD_ENC_VARINT},
+		{RGD_MAP_RSS, RGD_ENC_VARINT},
+		{RGD_MAP_PSS, RGD_ENC_VARINT},
+		{RGD_MAP_PRIVATE_DIRTY, RGD_ENC_VARINT},
+		{RGD_MAP_ANONYMOUS, RGD_ENC_VARINT},
+		{RGD_MAP_SWAP, RGD_ENC_VARINT},
+		{0, 0},
 	};
 	const char *p = w->plan->smaps, *all = p + w->plan->smaps_size, *end;
-	struct smaps_row now = { 0 }, next;
+	struct smaps_row now = {0}, next;
 	struct table *t = open_table(w, RGD_SEC_MAPS, specs);
 	if (!t)
 		return;
@@ -332,14 +354,15 @@ static void maps(struct walk *w)
 static void stacks(struct walk *w)
 {
 	static const struct column_spec specs[] = {
-		{ RGD_STACK_PARENT, RGD_ENC_VARINT },
-		{ RGD_STACK_FRAME, RGD_ENC_VARINT },
-		{ 0, 0 },
+		{RGD_STACK_PARENT, RGD_ENC_VARINT},
+		{RGD_STACK_FRAME, RGD_ENC_VARINT},
+		{0, 0},
 	};
 	struct intern *in = &w->intern;
 	struct table *t = open_table(w, RGD_SEC_STACKS, specs);
 	for (uint32_t i = 0; t && i < in->stack_count; i++)
-		ROW(w, t, intern_stack(in, stack_parent(in->stack_list[i])), intern_frame(in, stack_frame_of(in->stack_list[i])));
+		ROW(w, t, intern_stack(in, stack_parent(in->stack_list[i])),
+		    intern_frame(in, stack_frame_of(in->stack_list[i])));
 	if (t)
 		table_close(&w->writer, t);
 }
@@ -347,10 +370,13 @@ static void stacks(struct walk *w)
 static void frames(struct walk *w)
 {
 	static const struct column_spec specs[] = {
-		{ RGD_FRAME_KIND, RGD_ENC_U8 },	       { RGD_FRAME_MODULE, RGD_ENC_VARINT },
-		{ RGD_FRAME_OFFSET, RGD_ENC_VARINT },  { RGD_FRAME_FUNCTION, RGD_ENC_VARINT },
-		{ RGD_FRAME_FILE, RGD_ENC_VARINT },    { RGD_FRAME_LINE, RGD_ENC_VARINT },
-		{ 0, 0 },
+		{RGD_FRAME_KIND, RGD_ENC_U8},
+		{RGD_FRAME_MODULE, RGD_ENC_VARINT},
+		{RGD_FRAME_OFFSET, RGD_ENC_VARINT},
+		{RGD_FRAME_FUNCTION, RGD_ENC_VARINT},
+		{RGD_FRAME_FILE, RGD_ENC_VARINT},
+		{RGD_FRAME_LINE, RGD_ENC_VARINT},
+		{0, 0},
 	};
 	struct intern *in = &w->intern;
 	struct table *t = open_table(w, RGD_SEC_FRAMES, specs);
@@ -363,7 +389,8 @@ static void frames(struct walk *w)
 				module = modules_find(f->pc);
 			offset = module ? f->pc - modules_get(module - 1)->base : f->pc;
 		}
-		ROW(w, t, f->kind, module, offset, intern_text(in, f->function), intern_text(in, f->file), f->line);
+		ROW(w, t, f->kind, module, offset, intern_text(in, f->function),
+		    intern_text(in, f->file), f->line);
 	}
 	if (t)
 		table_close(&w->writer, t);
@@ -374,9 +401,9 @@ static void frames(struct walk *w)
 static void summary(struct walk *w)
 {
 	static const struct column_spec specs[] = {
-		{ RGD_SUM_TYPE, RGD_ENC_VARINT },   { RGD_SUM_STACK, RGD_ENC_VARINT },
-		{ RGD_SUM_TRACKED, RGD_ENC_U8 },    { RGD_SUM_COUNT, RGD_ENC_VARINT },
-		{ RGD_SUM_BYTES, RGD_ENC_VARINT },  { 0, 0 },
+		{RGD_SUM_TYPE, RGD_ENC_VARINT},	 {RGD_SUM_STACK, RGD_ENC_VARINT},
+		{RGD_SUM_TRACKED, RGD_ENC_U8},	 {RGD_SUM_COUNT, RGD_ENC_VARINT},
+		{RGD_SUM_BYTES, RGD_ENC_VARINT}, {0, 0},
 	};
 	struct table *t = open_table(w, RGD_SEC_SUMMARY, specs);
 	for (uint32_t i = 0; t && i < w->intern.summary_count; i++) {
@@ -390,10 +417,10 @@ static void summary(struct walk *w)
 static void types(struct walk *w)
 {
 	static const struct column_spec specs[] = {
-		{ RGD_TYPE_NAME, RGD_ENC_VARINT },	 { RGD_TYPE_MODULE, RGD_ENC_VARINT },
-		{ RGD_TYPE_RUNTIME, RGD_ENC_U8 },	 { RGD_TYPE_FLAGS, RGD_ENC_VARINT },
-		{ RGD_TYPE_BASIC_SIZE, RGD_ENC_VARINT }, { RGD_TYPE_OBJECT, RGD_ENC_VARINT },
-		{ RGD_TYPE_BASE, RGD_ENC_VARINT },	 { 0, 0 },
+		{RGD_TYPE_NAME, RGD_ENC_VARINT},       {RGD_TYPE_MODULE, RGD_ENC_VARINT},
+		{RGD_TYPE_RUNTIME, RGD_ENC_U8},	       {RGD_TYPE_FLAGS, RGD_ENC_VARINT},
+		{RGD_TYPE_BASIC_SIZE, RGD_ENC_VARINT}, {RGD_TYPE_OBJECT, RGD_ENC_VARINT},
+		{RGD_TYPE_BASE, RGD_ENC_VARINT},       {0, 0},
 	};
 	struct table *t = open_table(w, RGD_SEC_TYPES, specs);
 	for (uint32_t i = 0; t && i < w->intern.type_count; i++) {
@@ -401,7 +428,8 @@ static void types(struct walk *w)
 		uint32_t number, object = 0;
 		if (type->object && nodes_find(&w->nodes, type->object, &number))
 			object = number + 1;
-		ROW(w, t, type->name, type->module, type->runtime, type->flags, type->basic_size, object, type->base);
+		ROW(w, t, type->name, type->module, type->runtime, type->flags, type->basic_size,
+		    object, type->base);
 	}
 	if (t)
 		table_close(&w->writer, t);
@@ -410,9 +438,11 @@ static void types(struct walk *w)
 static void labels(struct walk *w)
 {
 	static const struct column_spec specs[] = {
-		{ RGD_LABEL_KIND, RGD_ENC_U8 },	   { RGD_LABEL_CLASS, RGD_ENC_U8 },
-		{ RGD_LABEL_FLAGS, RGD_ENC_U8 },   { RGD_LABEL_STRING, RGD_ENC_VARINT },
-		{ 0, 0 },
+		{RGD_LABEL_KIND, RGD_ENC_U8},
+		{RGD_LABEL_CLASS, RGD_ENC_U8},
+		{RGD_LABEL_FLAGS, RGD_ENC_U8},
+		{RGD_LABEL_STRING, RGD_ENC_VARINT},
+		{0, 0},
 	};
 	struct table *t = open_table(w, RGD_SEC_LABELS, specs);
 	for (uint32_t i = 0; t && i < w->intern.label_count; i++) {
@@ -425,7 +455,7 @@ static void labels(struct walk *w)
 
 static void strings(struct walk *w)
 {
-	static const struct column_spec specs[] = { { RGD_STRINGS_TEXT, RGD_ENC_BYTES }, { 0, 0 } };
+	static const struct column_spec specs[] = {{RGD_STRINGS_TEXT, RGD_ENC_BYTES}, {0, 0}};
 	struct table *t = open_table(w, RGD_SEC_STRINGS, specs);
 	for (uint32_t i = 0; t && i < w->intern.string_count; i++) {
 		column_bytes(&t->column[0], w->intern.strings[i].text, w->intern.strings[i].length);
@@ -466,13 +496,13 @@ static const char *allocator_name(void)
 static void metas(struct walk *w)
 {
 	static const struct column_spec specs[] = {
-		{ RGD_META_KEY, RGD_ENC_BYTES },
-		{ RGD_META_VALUE, RGD_ENC_BYTES },
-		{ 0, 0 },
+		{RGD_META_KEY, RGD_ENC_BYTES},
+		{RGD_META_VALUE, RGD_ENC_BYTES},
+		{0, 0},
 	};
-	static const char *const stacks_modes[] = { "none", "caller", "full" };
+	static const char *const stacks_modes[] = {"none", "caller", "full"};
 	const struct walk_plan *plan = w->plan;
-	struct utsname host = { 0 };
+	struct utsname host = {0};
 
 	sys(SYS_uname, &host);
 	meta_table = open_table(w, RGD_SEC_META, specs);

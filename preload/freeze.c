@@ -41,13 +41,13 @@
 
 /* One per thread that was found, beside its struct frozen_thread. */
 struct look {
-	uint64_t ran_ns, ran_times;  /* schedstat when it was seen blocked */
+	uint64_t ran_ns, ran_times; /* schedstat when it was seen blocked */
 	struct thread *record;
-	_Atomic uint32_t parked;     /* by the handler */
+	_Atomic uint32_t parked; /* by the handler */
 	uint32_t signalled;
-	uint32_t seen;               /* number of the enumeration that met it last */
-	bool settled;                /* parked or blocked */
-	bool stubborn;               /* runs, and blocks our signal */
+	uint32_t seen; /* number of the enumeration that met it last */
+	bool settled;  /* parked or blocked */
+	bool stubborn; /* runs, and blocks our signal */
 };
 
 static struct frozen_thread list_first[THREADS_FIRST];
@@ -55,7 +55,7 @@ static struct look looks_first[THREADS_FIRST];
 static struct frozen_thread *list = list_first;
 static struct look *looks = looks_first;
 static size_t count, capacity = THREADS_FIRST;
-static uint32_t beyond;  /* threads of the last enumeration that found no place */
+static uint32_t beyond; /* threads of the last enumeration that found no place */
 static uint32_t enumeration;
 
 /* Odd while the world stands; the parked wait for it to change. */
@@ -75,7 +75,7 @@ size_t frozen_threads(const struct frozen_thread **threads)
 
 static uint64_t now_ns(void)
 {
-	struct timespec t = { 0, 0 };
+	struct timespec t = {0, 0};
 	sys(SYS_clock_gettime, CLOCK_MONOTONIC, &t);
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
@@ -97,8 +97,9 @@ static void wait_for_thaw(uint32_t frozen)
 
 static void save_registers(struct frozen_thread *f, const ucontext_t *uc)
 {
-	static const uint8_t dwarf[] = { REG_RAX, REG_RDX, REG_RCX, REG_RBX, REG_RSI, REG_RDI, REG_RBP, REG_RSP,
-					 REG_R8,  REG_R9,  REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15 };
+	static const uint8_t dwarf[] = {REG_RAX, REG_RDX, REG_RCX, REG_RBX, REG_RSI, REG_RDI,
+					REG_RBP, REG_RSP, REG_R8,  REG_R9,  REG_R10, REG_R11,
+					REG_R12, REG_R13, REG_R14, REG_R15};
 	for (unsigned i = 0; i < sizeof dwarf; i++)
 		f->registers[i] = (uint64_t)uc->uc_mcontext.gregs[dwarf[i]];
 	f->nregisters = sizeof dwarf;
@@ -234,7 +235,9 @@ static void libc_signal(int signal, siginfo_t *info, void *context)
 /* The handler blocks everything: no other may run while we are parked. */
 static bool signal_install(void)
 {
-	struct kernel_sigaction mine = { (uintptr_t)park_handler, SIGNAL_FLAGS, SIGNAL_RESTORER, ~0ull }, old;
+	struct kernel_sigaction mine = {(uintptr_t)park_handler, SIGNAL_FLAGS, SIGNAL_RESTORER,
+					~0ull},
+				old;
 	if (sys(SYS_rt_sigaction, PARK_SIGNAL, &mine, &old, SYS_SIGSET_SIZE) < 0)
 		return false;
 	if (old.handler != (uintptr_t)park_handler)
@@ -347,7 +350,8 @@ static bool blocks_our_signal(uint32_t tid)
 static bool list_grow(void)
 {
 	size_t bigger = capacity * 4;
-	struct frozen_thread *more = bigger <= THREADS_MAX ? arena_map(bigger * sizeof *more) : NULL;
+	struct frozen_thread *more =
+		bigger <= THREADS_MAX ? arena_map(bigger * sizeof *more) : NULL;
 	struct look *looks_more = more ? arena_map(bigger * sizeof *looks_more) : NULL;
 	if (!looks_more) {
 		arena_unmap(more, bigger * sizeof *more);
@@ -424,7 +428,9 @@ struct kernel_dirent {
 static bool enumerate_proc(void)
 {
 	char buffer[4096] __attribute__((aligned(8)));
-	long fd = sys(SYS_openat, AT_FDCWD, "/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0), n;
+	long fd = sys(SYS_openat, AT_FDCWD, "/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC,
+		      0),
+	     n;
 	if (fd < 0)
 		return false;
 	while ((n = sys(SYS_getdents64, fd, buffer, sizeof buffer)) > 0) {
@@ -550,7 +556,8 @@ static void look(size_t at, bool patient)
 		list[at].state = RGD_THREAD_BLOCKED;
 		list[at].sp = 0;
 		l->settled = true;
-	} else if (state == STATE_BLOCKED && ((!l->signalled && !inside_hook(l->record, 0)) || !patient)) {
+	} else if (state == STATE_BLOCKED &&
+		   ((!l->signalled && !inside_hook(l->record, 0)) || !patient)) {
 		list[at].state = RGD_THREAD_BLOCKED;
 		l->settled = true;
 	} else if (state == STATE_RUNNING && !l->signalled && !blocks_our_signal(list[at].tid) &&
@@ -584,8 +591,10 @@ static bool all_settled(bool patient)
 		struct look *l = &looks[i];
 		if (list[i].tid == glue_tid() || l->seen != enumeration)
 			continue;
-		if (l->settled && list[i].state == RGD_THREAD_BLOCKED && list[i].sp && !look_parked(i) &&
-		    (!read_runs(list[i].tid, &ns, &times) || ns != l->ran_ns || times != l->ran_times))
+		if (l->settled && list[i].state == RGD_THREAD_BLOCKED && list[i].sp &&
+		    !look_parked(i) &&
+		    (!read_runs(list[i].tid, &ns, &times) || ns != l->ran_ns ||
+		     times != l->ran_times))
 			l->settled = false; /* it woke up */
 		if (!l->settled)
 			look(i, patient);
@@ -599,7 +608,8 @@ static void ask_records(uint32_t value)
 {
 	uint32_t self = glue_tid();
 	for (struct thread *t = threads_first(); t; t = t->next)
-		if (t->tid != self && !t->internal && __atomic_load_n(&t->state, __ATOMIC_ACQUIRE) != THREAD_FREE)
+		if (t->tid != self && !t->internal &&
+		    __atomic_load_n(&t->state, __ATOMIC_ACQUIRE) != THREAD_FREE)
 			__atomic_store_n(&t->park_pending, value, __ATOMIC_RELAXED);
 }
 
@@ -633,7 +643,7 @@ static void count_missed(void)
 
 static void wait_for_arrivals(uint32_t seen)
 {
-	struct timespec nap = { 0, 200000 };
+	struct timespec nap = {0, 200000};
 	sys(SYS_futex, &arrivals, FUTEX_WAIT_PRIVATE, seen, &nap);
 }
 
@@ -678,7 +688,7 @@ static bool park_all(uint64_t most_ns, bool may_grow)
 /* Those that the last freeze parked must be on their way: a processor may be far. */
 static void wait_for_leavers(uint64_t most_ns)
 {
-	struct timespec nap = { 0, 200000 };
+	struct timespec nap = {0, 200000};
 	uint64_t until = now_ns() + most_ns;
 	while (atomic_load_explicit(&parked, memory_order_relaxed) && now_ns() < until)
 		sys(SYS_nanosleep, &nap, 0);
@@ -700,7 +710,8 @@ bool freeze_world(unsigned deadline_ms)
 		if (park_all(most, may_grow))
 			return true;
 		thaw_world();
-		may_grow = list_grow(); /* without memory those beyond are not stopped, and are counted */
+		may_grow =
+			list_grow(); /* without memory those beyond are not stopped, and are counted */
 	}
 }
 
@@ -710,7 +721,8 @@ bool freeze_still(void)
 	for (size_t i = 0; i < count; i++) {
 		if (list[i].state != RGD_THREAD_BLOCKED || !list[i].sp)
 			continue;
-		if (!read_runs(list[i].tid, &ns, &times) || ns != looks[i].ran_ns || times != looks[i].ran_times) {
+		if (!read_runs(list[i].tid, &ns, &times) || ns != looks[i].ran_ns ||
+		    times != looks[i].ran_times) {
 			note_mover(list[i].tid);
 			return false;
 		}

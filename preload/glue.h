@@ -43,8 +43,8 @@ static inline bool trylock_once(trylock_t *lock)
 {
 	uint32_t free_value = 0;
 	return atomic_load_explicit(lock, memory_order_relaxed) == 0 &&
-	       atomic_compare_exchange_strong_explicit(lock, &free_value, trylock_owner(), memory_order_acquire,
-						       memory_order_relaxed);
+	       atomic_compare_exchange_strong_explicit(lock, &free_value, trylock_owner(),
+						       memory_order_acquire, memory_order_relaxed);
 }
 
 /* Set in a thread between its fork handlers: it holds all locks, and other libraries' handlers run, which allocate. */

@@ -69,8 +69,8 @@ enum shim_state shim_start(void)
 {
 	uint32_t state = SHIM_NEW;
 
-	if (atomic_compare_exchange_strong_explicit(&shim_state, &state, SHIM_STARTING, memory_order_acq_rel,
-						    memory_order_acquire))
+	if (atomic_compare_exchange_strong_explicit(&shim_state, &state, SHIM_STARTING,
+						    memory_order_acq_rel, memory_order_acquire))
 		ERRNO_KEPT(start());
 	return (enum shim_state)atomic_load_explicit(&shim_state, memory_order_acquire);
 }
@@ -127,10 +127,10 @@ static void fork_parent(void)
 	if (atomic_load_explicit(&shim_state, memory_order_relaxed) != SHIM_ON)
 		return;
 	fork_holds = fork_depth > 1;
-	for (unsigned i = FORK_LOCKS; fork_depth == 1 && i-- > 0;) {
-		if (trylock_is_mine(fork_locks[i]))
-			trylock_release(fork_locks[i]);
-	}
+	if (fork_depth == 1)
+		for (unsigned i = FORK_LOCKS; i > 0; i--)
+			if (trylock_is_mine(fork_locks[i - 1]))
+				trylock_release(fork_locks[i - 1]);
 	fork_leave();
 	ERRNO_KEPT(control_fork_parent());
 }
@@ -145,7 +145,8 @@ static void fork_child(void)
 	atomic_store(&fork_owner, 0);
 	fork_depth = 0;
 	if (shim_sandboxed || !config.children) {
-		go_off(shim_sandboxed ? "a child made in a sandbox" : "a child, by REFGRAPH_CHILDREN");
+		go_off(shim_sandboxed ? "a child made in a sandbox"
+				      : "a child, by REFGRAPH_CHILDREN");
 		thread_current = NULL;
 		return;
 	}
@@ -166,7 +167,9 @@ static void start_unwinder(void)
 		return;
 	unwinder = config.unwind_reference ? &unwinder_libunwind : &unwinder_fast;
 	if (!unwinder->init())
-		unwinder = unwinder == &unwinder_fast && unwinder_libunwind.init() ? &unwinder_libunwind : NULL;
+		unwinder = unwinder == &unwinder_fast && unwinder_libunwind.init()
+				   ? &unwinder_libunwind
+				   : NULL;
 	if (!unwinder)
 		log_line("no unwinder works here: only the callers of allocations are kept");
 }
@@ -195,12 +198,13 @@ static void say_counters(void)
 	int n;
 
 	live_totals(&objects, &bytes);
-	n = log_format(line, sizeof(line), "pid %u: %lu live blocks, %lu bytes, epoch %u, %u stacks", shim_pid, objects,
+	n = log_format(line, sizeof(line),
+		       "pid %u: %lu live blocks, %lu bytes, epoch %u, %u stacks", shim_pid, objects,
 		       bytes, epoch_now, stack_count());
 	for (unsigned i = 0; i < COUNTER_MAX; i++) {
 		if (counter_get(i))
-			n += log_format(line + n, sizeof(line) - (size_t)n, ", %s %lu", counter_names[i],
-					counter_get(i));
+			n += log_format(line + n, sizeof(line) - (size_t)n, ", %s %lu",
+					counter_names[i], counter_get(i));
 	}
 	log_line(line);
 }

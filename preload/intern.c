@@ -23,7 +23,8 @@ static uint32_t hash_words(uint64_t a, uint64_t b, uint64_t c)
 	return (uint32_t)(h ^ h >> 32);
 }
 
-static void *grow(struct intern *in, void *rows, uint32_t *capacity, size_t row_size, uint32_t first)
+static void *grow(struct intern *in, void *rows, uint32_t *capacity, size_t row_size,
+		  uint32_t first)
 {
 	uint32_t bigger = *capacity ? *capacity * 2 : first;
 	void *fresh = pool_map(in->pool, (size_t)bigger * row_size);
@@ -39,7 +40,8 @@ static void *grow(struct intern *in, void *rows, uint32_t *capacity, size_t row_
 	return fresh;
 }
 
-static bool index_reserve(struct intern *in, struct hash_index *index, uint32_t (*hash_of)(const struct intern *, uint32_t))
+static bool index_reserve(struct intern *in, struct hash_index *index,
+			  uint32_t (*hash_of)(const struct intern *, uint32_t))
 {
 	uint32_t size, *slots;
 	if (index->slots && index->used < index->mask / 4 * 3)
@@ -86,7 +88,8 @@ static size_t utf8_sequence(const uint8_t *p, size_t left)
 			return 0;
 		c = c << 6 | (p[i] & 0x3f);
 	}
-	if ((n == 3 && (c < 0x800 || (c >= 0xd800 && c < 0xe000))) || (n == 4 && (c < 0x10000 || c > 0x10ffff)))
+	if ((n == 3 && (c < 0x800 || (c >= 0xd800 && c < 0xe000))) ||
+	    (n == 4 && (c < 0x10000 || c > 0x10ffff)))
 		return 0;
 	return n;
 }
@@ -123,7 +126,8 @@ static bool utf8_valid(const char *text, size_t length)
 	return true;
 }
 
-static uint32_t string_add(struct intern *in, const char *text, uint32_t length, uint32_t hash, uint32_t slot)
+static uint32_t string_add(struct intern *in, const char *text, uint32_t length, uint32_t hash,
+			   uint32_t slot)
 {
 	char *copy;
 	uint32_t row = in->string_count;
@@ -139,7 +143,7 @@ static uint32_t string_add(struct intern *in, const char *text, uint32_t length,
 		return 0;
 	}
 	memcpy(copy, text, length);
-	in->strings[row] = (struct interned_string){ .text = copy, .length = length, .hash = hash };
+	in->strings[row] = (struct interned_string){.text = copy, .length = length, .hash = hash};
 	in->string_index.slots[slot] = row + 1;
 	in->string_index.used = ++in->string_count;
 	return row;
@@ -150,7 +154,8 @@ static uint32_t string_find(struct intern *in, const char *text, uint32_t length
 	uint32_t hash = hash_bytes(text, length), at, row;
 	if (!index_reserve(in, &in->string_index, string_hash_of))
 		return 0;
-	for (at = hash & in->string_index.mask; (row = in->string_index.slots[at]); at = (at + 1) & in->string_index.mask) {
+	for (at = hash & in->string_index.mask; (row = in->string_index.slots[at]);
+	     at = (at + 1) & in->string_index.mask) {
 		const struct interned_string *s = &in->strings[row - 1];
 		if (s->hash == hash && s->length == length && !memcmp(s->text, text, length))
 			return row - 1;
@@ -185,11 +190,14 @@ static uint32_t type_hash_of(const struct intern *in, uint32_t row)
 /* A type that is an object is that object; others are their name and module. */
 uint32_t intern_type(struct intern *in, uint32_t runtime, const struct walk_type *type)
 {
-	uint32_t name = intern_text(in, type->name), module = intern_text(in, type->module), hash, at, row;
-	hash = type->object ? hash_words(runtime, type->object, 1) : hash_words(runtime, name, (uint64_t)module << 1);
+	uint32_t name = intern_text(in, type->name), module = intern_text(in, type->module), hash,
+		 at, row;
+	hash = type->object ? hash_words(runtime, type->object, 1)
+			    : hash_words(runtime, name, (uint64_t)module << 1);
 	if (!index_reserve(in, &in->type_index, type_hash_of))
 		return 0;
-	for (at = hash & in->type_index.mask; (row = in->type_index.slots[at]); at = (at + 1) & in->type_index.mask) {
+	for (at = hash & in->type_index.mask; (row = in->type_index.slots[at]);
+	     at = (at + 1) & in->type_index.mask) {
 		const struct interned_type *t = &in->types[row - 1];
 		if (t->hash == hash && t->runtime == runtime && t->object == type->object &&
 		    (type->object || (t->name == name && t->module == module)))
@@ -202,9 +210,14 @@ uint32_t intern_type(struct intern *in, uint32_t runtime, const struct walk_type
 			return 0;
 		in->types = rows;
 	}
-	in->types[row] = (struct interned_type){ .runtime = runtime, .name = name, .module = module,
-						 .flags = type->flags, .base = type->base, .hash = hash,
-						 .basic_size = type->basic_size, .object = type->object };
+	in->types[row] = (struct interned_type){.runtime = runtime,
+						.name = name,
+						.module = module,
+						.flags = type->flags,
+						.base = type->base,
+						.hash = hash,
+						.basic_size = type->basic_size,
+						.object = type->object};
 	in->type_index.slots[at] = row + 1;
 	in->type_index.used = ++in->type_count;
 	return row;
@@ -214,7 +227,7 @@ uint32_t intern_type(struct intern *in, uint32_t runtime, const struct walk_type
 
 static uint32_t label_hash(unsigned kind, unsigned class, unsigned flags, uint32_t string)
 {
-	return hash_words(kind, (uint64_t)class << 8 | flags, string);
+	return hash_words(kind, (uint64_t) class << 8 | flags, string);
 }
 
 static uint32_t label_hash_of(const struct intern *in, uint32_t row)
@@ -223,14 +236,17 @@ static uint32_t label_hash_of(const struct intern *in, uint32_t row)
 	return label_hash(l->kind, l->class, l->flags, l->string);
 }
 
-uint32_t intern_label(struct intern *in, unsigned kind, unsigned class, unsigned flags, uint32_t string)
+uint32_t intern_label(struct intern *in, unsigned kind, unsigned class, unsigned flags,
+		      uint32_t string)
 {
 	uint32_t hash = label_hash(kind, class, flags, string), at, row;
 	if (!index_reserve(in, &in->label_index, label_hash_of))
 		return 0;
-	for (at = hash & in->label_index.mask; (row = in->label_index.slots[at]); at = (at + 1) & in->label_index.mask) {
+	for (at = hash & in->label_index.mask; (row = in->label_index.slots[at]);
+	     at = (at + 1) & in->label_index.mask) {
 		const struct interned_label *l = &in->labels[row - 1];
-		if (l->kind == kind && l->class == class && l->flags == flags && l->string == string)
+		if (l->kind == kind && l->class == class && l->flags == flags &&
+		    l->string == string)
 			return row - 1;
 	}
 	row = in->label_count;
@@ -240,8 +256,10 @@ uint32_t intern_label(struct intern *in, unsigned kind, unsigned class, unsigned
 			return 0;
 		in->labels = rows;
 	}
-	in->labels[row] = (struct interned_label){ .kind = (uint8_t)kind, .class = (uint8_t)class,
-						   .flags = (uint8_t)flags, .string = string };
+	in->labels[row] = (struct interned_label){.kind = (uint8_t)kind,
+						  .class = (uint8_t) class,
+						  .flags = (uint8_t)flags,
+						  .string = string};
 	in->label_index.slots[at] = row + 1;
 	in->label_index.used = ++in->label_count;
 	return row;
@@ -269,7 +287,8 @@ uint32_t intern_stack(struct intern *in, uint32_t stack)
 		return 0;
 	if (likely(in->stack_rows[stack]))
 		return in->stack_rows[stack];
-	while (stack && stack < in->stack_limit && !in->stack_rows[stack] && n < STACK_MAX_DEPTH + 2) {
+	while (stack && stack < in->stack_limit && !in->stack_rows[stack] &&
+	       n < STACK_MAX_DEPTH + 2) {
 		path[n++] = stack;
 		stack = stack_parent(stack);
 	}
@@ -290,7 +309,8 @@ static uint32_t summary_hash_of(const struct intern *in, uint32_t row)
 	return hash_words(s->type, s->stack, s->tracked);
 }
 
-void intern_summary(struct intern *in, uint32_t type, uint32_t stack, uint32_t tracked, uint64_t bytes)
+void intern_summary(struct intern *in, uint32_t type, uint32_t stack, uint32_t tracked,
+		    uint64_t bytes)
 {
 	uint32_t at, row;
 	struct summary_row *s;
@@ -310,13 +330,14 @@ void intern_summary(struct intern *in, uint32_t type, uint32_t stack, uint32_t t
 	}
 	row = in->summary_count;
 	if (row == in->summary_capacity) {
-		void *rows = grow(in, in->summary, &in->summary_capacity, sizeof *in->summary, 4096);
+		void *rows =
+			grow(in, in->summary, &in->summary_capacity, sizeof *in->summary, 4096);
 		if (!rows)
 			return;
 		in->summary = rows;
 	}
 	s = &in->summary[row];
-	*s = (struct summary_row){ .type = type, .stack = stack, .tracked = tracked };
+	*s = (struct summary_row){.type = type, .stack = stack, .tracked = tracked};
 	in->summary_index.slots[at] = row + 1;
 	in->summary_index.used = ++in->summary_count;
 found:
@@ -340,6 +361,6 @@ bool intern_init(struct intern *in, struct pool *pool)
 	if (!in->stack_rows || !in->stack_list || !in->frame_rows || !in->frame_list)
 		return false;
 	intern_string(in, "", 0);
-	intern_type(in, RGD_RT_NATIVE, &(struct walk_type){ .name = "block", .module = "" });
+	intern_type(in, RGD_RT_NATIVE, &(struct walk_type){.name = "block", .module = ""});
 	return !in->failed;
 }

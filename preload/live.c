@@ -33,15 +33,16 @@ static void leaf_advise(void *leaf)
 
 live_word *live_leaf_make(size_t index)
 {
-	live_word *leaf = config.test_fault == FAULT_LEAF ? NULL : arena_map(LIVE_LEAF_SIZE), *other = NULL;
+	live_word *leaf = config.test_fault == FAULT_LEAF ? NULL : arena_map(LIVE_LEAF_SIZE),
+		  *other = NULL;
 
 	if (!leaf) {
 		counter_add(COUNTER_LOST_BLOCKS, 1);
 		return NULL;
 	}
 	leaf_advise(leaf);
-	if (!atomic_compare_exchange_strong_explicit(&live_top[index], &other, leaf, memory_order_acq_rel,
-						     memory_order_acquire)) {
+	if (!atomic_compare_exchange_strong_explicit(&live_top[index], &other, leaf,
+						     memory_order_acq_rel, memory_order_acquire)) {
 		arena_unmap(leaf, LIVE_LEAF_SIZE);
 		return other;
 	}
@@ -53,9 +54,9 @@ void live_note_large(uint64_t size)
 {
 	uint64_t largest = atomic_load_explicit(&live_largest, memory_order_relaxed);
 
-	while (size > largest && !atomic_compare_exchange_weak_explicit(&live_largest, &largest, size,
-									memory_order_relaxed,
-									memory_order_relaxed))
+	while (size > largest &&
+	       !atomic_compare_exchange_weak_explicit(&live_largest, &largest, size,
+						      memory_order_relaxed, memory_order_relaxed))
 		;
 }
 
@@ -374,8 +375,8 @@ static bool odd_visit_below(struct odd_list *list, uintptr_t limit, live_visit v
 	return true;
 }
 
-static bool page_each(live_word *leaf, size_t top, size_t page, struct odd_list *list, live_visit visit,
-		      void *context)
+static bool page_each(live_word *leaf, size_t top, size_t page, struct odd_list *list,
+		      live_visit visit, void *context)
 {
 	size_t index = page << LIVE_PAGE_SHIFT, end = index + (1u << LIVE_PAGE_SHIFT);
 	struct live_block block;
@@ -383,7 +384,8 @@ static bool page_each(live_word *leaf, size_t top, size_t page, struct odd_list 
 	for (; index < end; index += 16) {
 		for (uint32_t mask = starts16(leaf + index); mask; mask &= mask - 1) {
 			live_fill(leaf, top, index + (unsigned)__builtin_ctz(mask), &block);
-			if (unlikely(list->n) && !odd_visit_below(list, block.address, visit, context))
+			if (unlikely(list->n) &&
+			    !odd_visit_below(list, block.address, visit, context))
 				return false;
 			if (!visit(&block, context))
 				return false;
@@ -392,7 +394,8 @@ static bool page_each(live_word *leaf, size_t top, size_t page, struct odd_list 
 	return true;
 }
 
-static bool leaf_each(live_word *leaf, size_t top, struct odd_list *list, live_visit visit, void *context)
+static bool leaf_each(live_word *leaf, size_t top, struct odd_list *list, live_visit visit,
+		      void *context)
 {
 	const uint8_t *touched = live_touched(leaf, 0);
 

@@ -31,7 +31,7 @@
 #define LIVE_EPOCH_BITS 21
 #define LIVE_EPOCH_MASK ((1u << LIVE_EPOCH_BITS) - 1)
 #define LIVE_SIZE_FAR ((1u << (31 - LIVE_EPOCH_BITS)) - 1) /* the size is in word 2 */
-#define LIVE_SIZE_BITS 30     /* of word 2 */
+#define LIVE_SIZE_BITS 30				   /* of word 2 */
 #define LIVE_SIZE_MORE (1u << LIVE_SIZE_BITS)
 #define LIVE_LARGE (1u << 20) /* blocks from this size on move the bound of backward scans */
 
@@ -52,7 +52,8 @@ void live_note_large(uint64_t size);
  */
 static inline uint64_t live_granule(uintptr_t address)
 {
-	return (uint64_t)address >> LIVE_GRANULE_SHIFT | (uint64_t)address << (64 - LIVE_GRANULE_SHIFT);
+	return (uint64_t)address >> LIVE_GRANULE_SHIFT | (uint64_t)address
+								 << (64 - LIVE_GRANULE_SHIFT);
 }
 
 static inline bool live_is_odd(uintptr_t address)
@@ -63,8 +64,9 @@ static inline bool live_is_odd(uintptr_t address)
 /* Not of an odd address. */
 static inline live_word *live_leaf(uintptr_t address)
 {
-	return atomic_load_explicit(&live_top[live_granule(address) >> (LIVE_LEAF_SHIFT - LIVE_GRANULE_SHIFT)],
-				    memory_order_acquire);
+	return atomic_load_explicit(
+		&live_top[live_granule(address) >> (LIVE_LEAF_SHIFT - LIVE_GRANULE_SHIFT)],
+		memory_order_acquire);
 }
 
 static inline size_t live_index(uintptr_t address)
@@ -133,13 +135,14 @@ static inline uint64_t live_size(const live_word *w, uint32_t word1)
 		return size;
 	size = live_word_get(w + 2);
 	if (unlikely(size & LIVE_SIZE_MORE))
-		size = (size & (LIVE_SIZE_MORE - 1)) | (uint64_t)live_word_get(w + 3) << LIVE_SIZE_BITS;
+		size = (size & (LIVE_SIZE_MORE - 1)) | (uint64_t)live_word_get(w + 3)
+							       << LIVE_SIZE_BITS;
 	return size;
 }
 
 /* False: there is no memory for it (counted). */
-static inline __attribute__((always_inline)) bool live_put(uintptr_t address, uint64_t size, uint32_t stack,
-							   uint32_t epoch)
+static inline __attribute__((always_inline)) bool live_put(uintptr_t address, uint64_t size,
+							   uint32_t stack, uint32_t epoch)
 {
 	live_word *leaf;
 	size_t index;
@@ -160,7 +163,8 @@ static inline __attribute__((always_inline)) bool live_put(uintptr_t address, ui
 }
 
 /* False: not known. */
-static inline __attribute__((always_inline)) bool live_take(uintptr_t address, struct live_block *block)
+static inline __attribute__((always_inline)) bool live_take(uintptr_t address,
+							    struct live_block *block)
 {
 	live_word *leaf, *w;
 	uint32_t word0, word1;

@@ -33,8 +33,8 @@ static bool log_open(void)
 {
 	uint64_t device, inode;
 
-	return !shim_sandboxed && log_target.known && log_identify(&device, &inode) && device == log_target.device &&
-	       inode == log_target.inode;
+	return !shim_sandboxed && log_target.known && log_identify(&device, &inode) &&
+	       device == log_target.device && inode == log_target.inode;
 }
 
 struct out {
@@ -96,10 +96,14 @@ static void log_vformat(struct out *o, const char *format, va_list args)
 			put_signed(o, is_long ? va_arg(args, long) : va_arg(args, int));
 			break;
 		case 'u':
-			put_number(o, is_long ? va_arg(args, unsigned long) : va_arg(args, unsigned), 10);
+			put_number(o,
+				   is_long ? va_arg(args, unsigned long) : va_arg(args, unsigned),
+				   10);
 			break;
 		case 'x':
-			put_number(o, is_long ? va_arg(args, unsigned long) : va_arg(args, unsigned), 16);
+			put_number(o,
+				   is_long ? va_arg(args, unsigned long) : va_arg(args, unsigned),
+				   16);
 			break;
 		case 'p':
 			put_text(o, "0x");

@@ -50,7 +50,7 @@ static bool starts(const char *text, const char *with)
 /* "7f00-7f10 rw-p 00000000 00:00 0    [name]" */
 static void map_line(struct memory_map *m, struct pool *pool, const char *line)
 {
-	struct mapping one = { 0 };
+	struct mapping one = {0};
 	const char *p = parse_hex(line, &one.low);
 	if (*p++ != '-')
 		return;
@@ -67,7 +67,8 @@ static void map_line(struct memory_map *m, struct pool *pool, const char *line)
 	one.heap = starts(p, "[heap]");
 	one.stack = starts(p, "[stack");
 	/* device memory may fault or have side effects when it is read */
-	one.special = starts(p, "[v") || (starts(p, "/dev/") && !starts(p, "/dev/shm/") && !starts(p, "/dev/zero"));
+	one.special = starts(p, "[v") ||
+		      (starts(p, "/dev/") && !starts(p, "/dev/shm/") && !starts(p, "/dev/zero"));
 	map_add(m, pool, &one);
 }
 
@@ -138,7 +139,7 @@ const struct mapping *memory_mapping(struct memory_map *m, uintptr_t address)
 static bool probe_page(struct memory_map *m, uintptr_t page)
 {
 	char byte;
-	struct iovec local = { &byte, 1 }, remote = { (void *)page, 1 };
+	struct iovec local = {&byte, 1}, remote = {(void *)page, 1};
 	if (page == m->page)
 		return m->page_readable;
 	m->page = page;

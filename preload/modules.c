@@ -30,7 +30,8 @@ static void read_build_id(struct module *m, const char *note, const char *end)
 
 		if ((const char *)id + header->n_descsz > end)
 			return;
-		if (header->n_type == NOTE_GNU_BUILD_ID && header->n_namesz == 4 && !memcmp(name, "GNU", 4)) {
+		if (header->n_type == NOTE_GNU_BUILD_ID && header->n_namesz == 4 &&
+		    !memcmp(name, "GNU", 4)) {
 			for (uint32_t i = 0; i < header->n_descsz && i < 20; i++) {
 				m->build_id[2 * i] = "0123456789abcdef"[id[i] >> 4];
 				m->build_id[2 * i + 1] = "0123456789abcdef"[id[i] & 15];
@@ -48,7 +49,8 @@ static const char *copy_path(const char *path)
 	char *copy;
 
 	if (!*path) { /* the program itself has no name in the list */
-		long length = sys(SYS_readlinkat, -100, "/proc/self/exe", program, sizeof(program) - 1);
+		long length =
+			sys(SYS_readlinkat, -100, "/proc/self/exe", program, sizeof(program) - 1);
 		program[length > 0 ? length : 0] = 0;
 		path = program;
 	}
@@ -74,7 +76,8 @@ static void read_bounds(struct module *m, const struct dl_phdr_info *info)
 			m->low = low & ~(uintptr_t)4095;
 		if (high > m->high)
 			m->high = (high + 4095) & ~(uintptr_t)4095;
-		if (p->p_flags & PF_W && m->nwritable < sizeof(m->writable) / sizeof(m->writable[0])) {
+		if (p->p_flags & PF_W &&
+		    m->nwritable < sizeof(m->writable) / sizeof(m->writable[0])) {
 			m->writable[m->nwritable].low = low;
 			m->writable[m->nwritable++].high = high;
 		}
@@ -91,7 +94,8 @@ static void read_notes(struct module *m, const struct dl_phdr_info *info)
 		const ElfW(Phdr) *p = &info->dlpi_phdr[i];
 		const char *note = (const char *)(m->base + p->p_vaddr);
 
-		if (p->p_type != PT_NOTE || (uintptr_t)note < m->low || (uintptr_t)note + p->p_memsz > m->high)
+		if (p->p_type != PT_NOTE || (uintptr_t)note < m->low ||
+		    (uintptr_t)note + p->p_memsz > m->high)
 			continue;
 		read_build_id(m, note, note + p->p_memsz);
 		if (m->build_id[0])
@@ -237,7 +241,8 @@ uint32_t modules_find(uintptr_t address)
 	uint32_t used = atomic_load_explicit(&modules_used, memory_order_acquire);
 
 	for (uint32_t i = 0; i < used; i++) {
-		if (address >= modules[i]->low && address < modules[i]->high && !modules[i]->unloaded)
+		if (address >= modules[i]->low && address < modules[i]->high &&
+		    !modules[i]->unloaded)
 			return i + 1;
 	}
 	return 0;

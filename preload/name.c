@@ -48,10 +48,10 @@ static void put_program(struct text *t, const char *program)
 		put_char(t, *program == '/' ? '_' : *program);
 }
 
-bool name_expand(char *out, size_t size, const char *pattern, uint32_t pid, uint32_t serial, const char *program,
-		 uint64_t time_ns)
+bool name_expand(char *out, size_t size, const char *pattern, uint32_t pid, uint32_t serial,
+		 const char *program, uint64_t time_ns)
 {
-	struct text t = { out, out + size - 1, false };
+	struct text t = {out, out + size - 1, false};
 
 	if (pattern[0] != '/' && config.dump_dir[0]) {
 		put_text(&t, config.dump_dir);
@@ -77,7 +77,7 @@ bool name_expand(char *out, size_t size, const char *pattern, uint32_t pid, uint
 			break;
 		case 0:
 			pattern--; /* a lone percent sign at the end */
-			/* fall through */
+				   /* fall through */
 		case '%':
 			put_char(&t, '%');
 			break;

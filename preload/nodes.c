@@ -60,7 +60,8 @@ bool nodes_add(struct nodes *n, uintptr_t address)
 
 static uint64_t *claimed_word(const struct nodes *n, uintptr_t address)
 {
-	struct nodes_leaf *leaf = address >> NODES_ADDRESS_BITS ? NULL : n->top[address >> NODES_LEAF_SHIFT];
+	struct nodes_leaf *leaf =
+		address >> NODES_ADDRESS_BITS ? NULL : n->top[address >> NODES_LEAF_SHIFT];
 	return leaf ? &leaf->claimed[(address >> NODES_WORD_SHIFT) & (NODES_LEAF_WORDS - 1)] : NULL;
 }
 
@@ -96,7 +97,8 @@ static void leaf_number(struct nodes *n, struct nodes_leaf *leaf)
 		for (uint64_t m = leaf->some_of_some[top]; m; m &= m - 1) {
 			uint32_t middle = top * 64 + (uint32_t)__builtin_ctzll(m);
 			for (uint64_t s = leaf->some[middle]; s; s &= s - 1) {
-				struct nodes_word *word = &leaf->words[middle * 64 + (uint32_t)__builtin_ctzll(s)];
+				struct nodes_word *word =
+					&leaf->words[middle * 64 + (uint32_t)__builtin_ctzll(s)];
 				word->rank = n->count;
 				n->count += (uint32_t)__builtin_popcountll(word->bits);
 				if (!word->bits)
@@ -142,12 +144,14 @@ uint32_t nodes_number(struct nodes *n)
 	return n->count;
 }
 
-static void word_last(const struct nodes_leaf *leaf, uint32_t index, uint64_t bits, uint32_t *number, uintptr_t *start)
+static void word_last(const struct nodes_leaf *leaf, uint32_t index, uint64_t bits,
+		      uint32_t *number, uintptr_t *start)
 {
 	unsigned bit = 63 - (unsigned)__builtin_clzll(bits);
 	*number = leaf->words[index].rank +
 		  (uint32_t)__builtin_popcountll(leaf->words[index].bits & ((1ull << bit) - 1));
-	*start = ((uintptr_t)leaf->slot << NODES_LEAF_SHIFT) + ((uintptr_t)index << NODES_WORD_SHIFT) + bit * 8;
+	*start = ((uintptr_t)leaf->slot << NODES_LEAF_SHIFT) +
+		 ((uintptr_t)index << NODES_WORD_SHIFT) + bit * 8;
 }
 
 /* The last word below `index` that has a bit; -1 none. index may be NODES_LEAF_WORDS. */
@@ -157,7 +161,8 @@ static int64_t leaf_word_below(const struct nodes_leaf *leaf, uint32_t index)
 	uint64_t m = index & 63 ? leaf->some[middle] & ((1ull << (index & 63)) - 1) : 0;
 	if (!m) {
 		int32_t top = (int32_t)(middle / 64);
-		uint64_t t = middle & 63 ? leaf->some_of_some[top] & ((1ull << (middle & 63)) - 1) : 0;
+		uint64_t t =
+			middle & 63 ? leaf->some_of_some[top] & ((1ull << (middle & 63)) - 1) : 0;
 		while (!t) {
 			if (--top < 0)
 				return -1;
@@ -219,7 +224,8 @@ static bool word_each(const struct nodes_leaf *leaf, uint32_t index,
 		      bool (*visit)(uint32_t, uintptr_t, void *), void *context)
 {
 	uint32_t number = leaf->words[index].rank;
-	uintptr_t base = ((uintptr_t)leaf->slot << NODES_LEAF_SHIFT) + ((uintptr_t)index << NODES_WORD_SHIFT);
+	uintptr_t base = ((uintptr_t)leaf->slot << NODES_LEAF_SHIFT) +
+			 ((uintptr_t)index << NODES_WORD_SHIFT);
 	for (uint64_t bits = leaf->words[index].bits; bits; bits &= bits - 1)
 		if (!visit(number++, base + (uintptr_t)__builtin_ctzll(bits) * 8, context))
 			return false;
@@ -234,8 +240,9 @@ bool nodes_each(const struct nodes *n, bool (*visit)(uint32_t, uintptr_t, void *
 			for (uint64_t m = leaf->some_of_some[top]; m; m &= m - 1) {
 				uint32_t middle = top * 64 + (uint32_t)__builtin_ctzll(m);
 				for (uint64_t s = leaf->some[middle]; s; s &= s - 1)
-					if (!word_each(leaf, middle * 64 + (uint32_t)__builtin_ctzll(s), visit,
-						       context))
+					if (!word_each(leaf,
+						       middle * 64 + (uint32_t)__builtin_ctzll(s),
+						       visit, context))
 						return false;
 			}
 	}

@@ -17,24 +17,25 @@
 
 #include "writer.h"
 
-#define NODES_WORD_SHIFT 9u                                       /* 512 bytes a word */
-#define NODES_LEAF_SHIFT 27u                                      /* 128 MiB a leaf */
+#define NODES_WORD_SHIFT 9u					       /* 512 bytes a word */
+#define NODES_LEAF_SHIFT 27u					       /* 128 MiB a leaf */
 #define NODES_LEAF_WORDS (1u << (NODES_LEAF_SHIFT - NODES_WORD_SHIFT)) /* 262144 */
 #define NODES_ADDRESS_BITS 48u
 #define NODES_TOP (1u << (NODES_ADDRESS_BITS - NODES_LEAF_SHIFT))
 
 struct nodes_word {
 	uint64_t bits;
-	uint32_t rank; /* objects before this word; valid where bits is not 0, after nodes_number() */
+	uint32_t
+		rank; /* objects before this word; valid where bits is not 0, after nodes_number() */
 	uint32_t unused;
 };
 
 struct nodes_leaf {
 	struct nodes_word words[NODES_LEAF_WORDS];
-	uint64_t claimed[NODES_LEAF_WORDS];             /* as words[].bits: the object belongs to a runtime */
-	uint64_t some[NODES_LEAF_WORDS / 64];           /* bit: the word has a bit */
+	uint64_t claimed[NODES_LEAF_WORDS];   /* as words[].bits: the object belongs to a runtime */
+	uint64_t some[NODES_LEAF_WORDS / 64]; /* bit: the word has a bit */
 	uint64_t some_of_some[NODES_LEAF_WORDS / 4096]; /* bit: that u64 of `some` is not 0 */
-	uint32_t slot;                                  /* in top[] */
+	uint32_t slot;					/* in top[] */
 };
 
 struct nodes {
@@ -42,7 +43,7 @@ struct nodes {
 	struct nodes_leaf **top;
 	struct nodes_leaf **leaves; /* in ascending order after nodes_number() */
 	size_t leaf_count, leaf_capacity;
-	uintptr_t low, high;        /* first start, last start */
+	uintptr_t low, high; /* first start, last start */
 	uint32_t count;
 };
 
@@ -58,7 +59,8 @@ uint32_t nodes_number(struct nodes *n);
 /* The object that starts nearest at or below address. False when none does. */
 bool nodes_before(const struct nodes *n, uintptr_t address, uint32_t *number, uintptr_t *start);
 /* Visits in ascending order; false from the visitor stops. */
-bool nodes_each(const struct nodes *n, bool (*visit)(uint32_t number, uintptr_t address, void *context), void *context);
+bool nodes_each(const struct nodes *n,
+		bool (*visit)(uint32_t number, uintptr_t address, void *context), void *context);
 
 static inline struct nodes_word *nodes_word(const struct nodes *n, uintptr_t address)
 {
@@ -88,7 +90,8 @@ static inline bool nodes_find(const struct nodes *n, uintptr_t address, uint32_t
 	struct nodes_word *word = nodes_word(n, address);
 	if ((address & 7) || !word || !(word->bits & nodes_bit(address)))
 		return false;
-	*number = word->rank + (uint32_t)__builtin_popcountll(word->bits & (nodes_bit(address) - 1));
+	*number =
+		word->rank + (uint32_t)__builtin_popcountll(word->bits & (nodes_bit(address) - 1));
 	return true;
 }
 

@@ -19,7 +19,8 @@ static long map(struct pool *pool, size_t size, int flags)
 {
 	if (pool->refuse)
 		return -12; /* ENOMEM */
-	return sys(SYS_mmap, 0, size, PROT_READ | PROT_WRITE, flags | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	return sys(SYS_mmap, 0, size, PROT_READ | PROT_WRITE, flags | MAP_ANONYMOUS | MAP_NORESERVE,
+		   -1, 0);
 }
 
 /* Shared memory is slower, but RLIMIT_DATA does not count it. */

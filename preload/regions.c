@@ -61,7 +61,8 @@ static void region_join(size_t at)
 {
 	struct region *r = &regions[at];
 
-	if (at == 0 || at >= regions_used || r[-1].address + r[-1].size != r->address || !same_origin(&r[-1], r))
+	if (at == 0 || at >= regions_used || r[-1].address + r[-1].size != r->address ||
+	    !same_origin(&r[-1], r))
 		return;
 	r[-1].size += r->size;
 	region_delete(at, 1);
@@ -85,7 +86,8 @@ static void regions_cut(uintptr_t low, uintptr_t high)
 			return;
 		}
 	}
-	for (last = at; last < regions_used && regions[last].address + regions[last].size <= high; last++)
+	for (last = at; last < regions_used && regions[last].address + regions[last].size <= high;
+	     last++)
 		;
 	region_delete(at, last - at);
 	if (at < regions_used && regions[at].address < high) {

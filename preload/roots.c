@@ -8,13 +8,26 @@
  */
 #include "walk.h"
 
-enum { ROOT_CLASS, ROOT_KIND, ROOT_LABEL, ROOT_OWNER, ROOT_VALUE, ROOT_TARGET, ROOT_INTERIOR, ROOT_CONTEXT };
+enum {
+	ROOT_CLASS,
+	ROOT_KIND,
+	ROOT_LABEL,
+	ROOT_OWNER,
+	ROOT_VALUE,
+	ROOT_TARGET,
+	ROOT_INTERIOR,
+	ROOT_CONTEXT
+};
 static const struct column_spec root_columns[] = {
-	{ RGD_ROOT_CLASS, RGD_ENC_U8 },	     { RGD_ROOT_KIND, RGD_ENC_U8 },
-	{ RGD_ROOT_LABEL, RGD_ENC_VARINT },  { RGD_ROOT_OWNER, RGD_ENC_VARINT },
-	{ RGD_ROOT_VALUE, RGD_ENC_VARINT },  { RGD_ROOT_TARGET, RGD_ENC_VARINT },
-	{ RGD_ROOT_INTERIOR, RGD_ENC_VARINT }, { RGD_ROOT_CONTEXT, RGD_ENC_VARINT },
-	{ 0, 0 },
+	{RGD_ROOT_CLASS, RGD_ENC_U8},
+	{RGD_ROOT_KIND, RGD_ENC_U8},
+	{RGD_ROOT_LABEL, RGD_ENC_VARINT},
+	{RGD_ROOT_OWNER, RGD_ENC_VARINT},
+	{RGD_ROOT_VALUE, RGD_ENC_VARINT},
+	{RGD_ROOT_TARGET, RGD_ENC_VARINT},
+	{RGD_ROOT_INTERIOR, RGD_ENC_VARINT},
+	{RGD_ROOT_CONTEXT, RGD_ENC_VARINT},
+	{0, 0},
 };
 
 struct root_row {
@@ -36,11 +49,16 @@ static void emit_root(struct walk *w, const struct root_row *row)
 	table_row(&w->writer, &w->roots);
 }
 
-void walk_root(struct walk *w, enum rgd_root_class class, enum rgd_edge_kind kind, uint32_t label_string, uint32_t owner,
-	       uint64_t value, uintptr_t target, uint32_t context_string)
+void walk_root(struct walk *w, enum rgd_root_class class, enum rgd_edge_kind kind,
+	       uint32_t label_string, uint32_t owner, uint64_t value, uintptr_t target,
+	       uint32_t context_string)
 {
-	struct root_row row = { .class = class, .kind = kind, .label = label_string, .owner = owner, .value = value,
-				.context = context_string };
+	struct root_row row = {.class = class,
+			       .kind = kind,
+			       .label = label_string,
+			       .owner = owner,
+			       .value = value,
+			       .context = context_string};
 	if (walk_resolve(w, target, &row.target, &row.interior))
 		emit_root(w, &row);
 	else
@@ -49,15 +67,18 @@ void walk_root(struct walk *w, enum rgd_root_class class, enum rgd_edge_kind kin
 
 /* ---- words ---------------------------------------------------------------------------------------------------------------- */
 
-static void word_root(struct walk *w, uint32_t class, uint32_t owner, uint64_t value, uintptr_t word)
+static void word_root(struct walk *w, uint32_t class, uint32_t owner, uint64_t value,
+		      uintptr_t word)
 {
-	struct root_row row = { .class = class, .kind = RGD_EDGE_CONSERVATIVE, .owner = owner, .value = value };
+	struct root_row row = {
+		.class = class, .kind = RGD_EDGE_CONSERVATIVE, .owner = owner, .value = value};
 	if (walk_plausible(w, word) && walk_resolve(w, word, &row.target, &row.interior))
 		emit_root(w, &row);
 }
 
 /* `origin` is subtracted from the address of the word to make the row's value. */
-static void scan_roots(struct walk *w, uint32_t class, uint32_t owner, uintptr_t low, uintptr_t high, uintptr_t origin)
+static void scan_roots(struct walk *w, uint32_t class, uint32_t owner, uintptr_t low,
+		       uintptr_t high, uintptr_t origin)
 {
 	low = (low + 7) & ~(uintptr_t)7;
 	while (low + 8 <= high) {
@@ -87,7 +108,7 @@ static struct range find_main_arena(struct walk *w, uintptr_t low, uintptr_t hig
 	uintptr_t first = 0, last = 0;
 	unsigned pairs = 0;
 	if (memory_readable(&w->map, low, high - low) != high - low)
-		return (struct range){ 0, 0 };
+		return (struct range){0, 0};
 	for (uintptr_t at = (low + 7) & ~(uintptr_t)7; at + 16 <= high; at += 8) {
 		const uintptr_t *word = (const uintptr_t *)at;
 		if (word[0] != at - 16 || word[1] != at - 16)
@@ -100,9 +121,9 @@ static struct range find_main_arena(struct walk *w, uintptr_t low, uintptr_t hig
 		pairs++;
 	}
 	if (pairs < BINS / 2)
-		return (struct range){ 0, 0 };
+		return (struct range){0, 0};
 	/* before the bins: lock, flags, ten fast bins, top chunk, last remainder */
-	return (struct range){ last - (BINS - 1) * 16 - 14 * 8, first + BINS * 16 };
+	return (struct range){last - (BINS - 1) * 16 - 14 * 8, first + BINS * 16};
 }
 
 /* The module that the program's malloc comes from, when that is not libc: all it has is an allocator's state. */
@@ -192,22 +213,10 @@ static void threads_roots(struct walk *w)
 	}
 }
 
-/*
- * The main thread's thread-local storage was made by ld.so before anything else, in a small mapping of its own: the modules'
- * variables lie below the thread pointer, libc's thread descriptor above it.
- */
-#define TLS_BELOW ((uintptr_t)64 << 10)
-#define TLS_ABOVE ((uintptr_t)2560)
+/* ld.so made it before anything else; what of the range is not mapped is passed over. Other threads' lies in their stacks. */
 static void main_tls_roots(struct walk *w)
 {
-	uintptr_t tp = w->plan->main_tls, low, high;
-	const struct mapping *map;
-	if (!tp)
-		return;
-	map = memory_mapping(&w->map, tp);
-	low = map && tp - map->low < TLS_BELOW ? map->low : tp - TLS_BELOW;
-	high = map && map->high - tp < TLS_ABOVE ? map->high : tp + TLS_ABOVE;
-	scan_roots(w, RGD_ROOT_TLS, 1, low, high, 0);
+	scan_roots(w, RGD_ROOT_TLS, 1, w->plan->tls_low, w->plan->tls_high, 0);
 }
 
 /* ---- regions ---------------------------------------------------------------------------------------------------------------- */
@@ -218,7 +227,8 @@ static bool region_holds_objects(struct walk *w, const struct region *r)
 {
 	uint32_t number;
 	uintptr_t start;
-	return nodes_before(&w->nodes, r->address + r->size - 1, &number, &start) && start >= r->address;
+	return nodes_before(&w->nodes, r->address + r->size - 1, &number, &start) &&
+	       start >= r->address;
 }
 
 /* Kind 1 is a runtime's arena. Larger ones are counted, not scanned: a file cache or a shared buffer, most likely. */

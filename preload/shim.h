@@ -41,37 +41,39 @@
 enum stacks_mode { STACKS_NONE, STACKS_CALLER, STACKS_FULL };
 
 struct config {
-	bool enabled;             /* REFGRAPH=off stays out altogether */
-	enum stacks_mode stacks;  /* REFGRAPH_STACKS=none|caller|full */
-	unsigned stack_depth;     /* REFGRAPH_STACK_DEPTH, frames kept, innermost first; default 64 */
-	bool unwind_reference;    /* REFGRAPH_UNWINDER=libunwind instead of the built-in one */
-	int python_stacks;        /* REFGRAPH_PYTHON_STACKS=off|site|full: 0 1 2 */
-	bool python;              /* REFGRAPH_PYTHON=off: no adapter */
-	bool native;              /* REFGRAPH_NATIVE=off: no native blocks in the live table */
-	char dump_name[512];      /* REFGRAPH_DUMP: file name pattern, default "%e.%p.%n.rgd"; %p %n %e %t %% */
-	char dump_dir[1024];      /* REFGRAPH_DIR, absolute; default: working directory at start */
-	int signal;               /* REFGRAPH_SIGNAL=USR2: a snapshot on this signal; 0 none */
-	bool on_exit;             /* REFGRAPH_ON_EXIT=1: a snapshot at normal exit and _exit */
-	bool on_fatal;            /* REFGRAPH_ON_FATAL=1: a snapshot on a fatal signal with default action */
-	unsigned every_seconds;   /* REFGRAPH_EVERY=10s */
-	uint64_t every_growth;    /* REFGRAPH_GROWTH=64M: a snapshot each time the live bytes grew by that much */
-	unsigned deadline_ms;     /* REFGRAPH_DEADLINE: walker is killed after; default 120 s */
-	bool values;              /* REFGRAPH_VALUES=1: short values in dumps (private by default) */
-	bool children;            /* REFGRAPH_CHILDREN=off: forget fork children */
-	bool helper;              /* REFGRAPH_HELPER=off: no thread, snapshots only by call and at exit */
-	bool verbose;             /* REFGRAPH_VERBOSE=1 */
-	int test_fault;           /* REFGRAPH_TEST_FAULT=crash|hang|enomem|...: planted faults for our own tests */
+	bool enabled;		 /* REFGRAPH=off stays out altogether */
+	enum stacks_mode stacks; /* REFGRAPH_STACKS=none|caller|full */
+	unsigned stack_depth;  /* REFGRAPH_STACK_DEPTH, frames kept, innermost first; default 64 */
+	bool unwind_reference; /* REFGRAPH_UNWINDER=libunwind instead of the built-in one */
+	int python_stacks;     /* REFGRAPH_PYTHON_STACKS=off|site|full: 0 1 2 */
+	bool python;	       /* REFGRAPH_PYTHON=off: no adapter */
+	bool native;	       /* REFGRAPH_NATIVE=off: no native blocks in the live table */
+	char dump_name
+		[512]; /* REFGRAPH_DUMP: file name pattern, default "%e.%p.%n.rgd"; %p %n %e %t %% */
+	char dump_dir[1024]; /* REFGRAPH_DIR, absolute; default: working directory at start */
+	int signal;	     /* REFGRAPH_SIGNAL=USR2: a snapshot on this signal; 0 none */
+	bool on_exit;	     /* REFGRAPH_ON_EXIT=1: a snapshot at normal exit and _exit */
+	bool on_fatal; /* REFGRAPH_ON_FATAL=1: a snapshot on a fatal signal with default action */
+	unsigned every_seconds; /* REFGRAPH_EVERY=10s */
+	uint64_t
+		every_growth; /* REFGRAPH_GROWTH=64M: a snapshot each time the live bytes grew by that much */
+	unsigned deadline_ms; /* REFGRAPH_DEADLINE: walker is killed after; default 120 s */
+	bool values;	      /* REFGRAPH_VALUES=1: short values in dumps (private by default) */
+	bool children;	      /* REFGRAPH_CHILDREN=off: forget fork children */
+	bool helper;  /* REFGRAPH_HELPER=off: no thread, snapshots only by call and at exit */
+	bool verbose; /* REFGRAPH_VERBOSE=1 */
+	int test_fault; /* REFGRAPH_TEST_FAULT=crash|hang|enomem|...: planted faults for our own tests */
 };
 /* config.test_fault, as the words in config.c's table. */
 enum test_fault {
 	FAULT_NONE,
-	FAULT_CRASH,  /* the walker crashes */
-	FAULT_HANG,   /* the walker hangs */
-	FAULT_ENOMEM, /* no memory for the shim from the start */
-	FAULT_LEAF,   /* no memory for leaves of the live table */
+	FAULT_CRASH,	     /* the walker crashes */
+	FAULT_HANG,	     /* the walker hangs */
+	FAULT_ENOMEM,	     /* no memory for the shim from the start */
+	FAULT_LEAF,	     /* no memory for leaves of the live table */
 	FAULT_WALKER_ENOMEM, /* the walker gets no memory */
-	FAULT_CLONE,  /* the walker cannot be started */
-	FAULT_WRITE,  /* a write of the dump fails with ENOSPC */
+	FAULT_CLONE,	     /* the walker cannot be started */
+	FAULT_WRITE,	     /* a write of the dump fails with ENOSPC */
 	FAULT_ADAPTER_CRASH, /* an adapter crashes in the walker */
 };
 extern struct config config; /* write-once in the constructor */
@@ -86,20 +88,21 @@ void log_line(const char *text);
 /* "refgraph: <text>: <detail>\n" */
 void log_line2(const char *text, const char *detail);
 /* Small formatter for messages: %s %d %u %x %lu %lx %p only. Returns the length, always terminates. */
-int log_format(char *buffer, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
+int log_format(char *buffer, size_t size, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
 
 /* ---- counter.c: what was counted and lost; dumped in COUNTERS ------------------------------------------------- */
 
 enum counter {
-	COUNTER_LOST_BLOCKS,       /* lost.blocks: not in the live table (odd address, no memory for a leaf) */
-	COUNTER_LOST_STACKS,       /* lost.stacks: intern table full or locked: the block has no site */
-	COUNTER_LOST_THREADS,      /* lost.threads: not parked in time: its stack was not scanned */
+	COUNTER_LOST_BLOCKS, /* lost.blocks: not in the live table (odd address, no memory for a leaf) */
+	COUNTER_LOST_STACKS,  /* lost.stacks: intern table full or locked: the block has no site */
+	COUNTER_LOST_THREADS, /* lost.threads: not parked in time: its stack was not scanned */
 	COUNTER_LOST_MODULES,
-	COUNTER_LOST_OBJECTS,      /* lost.objects: a walker skipped an object that it could not read */
+	COUNTER_LOST_OBJECTS, /* lost.objects: a walker skipped an object that it could not read */
 	COUNTER_LOST_EDGES,
-	COUNTER_LOST_REGIONS,      /* lost.regions: an mmap of the program is not in the list */
-	COUNTER_LOST_EPOCHS,       /* lost.epochs: records of old marks dropped */
-	COUNTER_UNKNOWN_FREES,     /* blocks freed that were never seen: allocated before us or around us */
+	COUNTER_LOST_REGIONS, /* lost.regions: an mmap of the program is not in the list */
+	COUNTER_LOST_EPOCHS,  /* lost.epochs: records of old marks dropped */
+	COUNTER_UNKNOWN_FREES, /* blocks freed that were never seen: allocated before us or around us */
 	COUNTER_SNAPSHOTS,
 	COUNTER_SNAPSHOTS_FAILED,
 	COUNTER_FREEZE_RETRIES,
@@ -163,10 +166,11 @@ void live_totals(uint64_t *objects, uint64_t *bytes);
 
 /* A frame is a native return address or a place of a runtime that an adapter named. */
 struct frame {
-	uintptr_t pc;          /* NATIVE */
-	uint32_t module;       /* NATIVE: +1, bound when its module is unloaded, else resolved at the snapshot */
-	uint32_t kind;         /* enum rgd_frame_kind */
-	const char *function;  /* runtime frames: in the arena */
+	uintptr_t pc; /* NATIVE */
+	uint32_t
+		module; /* NATIVE: +1, bound when its module is unloaded, else resolved at the snapshot */
+	uint32_t kind;	      /* enum rgd_frame_kind */
+	const char *function; /* runtime frames: in the arena */
 	const char *file;
 	uint32_t line;
 };
@@ -204,7 +208,8 @@ struct unwinder {
 	/* The return addresses of the callers of the hook, innermost first, starting with `return_address` (whose frame's CFA
 	 * is `cfa`: the hook's own __builtin_frame_address(0)+16 or equal). Returns how many; never fails, never
 	 * touches memory outside [cfa, stack end). Async-signal-safe, no locks, no allocation. */
-	size_t (*walk)(uintptr_t return_address, uintptr_t cfa, uintptr_t frame_pointer, uintptr_t *pcs, size_t max);
+	size_t (*walk)(uintptr_t return_address, uintptr_t cfa, uintptr_t frame_pointer,
+		       uintptr_t *pcs, size_t max);
 	/* Code of [low, high) goes away or came (call it around dlclose and after dlopen): forget what is cached about it. */
 	void (*forget)(uintptr_t low, uintptr_t high);
 	/* The same walk straight to the number of the interned stack, by the thread's memo: unchanged outer frames are neither
@@ -219,28 +224,36 @@ extern const struct unwinder *unwinder; /* the one in force, NULL when stacks ar
 
 #define TICK_BYTES (1u << 20)
 #define SITE_CACHE 256
-enum thread_record { THREAD_FREE, THREAD_USED, THREAD_LATE /* made after its owner's last destructor round */ };
+enum thread_record {
+	THREAD_FREE,
+	THREAD_USED,
+	THREAD_LATE /* made after its owner's last destructor round */
+};
 struct thread {
 	/* what each hook touches, in one cache line */
-	uint32_t hook_depth;       /* > 0: inside a hook; owner thread only */
-	uint32_t park_pending;     /* atomic: the freezer asked while we were inside a hook */
-	uintptr_t hook_frame;      /* stack address of the hook we are in: a call from above it means that it was left by longjmp */
+	uint32_t hook_depth;   /* > 0: inside a hook; owner thread only */
+	uint32_t park_pending; /* atomic: the freezer asked while we were inside a hook */
+	uintptr_t
+		hook_frame; /* stack address of the hook we are in: a call from above it means that it was left by longjmp */
 	/* blocks and bytes that this thread made and freed, ever; written by the owner only. Live are the sums over threads. */
 	uint64_t made, made_bytes;
 	uint64_t gone, gone_bytes;
-	uint64_t next_tick;        /* when made_bytes gets there */
+	uint64_t next_tick; /* when made_bytes gets there */
 	uint32_t tid;
-	uint32_t state;            /* atomic, enum thread_record; a free record's fields are stale */
-	uint32_t end_rounds;       /* threads.c */
+	uint32_t state;	     /* atomic, enum thread_record; a free record's fields are stale */
+	uint32_t end_rounds; /* threads.c */
 	uintptr_t stack_low, stack_high; /* of the thread's own stack; 0 = not known yet */
-	struct { uint64_t key; uint64_t stack; } sites[SITE_CACHE]; /* stack.h */
-	struct thread *next;       /* list of all records, never unlinked, reused */
-	struct thread *spare;      /* threads.c: list of free records */
+	struct {
+		uint64_t key;
+		uint64_t stack;
+	} sites[SITE_CACHE];		/* stack.h */
+	struct thread *next;		/* list of all records, never unlinked, reused */
+	struct thread *spare;		/* threads.c: list of free records */
 	uintptr_t parked_sp, parked_pc; /* set when parked */
-	uint64_t registers[32];    /* set when parked, DWARF numbering, count in nregisters */
+	uint64_t registers[32];		/* set when parked, DWARF numbering, count in nregisters */
 	uint32_t nregisters;
-	bool internal;             /* the helper */
-	void *unwind;              /* private memory of the unwinder in force */
+	bool internal; /* the helper */
+	void *unwind;  /* private memory of the unwinder in force */
 };
 /* The calling thread's record; made when first needed. NULL when there is no memory: the hook passes through. */
 struct thread *thread_self(void);
@@ -279,23 +292,30 @@ char **shim_environment(void);
 
 /* ---- epoch.c -------------------------------------------------------------------------------------------------------- */
 
-extern _Atomic uint32_t epoch_now;  /* from 1; 21 bits; sticks at the top */
+extern _Atomic uint32_t epoch_now; /* from 1; 21 bits; sticks at the top */
 /* kind as RGD_EPOCH_KIND. Returns the new epoch. Labels are copied. */
 uint32_t epoch_advance(uint32_t kind, const char *label);
-struct epoch_record { uint32_t number; uint32_t kind; uint64_t time_ns; char label[64]; };
+struct epoch_record {
+	uint32_t number;
+	uint32_t kind;
+	uint64_t time_ns;
+	char label[64];
+};
 /* All records that are kept, oldest first (bounded: the oldest marks are dropped and counted). */
 size_t epoch_records(const struct epoch_record **records);
 
 /* ---- modules.c: loaded objects, also those that are gone ------------------------------------------------------------ */
 
 struct module {
-	uintptr_t base, low, high;   /* load bias, first and last mapped byte + 1 */
-	struct { uintptr_t low, high; } writable[8]; /* .data, .bss: roots */
+	uintptr_t base, low, high; /* load bias, first and last mapped byte + 1 */
+	struct {
+		uintptr_t low, high;
+	} writable[8]; /* .data, .bss: roots */
 	unsigned nwritable;
-	uint32_t loaded, unloaded;   /* epochs; unloaded + 1, 0 = still there */
+	uint32_t loaded, unloaded; /* epochs; unloaded + 1, 0 = still there */
 	char build_id[41];
-	const char *path;            /* in the arena */
-	bool own;                    /* librefgraph.so itself: no root, no frame */
+	const char *path; /* in the arena */
+	bool own;	  /* librefgraph.so itself: no root, no frame */
 };
 void modules_init(void);
 /* Reads the loader's list again (after dlopen, dlclose and at a snapshot, in the parent, before the freeze). */
@@ -309,7 +329,11 @@ uint32_t modules_find(uintptr_t address);
 
 /* ---- regions.c: the program's own mmaps ------------------------------------------------------------------------------ */
 
-struct region { uintptr_t address; size_t size; uint32_t stack, epoch, kind; };
+struct region {
+	uintptr_t address;
+	size_t size;
+	uint32_t stack, epoch, kind;
+};
 void region_mapped(uintptr_t address, size_t size, uint32_t stack);
 void region_unmapped(uintptr_t address, size_t size);
 /* What is known about [address, address + size) becomes `kind`, e.g. an arena of a runtime's allocator. */
@@ -343,15 +367,19 @@ extern struct real real;
 
 /* ---- host.c: the shim as adapters see it (struct adapter_host), and the shim's calls into them ------------------------ */
 
-void adapters_start(void);    /* constructor: probes each */
+void adapters_start(void); /* constructor: probes each */
 /* Libraries came since the last call? Probes those adapters that are not in force. From setlocale, the helper and where else
  * the loader may be entered; never from a hook of the allocator. */
 void adapters_loaded(void);
-void adapters_recheck(void);  /* cheap */
+void adapters_recheck(void); /* cheap */
 void adapters_after_fork_child(void);
 bool adapters_helper_late(void); /* one of them asked for it */
 /* Runtimes that were found and refused, for RUNTIMES. */
-struct refused { uint32_t runtime; char version[32]; char note[160]; };
+struct refused {
+	uint32_t runtime;
+	char version[32];
+	char note[160];
+};
 size_t adapters_refused(const struct refused **list);
 
 /* ---- wrap.c: hooks for a runtime's allocator --------------------------------------------------------------------------- */
@@ -368,7 +396,7 @@ bool freeze_world(unsigned deadline_ms);
 void thaw_world(void);
 /* After freeze_world: what was found. In the walker too. */
 struct frozen_thread {
-	uint32_t tid, state;          /* enum rgd_thread_state */
+	uint32_t tid, state; /* enum rgd_thread_state */
 	uintptr_t sp, pc;
 	uintptr_t stack_low, stack_high;
 	uint64_t registers[32];
@@ -407,14 +435,15 @@ void control_tick(void);
 /* ---- snapshot.c: one dump, from the freeze to the rename ---------------------------------------------------------------- */
 
 struct snapshot_result {
-	int status;             /* 0 or errno */
+	int status; /* 0 or errno */
 	bool partial;
 	char message[512];
 	char path[1024];
 	uint64_t pause_ns, total_ns, objects, edges, bytes;
 };
 /* Helper thread only (or the exiting thread). `reason`: request, signal, exit, timer, growth, call, fatal. */
-void snapshot_take(const char *reason, const char *label, const char *path, struct snapshot_result *result);
+void snapshot_take(const char *reason, const char *label, const char *path,
+		   struct snapshot_result *result);
 
 /* ---- writer.c: sections, columns, chunks, checksums, compression; child only -------------------------------------------- */
 /* its prototypes are in writer.h */

@@ -21,14 +21,15 @@
 #include "walk.h"
 
 static struct walk_plan plan;
-static char plan_final[1200], plan_pattern[600], plan_program[256], plan_label[256], plan_partial[256];
+static char plan_final[1200], plan_pattern[600], plan_program[256], plan_label[256],
+	plan_partial[256];
 static uint32_t serial; /* of the last snapshot of this process */
 
 /* ---- small helpers --------------------------------------------------------------------------------------------------------- */
 
 static uint64_t clock_now(int which)
 {
-	struct timespec t = { 0, 0 };
+	struct timespec t = {0, 0};
 	sys(SYS_clock_gettime, which, &t);
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
@@ -46,22 +47,26 @@ static const char *advice(int status)
 	case EDQUOT:
 		return "no space left; free some, or choose another place with -o or REFGRAPH_DIR";
 	case EFBIG:
-		return "larger than the program's limit for files (ulimit -f); raise it before the program starts";
+		return "larger than the program's limit for files (ulimit -f); raise it before the "
+		       "program starts";
 	case EACCES:
 	case EPERM:
-		return "the program's user may not write there; choose another place with -o or REFGRAPH_DIR";
+		return "the program's user may not write there; choose another place with -o or "
+		       "REFGRAPH_DIR";
 	case EROFS:
 		return "read-only file system; choose another place with -o or REFGRAPH_DIR";
 	case ENOENT:
 		return "no such folder; make it, or choose another place with -o or REFGRAPH_DIR";
 	case ENOTDIR:
-		return "a part of the path is no folder; choose another place with -o or REFGRAPH_DIR";
+		return "a part of the path is no folder; choose another place with -o or "
+		       "REFGRAPH_DIR";
 	case EEXIST:
 		return "the file exists and is not overwritten; remove it or choose another name";
 	case ENAMETOOLONG:
 		return "the name is too long; choose a shorter one with -o or REFGRAPH_DUMP";
 	case ENOMEM:
-		return "no memory for the walker; the limit of the program's address space (ulimit -v) may be too low";
+		return "no memory for the walker; the limit of the program's address space (ulimit "
+		       "-v) may be too low";
 	case EMFILE:
 	case ENFILE:
 		return "no descriptor left (ulimit -n); the program holds all it may have";
@@ -93,29 +98,34 @@ static bool plan_names(const char *path, struct snapshot_result *result)
 	bool fits;
 	if (path && path[0]) {
 		plan.pattern = NULL;
-		fits = path[0] == '/' ? log_format(plan_final, sizeof plan_final, "%s", path) < (int)sizeof plan_final - 1
-				      : log_format(plan_final, sizeof plan_final, "%s/%s", config.dump_dir, path) <
-						(int)sizeof plan_final - 1;
+		fits = path[0] == '/'
+			       ? log_format(plan_final, sizeof plan_final, "%s", path) <
+					 (int)sizeof plan_final - 1
+			       : log_format(plan_final, sizeof plan_final, "%s/%s", config.dump_dir,
+					    path) < (int)sizeof plan_final - 1;
 	} else {
 		copy_text(plan_pattern, sizeof plan_pattern, config.dump_name);
 		plan.pattern = plan_pattern;
-		fits = name_expand(plan_final, sizeof plan_final, plan_pattern, plan.pid, plan.serial, plan.program,
-				   plan.time_ns);
+		fits = name_expand(plan_final, sizeof plan_final, plan_pattern, plan.pid,
+				   plan.serial, plan.program, plan.time_ns);
 	}
 	plan.final = plan_final;
 	if (!fits)
-		fail(result, ENAMETOOLONG, "the dump's name is too long; choose a shorter one with -o or REFGRAPH_DUMP");
+		fail(result, ENAMETOOLONG,
+		     "the dump's name is too long; choose a shorter one with -o or REFGRAPH_DUMP");
 	return fits;
 }
 
 static bool plan_make(const struct snapshot_request *request, struct snapshot_result *result)
 {
-	long n = sys(SYS_readlinkat, AT_FDCWD, "/proc/self/exe", plan_program, sizeof plan_program - 1);
+	long n = sys(SYS_readlinkat, AT_FDCWD, "/proc/self/exe", plan_program,
+		     sizeof plan_program - 1);
 	memset(&plan, 0, sizeof plan);
 	if (n > 0)
 		plan_program[n] = 0;
 	else /* the main thread is gone, or there is no /proc here any more */
-		copy_text(plan_program, sizeof plan_program, control_page ? control_page->program : "");
+		copy_text(plan_program, sizeof plan_program,
+			  control_page ? control_page->program : "");
 	copy_text(plan_label, sizeof plan_label, request->label);
 	plan_partial[0] = 0;
 	plan.reason = request->reason;
@@ -126,10 +136,12 @@ static bool plan_make(const struct snapshot_request *request, struct snapshot_re
 	plan.pid = glue_pid();
 	plan.parent = (uint32_t)sys(SYS_getppid);
 	plan.serial = serial + 1;
-	plan.deadline_ms = request->deadline_ms ? request->deadline_ms : config.deadline_ms ? config.deadline_ms : 120000;
+	plan.deadline_ms = request->deadline_ms ? request->deadline_ms
+			   : config.deadline_ms ? config.deadline_ms
+						: 120000;
 	plan.time_ns = clock_now(CLOCK_REALTIME);
 	plan.process_key = control_process_key();
-	plan.main_tls = control_main_tls();
+	control_main_tls(&plan.tls_low, &plan.tls_high);
 	plan.fault = config.test_fault;
 	plan.smaps = "";
 	return plan_names(request->path, result);
@@ -172,7 +184,9 @@ static bool adapters_enter(void)
 		if (plan.failed & bit)
 			continue;
 		plan.notes[i][0] = 0;
-		status = adapters[i]->enter ? adapters[i]->enter(ENTER_MS, plan.notes[i], sizeof plan.notes[i]) : 0;
+		status = adapters[i]->enter
+				 ? adapters[i]->enter(ENTER_MS, plan.notes[i], sizeof plan.notes[i])
+				 : 0;
 		if (!status)
 			entered |= bit;
 		else if (status == ENODEV) /* not in this process */
@@ -200,7 +214,8 @@ static bool page_reset(void)
 {
 	long p;
 	if (!page) {
-		p = sys(SYS_mmap, 0, sizeof *page, 3 /* read, write */, 0x21 /* shared, anonymous */, -1, 0);
+		p = sys(SYS_mmap, 0, sizeof *page, 3 /* read, write */,
+			0x21 /* shared, anonymous */, -1, 0);
 		if (p < 0 && p > -4096)
 			return false;
 		page = (struct walk_page *)p;
@@ -213,7 +228,7 @@ static bool page_reset(void)
 /* For entry_wait.c, in any thread. */
 static _Atomic uint32_t walker_pid, walker_reaped;
 static _Atomic int walker_status;
-static _Atomic uint32_t walker_last;  /* the one before, and when it went (CLOCK_MONOTONIC) */
+static _Atomic uint32_t walker_last; /* the one before, and when it went (CLOCK_MONOTONIC) */
 static _Atomic uint64_t walker_went;
 
 uint32_t snapshot_walker(void)
@@ -231,7 +246,8 @@ void snapshot_walker_reaped(int status)
 bool snapshot_is_walker(uint32_t pid)
 {
 	return pid == atomic_load(&walker_pid) ||
-	       (pid == atomic_load(&walker_last) && clock_now(CLOCK_MONOTONIC) - atomic_load(&walker_went) < 2000000000u);
+	       (pid == atomic_load(&walker_last) &&
+		clock_now(CLOCK_MONOTONIC) - atomic_load(&walker_went) < 2000000000u);
 }
 
 static void walker_gone(void)
@@ -268,7 +284,9 @@ static long frozen_clone(const char *label, struct snapshot_result *result)
 	freeze_begin();
 	for (unsigned i = 0; i < MOVED_RETRIES; i++) {
 		if (!freeze_world(2000)) {
-			fail(result, EBUSY, "no memory, or no free realtime signal, to stop the program's threads with");
+			fail(result, EBUSY,
+			     "no memory, or no free realtime signal, to stop the program's threads "
+			     "with");
 			return -EBUSY;
 		}
 		plan.time_ns = clock_now(CLOCK_REALTIME);
@@ -278,7 +296,9 @@ static long frozen_clone(const char *label, struct snapshot_result *result)
 			walk_main(&plan);
 		if (pid < 0 || freeze_still())
 			break;
-		if (i == MOVED_RETRIES - 1) { /* better a copy in which one thread may have moved than none */
+		if (i ==
+		    MOVED_RETRIES -
+			    1) { /* better a copy in which one thread may have moved than none */
 			counter_add(COUNTER_LOST_THREADS, 1);
 			break;
 		}
@@ -319,12 +339,15 @@ static void describe_death(char *out, size_t size, int status, bool killed)
 	int adapter = page_adapter();
 	const char *who = adapter >= 0 ? adapters[adapter]->name : "";
 	if (killed)
-		log_format(out, size, "the walker was stopped after %u ms in %s%s%s", plan.deadline_ms, page_phase(),
-			   adapter >= 0 ? " of " : "", who);
+		log_format(out, size, "the walker was stopped after %u ms in %s%s%s",
+			   plan.deadline_ms, page_phase(), adapter >= 0 ? " of " : "", who);
 	else
-		log_format(out, size, "the walker crashed (signal %d at librefgraph.so+0x%lx, address 0x%lx) in %s%s%s",
-			   WTERMSIG(status), (unsigned long)page->crash_pc, (unsigned long)page->crash_address,
-			   page_phase(), adapter >= 0 ? " of " : "", who);
+		log_format(out, size,
+			   "the walker crashed (signal %d at librefgraph.so+0x%lx, address 0x%lx) "
+			   "in %s%s%s",
+			   WTERMSIG(status), (unsigned long)page->crash_pc,
+			   (unsigned long)page->crash_address, page_phase(),
+			   adapter >= 0 ? " of " : "", who);
 }
 
 /* True when the same snapshot is worth taking again without the adapter that failed. */
@@ -355,8 +378,8 @@ static void outcome_done(struct snapshot_result *result)
 		return;
 	}
 	walker_discard();
-	log_format(result->message, sizeof result->message, "%s: %s", page->path[0] ? page->path : plan_final,
-		   advice(page->status));
+	log_format(result->message, sizeof result->message, "%s: %s",
+		   page->path[0] ? page->path : plan_final, advice(page->status));
 }
 
 /* ---- the job: one snapshot, begun by one thread and perhaps finished by another --------------------------------------------- */
@@ -392,8 +415,9 @@ static bool job_launch(void)
 		return true;
 	if (!job.result.status)
 		fail(&job.result, (int)-job.walker,
-		     job.walker == -ENOMEM ? advice(ENOMEM) :
-					     "the walker could not be started; the limit of processes (ulimit -u) may be reached");
+		     job.walker == -ENOMEM ? advice(ENOMEM)
+					   : "the walker could not be started; the limit of "
+					     "processes (ulimit -u) may be reached");
 	return false;
 }
 
@@ -431,7 +455,6 @@ bool snapshot_active(void)
 	return job.active;
 }
 
-
 /* The walker ended: by itself, by a crash, by our hand, or the program reaped it (-ECHILD: it asked with __WALL). */
 static void job_walker_ended(int status)
 {
@@ -453,7 +476,7 @@ static void job_walker_ended(int status)
 
 void snapshot_nap(void)
 {
-	struct timespec nap = { 0, 5000000 }, moment = { 0, 500000 };
+	struct timespec nap = {0, 5000000}, moment = {0, 500000};
 	if (!page || __atomic_load_n(&page->done, __ATOMIC_ACQUIRE))
 		sys(SYS_nanosleep, &moment, 0);
 	else
@@ -485,9 +508,10 @@ uint32_t snapshot_progress(void)
 	return job.active && page ? __atomic_load_n(&page->progress, __ATOMIC_RELAXED) : 0;
 }
 
-void snapshot_take(const char *reason, const char *label, const char *path, struct snapshot_result *result)
+void snapshot_take(const char *reason, const char *label, const char *path,
+		   struct snapshot_result *result)
 {
-	struct snapshot_request request = { .reason = reason, .label = label, .path = path };
+	struct snapshot_request request = {.reason = reason, .label = label, .path = path};
 	snapshot_begin(&request);
 	while (!snapshot_poll(result))
 		snapshot_nap();

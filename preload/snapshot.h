@@ -25,8 +25,8 @@ uint32_t control_pages_lost(void);
 
 /* The same in all dumps of one process image, different otherwise. */
 uint64_t control_process_key(void);
-/* The main thread's thread pointer. 0 in a child that another thread forked: its storage lies in its stack. */
-uintptr_t control_main_tls(void);
+/* The main thread's thread-local storage. 0 in a child that another thread forked: its storage lies in its stack. */
+void control_main_tls(uintptr_t *low, uintptr_t *high);
 /* True in the helper when its descriptors are its own: what it opens does not show in the program. */
 bool control_isolated(void);
 /* Asks for a snapshot with this reason and waits, at most `limit_ms` (0: the walker's deadline). 0 or an errno. */
@@ -63,7 +63,7 @@ void freeze_after_fork_child(void);
 /* One job at a time; who may touch it is decided in control.c. */
 struct snapshot_request {
 	const char *reason, *label, *path; /* path NULL or "": by the pattern */
-	uint32_t deadline_ms;              /* 0: config.deadline_ms */
+	uint32_t deadline_ms;		   /* 0: config.deadline_ms */
 };
 /* Freezes, clones, thaws. The job is then active unless it failed at once. */
 void snapshot_begin(const struct snapshot_request *request);

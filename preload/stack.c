@@ -30,15 +30,16 @@ static _Atomic uint32_t nodes_used, frames_used; /* the highest number given out
 
 static struct node *node_at(uint32_t number)
 {
-	struct node *chunk = atomic_load_explicit(&node_chunks[number >> NODE_CHUNK_SHIFT], memory_order_acquire);
+	struct node *chunk = atomic_load_explicit(&node_chunks[number >> NODE_CHUNK_SHIFT],
+						  memory_order_acquire);
 
 	return &chunk[number & ((1u << NODE_CHUNK_SHIFT) - 1)];
 }
 
 static struct frame *frame_at(uint32_t number)
 {
-	struct frame *chunk =
-		atomic_load_explicit(&frame_chunks[number >> FRAME_CHUNK_SHIFT], memory_order_acquire);
+	struct frame *chunk = atomic_load_explicit(&frame_chunks[number >> FRAME_CHUNK_SHIFT],
+						   memory_order_acquire);
 
 	return &chunk[number & ((1u << FRAME_CHUNK_SHIFT) - 1)];
 }
@@ -51,7 +52,8 @@ static bool node_reserve(uint32_t number)
 	if (chunk >= NODE_CHUNKS)
 		return false;
 	if (!node_chunks[chunk])
-		atomic_store_explicit(&node_chunks[chunk], arena_map(sizeof(struct node) << NODE_CHUNK_SHIFT),
+		atomic_store_explicit(&node_chunks[chunk],
+				      arena_map(sizeof(struct node) << NODE_CHUNK_SHIFT),
 				      memory_order_release);
 	return node_chunks[chunk];
 }
@@ -64,7 +66,8 @@ static bool frame_reserve(uint32_t number)
 		return false;
 	if (!frame_chunks[chunk])
 		atomic_store_explicit(&frame_chunks[chunk],
-				      arena_map(sizeof(struct frame) << FRAME_CHUNK_SHIFT), memory_order_release);
+				      arena_map(sizeof(struct frame) << FRAME_CHUNK_SHIFT),
+				      memory_order_release);
 	return frame_chunks[chunk];
 }
 
@@ -146,7 +149,8 @@ static uint32_t text_hash(const char *text, uint32_t hash)
 
 static uint32_t runtime_hash(uint32_t kind, const char *function, const char *file, uint32_t line)
 {
-	return mix((uint64_t)text_hash(file, text_hash(function, 2166136261u)) << 32 | (line * 8u + kind));
+	return mix((uint64_t)text_hash(file, text_hash(function, 2166136261u)) << 32 |
+		   (line * 8u + kind));
 }
 
 static uint32_t frame_hash(uint32_t number)
@@ -171,17 +175,20 @@ static uint32_t frame_find_native(uintptr_t pc)
 		if (!number)
 			return 0;
 		f = frame_at(number);
-		if (f->pc == pc && f->kind == RGD_FRAME_NATIVE && !__atomic_load_n(&f->module, __ATOMIC_RELAXED))
+		if (f->pc == pc && f->kind == RGD_FRAME_NATIVE &&
+		    !__atomic_load_n(&f->module, __ATOMIC_RELAXED))
 			return number;
 	}
 }
 
-static uint32_t frame_find_runtime(uint32_t kind, const char *function, const char *file, uint32_t line)
+static uint32_t frame_find_runtime(uint32_t kind, const char *function, const char *file,
+				   uint32_t line)
 {
 	struct table *table = atomic_load_explicit(&frames_index.table, memory_order_acquire);
 	uint32_t number;
 
-	for (uint32_t i = runtime_hash(kind, function, file, line) & table->mask;; i = (i + 1) & table->mask) {
+	for (uint32_t i = runtime_hash(kind, function, file, line) & table->mask;;
+	     i = (i + 1) & table->mask) {
 		const struct frame *f;
 
 		number = atomic_load_explicit(&table->slots[i], memory_order_acquire);
@@ -248,7 +255,8 @@ static const char *text_copy(const char *text, size_t length)
 	return copy;
 }
 
-static uint32_t frame_runtime_locked(uint32_t kind, const char *function, const char *file, uint32_t line)
+static uint32_t frame_runtime_locked(uint32_t kind, const char *function, const char *file,
+				     uint32_t line)
 {
 	struct frame value = {.kind = kind, .line = line};
 	uint32_t number = frame_find_runtime(kind, function, file, line);

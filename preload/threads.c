@@ -105,8 +105,8 @@ static struct thread *record_fresh(void)
 	if (!memory)
 		return NULL;
 	t->next = threads_first();
-	while (!atomic_compare_exchange_weak_explicit(&threads_list, &t->next, t, memory_order_release,
-						      memory_order_relaxed))
+	while (!atomic_compare_exchange_weak_explicit(&threads_list, &t->next, t,
+						      memory_order_release, memory_order_relaxed))
 		;
 	return t;
 }
@@ -209,7 +209,8 @@ void threads_sum(int64_t *objects, int64_t *bytes)
 	uint64_t n = orphans_made - orphans_gone, size = orphans_made_bytes - orphans_gone_bytes;
 
 	for (struct thread *t = threads_first(); t; t = t->next) {
-		n += __atomic_load_n(&t->made, __ATOMIC_RELAXED) - __atomic_load_n(&t->gone, __ATOMIC_RELAXED);
+		n += __atomic_load_n(&t->made, __ATOMIC_RELAXED) -
+		     __atomic_load_n(&t->gone, __ATOMIC_RELAXED);
 		size += __atomic_load_n(&t->made_bytes, __ATOMIC_RELAXED) -
 			__atomic_load_n(&t->gone_bytes, __ATOMIC_RELAXED);
 	}

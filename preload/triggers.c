@@ -23,17 +23,17 @@ static const struct {
 	int number;
 	const char *name;
 } fatal_signals[] = {
-	{ SIGSEGV, "SIGSEGV" }, { SIGABRT, "SIGABRT" }, { SIGBUS, "SIGBUS" },
-	{ SIGFPE, "SIGFPE" },	{ SIGILL, "SIGILL" },	{ SIGTERM, "SIGTERM" },
+	{SIGSEGV, "SIGSEGV"}, {SIGABRT, "SIGABRT"}, {SIGBUS, "SIGBUS"},
+	{SIGFPE, "SIGFPE"},   {SIGILL, "SIGILL"},   {SIGTERM, "SIGTERM"},
 };
 #define FATAL_SIGNALS (sizeof fatal_signals / sizeof *fatal_signals)
 
 static _Atomic uint64_t growth_base; /* live bytes at the last trigger */
-static uint64_t timer_due;           /* CLOCK_MONOTONIC, ms */
+static uint64_t timer_due;	     /* CLOCK_MONOTONIC, ms */
 
 static uint64_t now_ms(void)
 {
-	struct timespec t = { 0, 0 };
+	struct timespec t = {0, 0};
 	sys(SYS_clock_gettime, CLOCK_MONOTONIC, &t);
 	return (uint64_t)t.tv_sec * 1000u + (uint64_t)t.tv_nsec / 1000000u;
 }
@@ -57,9 +57,10 @@ static void on_fatal(int number, siginfo_t *info, void *context)
 {
 	static _Atomic uint32_t once;
 	struct snapshot_result result;
-	struct sigaction plain = { .sa_handler = SIG_DFL };
+	struct sigaction plain = {.sa_handler = SIG_DFL};
 
-	if (!atomic_exchange(&once, 1) && control_snapshot("fatal", signal_name(number), "", FATAL_MS, &result))
+	if (!atomic_exchange(&once, 1) &&
+	    control_snapshot("fatal", signal_name(number), "", FATAL_MS, &result))
 		log_line2("no dump of the fatal signal", result.message);
 	sigaction(number, &plain, NULL);
 	/* A fault comes again by itself when the instruction is tried again; what was sent must be sent again. It is
@@ -71,13 +72,14 @@ static void on_fatal(int number, siginfo_t *info, void *context)
 static bool is_default(int number)
 {
 	struct sigaction old;
-	return !sigaction(number, NULL, &old) && !(old.sa_flags & SA_SIGINFO) && old.sa_handler == SIG_DFL;
+	return !sigaction(number, NULL, &old) && !(old.sa_flags & SA_SIGINFO) &&
+	       old.sa_handler == SIG_DFL;
 }
 
 void triggers_init(void)
 {
-	struct sigaction ask = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
-	struct sigaction fatal = { .sa_sigaction = on_fatal, .sa_flags = SA_SIGINFO | SA_ONSTACK };
+	struct sigaction ask = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+	struct sigaction fatal = {.sa_sigaction = on_fatal, .sa_flags = SA_SIGINFO | SA_ONSTACK};
 
 	if (config.signal && is_default(config.signal))
 		sigaction(config.signal, &ask, NULL);
@@ -119,6 +121,6 @@ bool triggers_growth(void)
 	live_totals(&objects, &bytes);
 	base = atomic_load_explicit(&growth_base, memory_order_relaxed);
 	return bytes > base && bytes - base >= config.every_growth &&
-	       atomic_compare_exchange_strong_explicit(&growth_base, &base, bytes, memory_order_relaxed,
-						       memory_order_relaxed);
+	       atomic_compare_exchange_strong_explicit(&growth_base, &base, bytes,
+						       memory_order_relaxed, memory_order_relaxed);
 }

@@ -29,9 +29,15 @@
 #define CLAIM_CHUNKS 4096
 
 const char *const walk_phase_names[WALK_PHASES] = {
-	[WALK_START] = "starting",	 [WALK_BLOCKS] = "indexing blocks",  [WALK_DISCOVER] = "finding objects",
-	[WALK_NUMBER] = "numbering",	 [WALK_OBJECTS] = "writing objects", [WALK_ROOTS] = "writing roots",
-	[WALK_FACTS] = "writing facts",	 [WALK_FINISH] = "finishing",	     [WALK_DONE] = "done",
+	[WALK_START] = "starting",
+	[WALK_BLOCKS] = "indexing blocks",
+	[WALK_DISCOVER] = "finding objects",
+	[WALK_NUMBER] = "numbering",
+	[WALK_OBJECTS] = "writing objects",
+	[WALK_ROOTS] = "writing roots",
+	[WALK_FACTS] = "writing facts",
+	[WALK_FINISH] = "finishing",
+	[WALK_DONE] = "done",
 };
 
 /* ---- leaving ------------------------------------------------------------------------------------------------------------ */
@@ -84,7 +90,8 @@ static bool claim_keep(struct walk *w, uint64_t claim)
 		return false;
 	if (!w->claims && !(w->claims = pool_map(&w->pool, CLAIM_CHUNKS * sizeof *w->claims)))
 		return false;
-	if (!w->claims[chunk] && !(w->claims[chunk] = pool_map(&w->pool, CLAIMS_CHUNK * sizeof **w->claims)))
+	if (!w->claims[chunk] &&
+	    !(w->claims[chunk] = pool_map(&w->pool, CLAIMS_CHUNK * sizeof **w->claims)))
 		return false;
 	w->claims[chunk][w->claim_count++ % CLAIMS_CHUNK] = claim;
 	return true;
@@ -101,7 +108,8 @@ bool walk_add(struct walk *w, uint32_t runtime, uintptr_t address, uintptr_t bas
 		return false;
 	if (back && !nodes_claimed(&w->nodes, base))
 		nodes_remove(&w->nodes, base);
-	if (!claim_keep(w, (uint64_t)address << 16 | (runtime & 15) << 12 | (tag & 15) << 8 | (back < 255 ? back : 255)))
+	if (!claim_keep(w, (uint64_t)address << 16 | (runtime & 15) << 12 | (tag & 15) << 8 |
+				   (back < 255 ? back : 255)))
 		w->lost_objects++;
 	return true;
 }
@@ -156,14 +164,16 @@ static void settle_claims(struct walk *w)
 		w->kind[number] = (uint8_t)((claim >> 12 & 15) | (claim >> 8 & 15) << 4);
 		w->back[number] = (uint8_t)claim;
 		if (i % CLAIMS_CHUNK == CLAIMS_CHUNK - 1)
-			pool_unmap(&w->pool, w->claims[i / CLAIMS_CHUNK], CLAIMS_CHUNK * sizeof **w->claims);
+			pool_unmap(&w->pool, w->claims[i / CLAIMS_CHUNK],
+				   CLAIMS_CHUNK * sizeof **w->claims);
 	}
 }
 
 /* ---- resolving --------------------------------------------------------------------------------------------------------------- */
 
 /* The block that holds the object: false when it lies in none. */
-static bool object_block(const struct walk *w, uint32_t number, uintptr_t address, struct live_block *block)
+static bool object_block(const struct walk *w, uint32_t number, uintptr_t address,
+			 struct live_block *block)
 {
 	if (w->back[number] == 255)
 		return live_find_containing(address, block);
@@ -201,7 +211,8 @@ uint32_t walk_type(struct walk *w, uint32_t runtime, const struct walk_type *typ
 	return intern_type(&w->intern, runtime, type);
 }
 
-uint32_t walk_label(struct walk *w, enum rgd_edge_kind kind, enum rgd_label_class class, unsigned flags, uint32_t string)
+uint32_t walk_label(struct walk *w, enum rgd_edge_kind kind, enum rgd_label_class class,
+		    unsigned flags, uint32_t string)
 {
 	return intern_label(&w->intern, kind, class, flags & ~RGD_LABEL_F_INTERIOR, string);
 }
@@ -214,7 +225,8 @@ static uint32_t label_variant(struct walk *w, uint32_t label, bool interior)
 	if (known)
 		return known - 1;
 	if (interior)
-		made = intern_label(&w->intern, l.kind, l.class, l.flags | RGD_LABEL_F_INTERIOR, l.string);
+		made = intern_label(&w->intern, l.kind, l.class, l.flags | RGD_LABEL_F_INTERIOR,
+				    l.string);
 	else
 		made = intern_label(&w->intern, l.kind, RGD_LABEL_NONE, l.flags, l.string);
 	if (interior)
@@ -226,7 +238,8 @@ static uint32_t label_variant(struct walk *w, uint32_t label, bool interior)
 
 enum { EDGE_LABEL, EDGE_VALUE, EDGE_TARGET, EDGE_INTERIOR };
 
-static inline void emit_edge(struct walk *w, uint32_t label, uint64_t value, uint32_t target, uint64_t interior)
+static inline void emit_edge(struct walk *w, uint32_t label, uint64_t value, uint32_t target,
+			     uint64_t interior)
 {
 	const struct interned_label *l = &w->intern.labels[label];
 	uint32_t slot = label + (l->class == RGD_LABEL_OFFSET ? (uint32_t)value : 0);
@@ -284,7 +297,8 @@ void walk_scan(struct walk *w, uintptr_t low, uintptr_t high)
 		uintptr_t end = low + memory_readable(&w->map, low, high - low);
 		for (; low + 8 <= end; low += 8) {
 			uintptr_t value = *(const uintptr_t *)low;
-			if (!walk_plausible(w, value) || !walk_resolve(w, value, &number, &interior))
+			if (!walk_plausible(w, value) ||
+			    !walk_resolve(w, value, &number, &interior))
 				continue;
 			emit_word(w, (low - w->address) / 8, number, interior);
 			w->degree++;
@@ -318,7 +332,9 @@ static void emit_object(struct walk *w, const struct object_row *row)
 	struct column *column = w->objects.column;
 	uint32_t stack = intern_stack(&w->intern, row->stack);
 	uint32_t permanent = (row->flags & RGD_OBJ_F_GENERATION_MASK) == RGD_OBJ_F_GENERATION_MASK;
-	uint32_t tracked = row->flags & RGD_OBJ_F_TRACKED ? (permanent ? 3 : 1) : row->flags & RGD_OBJ_F_INTERNAL ? 2 : 0;
+	uint32_t tracked = row->flags & RGD_OBJ_F_TRACKED    ? (permanent ? 3 : 1)
+			   : row->flags & RGD_OBJ_F_INTERNAL ? 2
+							     : 0;
 
 	column_put(&column[RGD_OBJ_ADDRESS], row->address);
 	column_put(&column[RGD_OBJ_TYPE], row->type);
@@ -358,12 +374,13 @@ static void batch_flush(struct walk *w)
 	words_drain(w);
 	for (uint32_t i = 0; i < w->batch_count; i++) {
 		const struct live_block *block = &w->batch[i].block;
-		struct object_row row = { .address = block->address,
-					  .size = block->size,
-					  .epoch = block->epoch,
-					  .stack = block->stack,
-					  .degree = w->batch[i].degree,
-					  .flags = RGD_RT_NATIVE | RGD_OBJ_F_BLOCK | native_generation(w, block->epoch) };
+		struct object_row row = {.address = block->address,
+					 .size = block->size,
+					 .epoch = block->epoch,
+					 .stack = block->stack,
+					 .degree = w->batch[i].degree,
+					 .flags = RGD_RT_NATIVE | RGD_OBJ_F_BLOCK |
+						  native_generation(w, block->epoch)};
 		emit_object(w, &row);
 	}
 	w->batch_count = 0;
@@ -376,7 +393,7 @@ static void scan_run(struct walk *w, uintptr_t at, uintptr_t end, uintptr_t star
 		uintptr_t value = *(const uintptr_t *)at;
 		if (!walk_plausible(w, value) || !nodes_prefetch(&w->nodes, value))
 			continue;
-		w->words[w->word_count] = (struct walk_word){ value, (at - start) / 8 };
+		w->words[w->word_count] = (struct walk_word){value, (at - start) / 8};
 		w->word_owner[w->word_count] = owner;
 		if (++w->word_count == WALK_BATCH)
 			words_drain(w);
@@ -403,7 +420,7 @@ static void visit_bare(struct walk *w, uintptr_t address)
 	uint32_t owner = w->batch_count;
 
 	if (!live_find(address, &block))
-		block = (struct live_block){ .address = address };
+		block = (struct live_block){.address = address};
 	w->batch[owner].degree = 0;
 	w->batch[owner].block = block;
 	w->batch_count++;
@@ -420,13 +437,14 @@ const struct adapter *walk_adapter(uint32_t runtime)
 	return NULL;
 }
 
-static void visit_runtime(struct walk *w, const struct adapter *adapter, uint32_t number, uintptr_t address)
+static void visit_runtime(struct walk *w, const struct adapter *adapter, uint32_t number,
+			  uintptr_t address)
 {
-	struct walk_object object = { 0 };
-	struct live_block block = { 0 };
+	struct walk_object object = {0};
+	struct live_block block = {0};
 	bool in_block = object_block(w, number, address, &block);
 	unsigned tag = w->kind[number] >> 4;
-	struct object_row row = { .address = address, .epoch = block.epoch, .stack = block.stack };
+	struct object_row row = {.address = address, .epoch = block.epoch, .stack = block.stack};
 
 	w->number = number;
 	w->address = address;
@@ -447,7 +465,8 @@ static void visit_runtime(struct walk *w, const struct adapter *adapter, uint32_
 	row.refcount = object.refcount;
 	row.degree = w->degree;
 	row.base = in_block ? address - block.address : 0;
-	row.flags = (object.flags & ~RGD_OBJ_F_RUNTIME_MASK) | adapter->runtime | (in_block ? RGD_OBJ_F_BLOCK : 0);
+	row.flags = (object.flags & ~RGD_OBJ_F_RUNTIME_MASK) | adapter->runtime |
+		    (in_block ? RGD_OBJ_F_BLOCK : 0);
 	emit_object(w, &row);
 }
 
@@ -470,7 +489,8 @@ static bool visit(uint32_t number, uintptr_t address, void *context)
 	const struct adapter *adapter;
 
 	if (!(number & 0xfff))
-		__atomic_store_n(&w->page->progress, (uint32_t)((uint64_t)number * 950 / w->nodes.count),
+		__atomic_store_n(&w->page->progress,
+				 (uint32_t)((uint64_t)number * 950 / w->nodes.count),
 				 __ATOMIC_RELAXED);
 	if (!runtime) {
 		visit_bare(w, address);
@@ -485,23 +505,24 @@ static bool visit(uint32_t number, uintptr_t address, void *context)
 }
 
 static const struct column_spec object_columns[] = {
-	{ RGD_OBJ_ADDRESS, RGD_ENC_ASC },	{ RGD_OBJ_TYPE, RGD_ENC_VARINT },   { RGD_OBJ_SIZE, RGD_ENC_VARINT },
-	{ RGD_OBJ_REFCOUNT, RGD_ENC_VARINT },	{ RGD_OBJ_FLAGS, RGD_ENC_VARINT },  { RGD_OBJ_EPOCH, RGD_ENC_VARINT },
-	{ RGD_OBJ_STACK, RGD_ENC_VARINT },	{ RGD_OBJ_DEGREE, RGD_ENC_VARINT }, { RGD_OBJ_BASE, RGD_ENC_VARINT },
-	{ 0, 0 },
+	{RGD_OBJ_ADDRESS, RGD_ENC_ASC},	 {RGD_OBJ_TYPE, RGD_ENC_VARINT},
+	{RGD_OBJ_SIZE, RGD_ENC_VARINT},	 {RGD_OBJ_REFCOUNT, RGD_ENC_VARINT},
+	{RGD_OBJ_FLAGS, RGD_ENC_VARINT}, {RGD_OBJ_EPOCH, RGD_ENC_VARINT},
+	{RGD_OBJ_STACK, RGD_ENC_VARINT}, {RGD_OBJ_DEGREE, RGD_ENC_VARINT},
+	{RGD_OBJ_BASE, RGD_ENC_VARINT},	 {0, 0},
 };
 static const struct column_spec edge_columns[] = {
-	{ RGD_EDGE_LABEL, RGD_ENC_VARINT },
-	{ RGD_EDGE_VALUE, RGD_ENC_VARINT },
-	{ RGD_EDGE_TARGET, RGD_ENC_TARGET },
-	{ RGD_EDGE_INTERIOR, RGD_ENC_VARINT },
-	{ 0, 0 },
+	{RGD_EDGE_LABEL, RGD_ENC_VARINT},
+	{RGD_EDGE_VALUE, RGD_ENC_VARINT},
+	{RGD_EDGE_TARGET, RGD_ENC_TARGET},
+	{RGD_EDGE_INTERIOR, RGD_ENC_VARINT},
+	{0, 0},
 };
 static const struct column_spec property_columns[] = {
-	{ RGD_PROP_OBJECT, RGD_ENC_ASC },
-	{ RGD_PROP_KEY, RGD_ENC_U8 },
-	{ RGD_PROP_VALUE, RGD_ENC_VARINT },
-	{ 0, 0 },
+	{RGD_PROP_OBJECT, RGD_ENC_ASC},
+	{RGD_PROP_KEY, RGD_ENC_U8},
+	{RGD_PROP_VALUE, RGD_ENC_VARINT},
+	{0, 0},
 };
 
 static void walk_objects(struct walk *w)
@@ -551,10 +572,11 @@ static void on_crash(int number, siginfo_t *info, void *context)
 /* Nothing of the program's may run here: its handlers go, everything but a planted death is blocked. */
 static void quiet_signals(const struct walk_plan *plan)
 {
-	static const int deadly[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGSYS, SIGTRAP };
-	struct kernel_sigaction plain = { 0 }, crash = { (uintptr_t)on_crash, SA_SIGINFO | (int)SA_RESETHAND, 0, ~0ull };
+	static const int deadly[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGSYS, SIGTRAP};
+	struct kernel_sigaction plain = {0}, crash = {(uintptr_t)on_crash,
+						      SA_SIGINFO | (int)SA_RESETHAND, 0, ~0ull};
 	uint64_t all = ~(1ull << (SIGALRM - 1));
-	struct itimerval when = { .it_value = { .tv_sec = plan->deadline_ms / 1000 + 5 } };
+	struct itimerval when = {.it_value = {.tv_sec = plan->deadline_ms / 1000 + 5}};
 
 #if defined(__x86_64__)
 	crash.flags |= 0x04000000; /* SA_RESTORER; the handler never returns */
@@ -582,7 +604,7 @@ static void raise_limit(int which)
 
 static void become_walker(const struct walk_plan *plan)
 {
-	struct rlimit none = { 0, 0 };
+	struct rlimit none = {0, 0};
 	long fd;
 
 	quiet_signals(plan);
@@ -610,7 +632,8 @@ static long file_create(struct walk *w)
 	long fd = -EEXIST;
 	for (unsigned i = 0; i < 100 && fd == -EEXIST; i++) {
 		log_format(name, sizeof name, "%s.%u.%u.tmp", w->plan->final, w->plan->pid, i);
-		fd = sys(SYS_openat, AT_FDCWD, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+		fd = sys(SYS_openat, AT_FDCWD, name,
+			 O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	}
 	if (fd >= 0) /* from here on the parent removes it when we fail */
 		memcpy(w->page->temporary, name, sizeof name);
@@ -619,18 +642,20 @@ static long file_create(struct walk *w)
 
 static void file_open(struct walk *w)
 {
-	struct rgd_file_header header = { .time_ns = w->plan->time_ns,
-					  .pid = w->plan->pid,
-					  .serial = w->plan->serial,
-					  .pointer_size = sizeof(void *),
-					  .byte_order = 1,
+	struct rgd_file_header header = {
+		.time_ns = w->plan->time_ns,
+		.pid = w->plan->pid,
+		.serial = w->plan->serial,
+		.pointer_size = sizeof(void *),
+		.byte_order = 1,
 #if defined(__x86_64__)
-					  .machine = 62,
+		.machine = 62,
 #elif defined(__aarch64__)
-					  .machine = 183,
+		.machine = 183,
 #endif
-					  .page_size = 4096,
-					  .process_key = w->plan->process_key };
+		.page_size = 4096,
+		.process_key = w->plan->process_key
+	};
 	long fd;
 
 	/* said before the work, not after it; the rename decides */
@@ -646,7 +671,7 @@ static void file_open(struct walk *w)
 /* The parent kills a walker whose copy may be torn; on a busy machine that may come after all is written. */
 static void wait_for_verdict(struct walk *w)
 {
-	struct timespec nap = { 1, 0 };
+	struct timespec nap = {1, 0};
 	while (!__atomic_load_n(&w->page->keep, __ATOMIC_ACQUIRE))
 		sys(SYS_futex, &w->page->keep, 0 /* FUTEX_WAIT */, 0, &nap);
 }
@@ -660,10 +685,11 @@ static int file_rename(struct walk *w)
 
 	memcpy(w->page->path, plan->final, strlen(plan->final) + 1);
 	while ((status = name_move(w->page->temporary, w->page->path)) == -EEXIST) {
-		if (!plan->pattern || !name_has_serial(plan->pattern) || ++serial - plan->serial > 100000)
+		if (!plan->pattern || !name_has_serial(plan->pattern) ||
+		    ++serial - plan->serial > 100000)
 			break;
-		if (!name_expand(w->page->path, sizeof w->page->path, plan->pattern, plan->pid, serial, plan->program,
-				 plan->time_ns))
+		if (!name_expand(w->page->path, sizeof w->page->path, plan->pattern, plan->pid,
+				 serial, plan->program, plan->time_ns))
 			return ENAMETOOLONG;
 	}
 	w->page->serial = serial;
@@ -672,7 +698,7 @@ static int file_rename(struct walk *w)
 
 static struct walk *walk_create(const struct walk_plan *plan)
 {
-	struct pool pool = { 0 };
+	struct pool pool = {0};
 	struct walk *w = pool_map(&pool, sizeof *w);
 	if (!w) {
 		plan->page->status = ENOMEM;
@@ -700,8 +726,8 @@ void walk_main(const struct walk_plan *plan)
 	if (!nodes_init(&w->nodes, &w->pool) || !intern_init(&w->intern, &w->pool))
 		walk_exit(w, ENOMEM);
 	w->offset_label = intern_label(&w->intern, RGD_EDGE_CONSERVATIVE, RGD_LABEL_OFFSET, 0, 0);
-	w->offset_interior =
-		intern_label(&w->intern, RGD_EDGE_CONSERVATIVE, RGD_LABEL_OFFSET, RGD_LABEL_F_INTERIOR, 0);
+	w->offset_interior = intern_label(&w->intern, RGD_EDGE_CONSERVATIVE, RGD_LABEL_OFFSET,
+					  RGD_LABEL_F_INTERIOR, 0);
 	phase(w, WALK_BLOCKS);
 	live_each(add_block, w);
 	phase(w, WALK_DISCOVER);

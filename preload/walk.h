@@ -31,19 +31,21 @@ extern const char *const walk_phase_names[WALK_PHASES];
 
 /* Shared between parent and walker; the walker writes, the parent reads after it is gone (progress: at any time). */
 struct walk_page {
-	_Atomic uint32_t done;      /* futex word: 1 when the result below is final */
-	_Atomic uint32_t keep;      /* futex word, by the parent: 1 = no thread moved during the clone, the dump may be named */
-	_Atomic uint32_t phase;     /* enum walk_phase */
-	_Atomic uint32_t adapter;   /* +1: index in adapters[] of the one that is at work */
-	_Atomic uint32_t progress;  /* parts per thousand */
-	_Atomic uint64_t address;   /* of the object that is being read */
-	uint64_t crash_pc, crash_address; /* of a crash; pc counts from the start of librefgraph.so */
-	int status;                 /* 0 or errno */
+	_Atomic uint32_t done; /* futex word: 1 when the result below is final */
+	_Atomic uint32_t
+		keep; /* futex word, by the parent: 1 = no thread moved during the clone, the dump may be named */
+	_Atomic uint32_t phase;	   /* enum walk_phase */
+	_Atomic uint32_t adapter;  /* +1: index in adapters[] of the one that is at work */
+	_Atomic uint32_t progress; /* parts per thousand */
+	_Atomic uint64_t address;  /* of the object that is being read */
+	uint64_t crash_pc,
+		crash_address; /* of a crash; pc counts from the start of librefgraph.so */
+	int status;	       /* 0 or errno */
 	bool partial;
 	uint64_t objects, edges, bytes;
-	uint32_t serial;            /* that the name got */
-	char path[1200];            /* the final name */
-	char temporary[1280];       /* "" when no file was made */
+	uint32_t serial;      /* that the name got */
+	char path[1200];      /* the final name */
+	char temporary[1280]; /* "" when no file was made */
 };
 
 #define WALK_ADAPTERS 8
@@ -51,23 +53,23 @@ struct walk_page {
 struct walk_plan {
 	struct walk_page *page;
 	const char *reason, *label;
-	const char *program;        /* base name of the executable */
+	const char *program; /* base name of the executable */
 	const char *program_path;
-	const char *partial_note;   /* "" when whole */
-	const char *final;          /* the name to make */
-	const char *pattern;        /* where it came from; NULL: the user gave the name itself */
-	uint32_t serial;            /* first serial to try */
-	uint64_t time_ns;           /* the instant */
+	const char *partial_note; /* "" when whole */
+	const char *final;	  /* the name to make */
+	const char *pattern;	  /* where it came from; NULL: the user gave the name itself */
+	uint32_t serial;	  /* first serial to try */
+	uint64_t time_ns;	  /* the instant */
 	uint64_t process_key;
 	uint32_t pid, parent;
 	uint32_t deadline_ms;
-	const char *smaps;          /* text of /proc/self/smaps just before, "" unknown */
+	const char *smaps; /* text of /proc/self/smaps just before, "" unknown */
 	size_t smaps_size;
-	uint32_t skip;              /* bit per adapter: not locked, or it crashed the walker before */
-	uint32_t failed;            /* bit per adapter: it crashed the walker before */
+	uint32_t skip;	 /* bit per adapter: not locked, or it crashed the walker before */
+	uint32_t failed; /* bit per adapter: it crashed the walker before */
 	char notes[WALK_ADAPTERS][160]; /* why it is skipped */
-	uintptr_t main_tls;         /* thread pointer of the main thread, 0 unknown */
-	int fault;                  /* config.test_fault */
+	uintptr_t tls_low, tls_high;	/* of the main thread, 0 unknown */
+	int fault;			/* config.test_fault */
 };
 
 /* ---- memory_map.c ------------------------------------------------------------------------------------------------ */
@@ -76,14 +78,14 @@ struct mapping {
 	uintptr_t low, high;
 	bool readable, writable;
 	bool anonymous, special; /* special: [vvar], [vsyscall]: reading may fault */
-	bool heap, stack;        /* [heap], [stack] */
+	bool heap, stack;	 /* [heap], [stack] */
 };
 struct memory_map {
 	struct mapping *maps;
 	size_t count, capacity;
-	size_t last;             /* neighbours are asked for one after the other */
-	bool known;              /* false: no /proc; pages are probed one by one */
-	uintptr_t page;          /* last page that was probed */
+	size_t last;	/* neighbours are asked for one after the other */
+	bool known;	/* false: no /proc; pages are probed one by one */
+	uintptr_t page; /* last page that was probed */
 	bool page_readable;
 };
 void memory_map_read(struct memory_map *m, struct pool *pool);
@@ -115,7 +117,7 @@ struct interned_label {
 	uint8_t kind, class, flags;
 	uint32_t string;
 	uint32_t interior; /* +1: the same with RGD_LABEL_F_INTERIOR */
-	uint32_t plain;    /* +1: the same with RGD_LABEL_NONE */
+	uint32_t plain;	   /* +1: the same with RGD_LABEL_NONE */
 };
 struct summary_row {
 	uint32_t type, stack, tracked;
@@ -142,11 +144,13 @@ bool intern_init(struct intern *in, struct pool *pool);
 uint32_t intern_string(struct intern *in, const char *text, size_t length);
 uint32_t intern_text(struct intern *in, const char *text); /* NUL-terminated; NULL = "" */
 uint32_t intern_type(struct intern *in, uint32_t runtime, const struct walk_type *type);
-uint32_t intern_label(struct intern *in, unsigned kind, unsigned class, unsigned flags, uint32_t string);
+uint32_t intern_label(struct intern *in, unsigned kind, unsigned class, unsigned flags,
+		      uint32_t string);
 /* Row + 1 of a stack of the shim, 0 for none; its callers get smaller rows. */
 uint32_t intern_stack(struct intern *in, uint32_t stack);
 uint32_t intern_frame(struct intern *in, uint32_t frame); /* row */
-void intern_summary(struct intern *in, uint32_t type, uint32_t stack, uint32_t tracked, uint64_t bytes);
+void intern_summary(struct intern *in, uint32_t type, uint32_t stack, uint32_t tracked,
+		    uint64_t bytes);
 
 /* ---- walk.c ------------------------------------------------------------------------------------------------------- */
 
@@ -203,7 +207,8 @@ bool walk_resolve(struct walk *w, uintptr_t address, uint32_t *number, uint64_t 
 /* Quick refusal of words that cannot be pointers to objects. */
 static inline bool walk_plausible(const struct walk *w, uintptr_t value)
 {
-	return value >= w->nodes.low && value - w->nodes.low <= w->nodes.high - w->nodes.low + (1ull << 40);
+	return value >= w->nodes.low &&
+	       value - w->nodes.low <= w->nodes.high - w->nodes.low + (1ull << 40);
 }
 const struct adapter *walk_adapter(uint32_t runtime);
 
@@ -219,8 +224,8 @@ void walk_facts(struct walk *w);
 
 bool name_has_serial(const char *pattern);
 /* False when it does not fit. A relative pattern is taken in config.dump_dir. */
-bool name_expand(char *out, size_t size, const char *pattern, uint32_t pid, uint32_t serial, const char *program,
-		 uint64_t time_ns);
+bool name_expand(char *out, size_t size, const char *pattern, uint32_t pid, uint32_t serial,
+		 const char *program, uint64_t time_ns);
 /* Renames without replacing. 0 or a negative errno. */
 long name_move(const char *from, const char *to);
 

@@ -11,8 +11,8 @@ static inline size_t raised(const struct adapter_wrap *w, size_t size)
 }
 
 /* The runtime's own stack, else the native one as configured. */
-static inline __attribute__((always_inline)) uint32_t birth_stack(const struct adapter_wrap *w, struct thread *t,
-								   uintptr_t caller, uintptr_t frame)
+static inline __attribute__((always_inline)) uint32_t
+birth_stack(const struct adapter_wrap *w, struct thread *t, uintptr_t caller, uintptr_t frame)
 {
 	uint32_t stack = w->stack ? w->stack() : 0;
 
@@ -23,7 +23,8 @@ static inline __attribute__((always_inline)) uint32_t birth_stack(const struct a
 	return entry_mode == ENTRY_FULL ? entry_stack(t, caller, frame) : 0;
 }
 
-static __attribute__((noinline)) void record_any(struct thread *t, void *block, size_t size, uint32_t stack, uint32_t epoch)
+static __attribute__((noinline)) void record_any(struct thread *t, void *block, size_t size,
+						 uint32_t stack, uint32_t epoch)
 {
 	if (live_put((uintptr_t)block, size, stack, epoch))
 		threads_count_made(t, size);
@@ -31,7 +32,8 @@ static __attribute__((noinline)) void record_any(struct thread *t, void *block, 
 		thread_tick(t);
 }
 
-static inline __attribute__((always_inline)) void record(struct thread *t, void *block, size_t size, uint32_t stack)
+static inline __attribute__((always_inline)) void record(struct thread *t, void *block, size_t size,
+							 uint32_t stack)
 {
 	uintptr_t address = (uintptr_t)block;
 	live_word *leaf;
@@ -144,4 +146,5 @@ static void wrap_free(void *context, void *block)
 	hook_leave(t);
 }
 
-const struct adapter_allocator wrap_functions = {NULL, wrap_malloc, wrap_calloc, wrap_realloc, wrap_free};
+const struct adapter_allocator wrap_functions = {NULL, wrap_malloc, wrap_calloc, wrap_realloc,
+						 wrap_free};

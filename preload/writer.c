@@ -9,7 +9,8 @@
 #include "sys.h"
 #include "writer.h"
 
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the writer stores integers as they lie in memory");
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+	       "the writer stores integers as they lie in memory");
 
 /* Level 1: the walker's time is the program's copy-on-write cost; what level 3 saves is not worth its time. */
 #define LEVEL 1
@@ -27,8 +28,9 @@ static void writer_write(struct writer *w, const void *data, size_t size)
 	long status;
 	if (w->error)
 		return;
-	status = w->no_space && w->offset >= sizeof(struct rgd_file_header) ? -ENOSPC
-									    : sys_write_all(w->fd, data, size);
+	status = w->no_space && w->offset >= sizeof(struct rgd_file_header)
+			 ? -ENOSPC
+			 : sys_write_all(w->fd, data, size);
 	if (status < 0)
 		writer_fail(w, status);
 	else
@@ -70,19 +72,20 @@ static void chunk_write(struct writer *w, struct rgd_chunk_header *h, const void
 
 static void column_flush(struct writer *w, unsigned section, struct column *c)
 {
-	struct rgd_chunk_header h = { .section = (uint16_t)section,
-				      .column = c->number,
-				      .encoding = c->encoding,
-				      .rows = c->rows,
-				      .raw_size = c->length,
-				      .first_row = c->first_row };
+	struct rgd_chunk_header h = {.section = (uint16_t)section,
+				     .column = c->number,
+				     .encoding = c->encoding,
+				     .rows = c->rows,
+				     .raw_size = c->length,
+				     .first_row = c->first_row};
 	const void *payload = c->buffer;
 	size_t packed = 0;
 
 	if (!c->rows)
 		return;
 	if (!w->error && c->length >= 64)
-		packed = ZSTD_compressCCtx(w->zstd, w->packed, w->packed_size, c->buffer, c->length, LEVEL);
+		packed = ZSTD_compressCCtx(w->zstd, w->packed, w->packed_size, c->buffer, c->length,
+					   LEVEL);
 	if (packed && !ZSTD_isError(packed) && packed < c->length) {
 		h.compression = RGD_COMP_ZSTD;
 		h.stored_size = (uint32_t)packed;
@@ -139,7 +142,8 @@ static size_t column_capacity(unsigned encoding, uint32_t group)
 	}
 }
 
-bool table_open(struct writer *w, struct table *t, unsigned section, const struct column_spec *specs, uint32_t group)
+bool table_open(struct writer *w, struct table *t, unsigned section,
+		const struct column_spec *specs, uint32_t group)
 {
 	memset(t, 0, sizeof *t);
 	t->section = (uint16_t)section;
@@ -199,8 +203,8 @@ void column_bytes(struct column *c, const char *text, size_t length)
 /* The table of contents is stored as it is: most of it is checksums. */
 bool writer_finish(struct writer *w, uint32_t tail_flags)
 {
-	struct rgd_chunk_header h = { .section = RGD_SEC_TOC };
-	struct rgd_tail tail = { .toc_offset = w->offset, .flags = tail_flags };
+	struct rgd_chunk_header h = {.section = RGD_SEC_TOC};
+	struct rgd_tail tail = {.toc_offset = w->offset, .flags = tail_flags};
 
 	h.rows = (uint32_t)w->chunks;
 	h.raw_size = h.stored_size = (uint32_t)(w->chunks * sizeof *w->toc);

@@ -32,13 +32,13 @@ void pool_unmap(struct pool *pool, void *memory, size_t size);
 
 struct column {
 	uint8_t *buffer;
-	uint32_t length;     /* bytes in buffer */
-	uint32_t capacity;   /* of buffer */
-	uint32_t rows;       /* in buffer */
-	uint16_t number;     /* enum rgd_<section>_column */
-	uint8_t encoding;    /* enum rgd_encoding */
-	uint64_t previous;   /* last row, for the difference encodings */
-	uint64_t first_row;  /* of the chunk in the making */
+	uint32_t length;    /* bytes in buffer */
+	uint32_t capacity;  /* of buffer */
+	uint32_t rows;	    /* in buffer */
+	uint16_t number;    /* enum rgd_<section>_column */
+	uint8_t encoding;   /* enum rgd_encoding */
+	uint64_t previous;  /* last row, for the difference encodings */
+	uint64_t first_row; /* of the chunk in the making */
 };
 
 #define TABLE_COLUMNS 10
@@ -46,9 +46,9 @@ struct column {
 struct table {
 	uint16_t section;
 	uint16_t columns;
-	uint32_t group;     /* rows per chunk */
-	uint32_t rows;      /* in the chunk in the making */
-	uint64_t total;     /* rows so far */
+	uint32_t group; /* rows per chunk */
+	uint32_t rows;	/* in the chunk in the making */
+	uint64_t total; /* rows so far */
 	struct column column[TABLE_COLUMNS];
 };
 
@@ -58,21 +58,22 @@ struct column_spec {
 
 struct writer {
 	int fd;
-	int error;          /* errno of the first failure, 0 */
-	uint64_t offset;    /* bytes written */
+	int error;	 /* errno of the first failure, 0 */
+	uint64_t offset; /* bytes written */
 	struct pool *pool;
-	void *zstd;         /* static compression context */
-	uint8_t *packed;    /* compressed payload */
+	void *zstd;	 /* static compression context */
+	uint8_t *packed; /* compressed payload */
 	size_t packed_size;
 	struct rgd_toc_entry *toc;
 	size_t chunks, toc_capacity;
-	bool no_space;      /* planted fault: the disk is full after the header */
+	bool no_space; /* planted fault: the disk is full after the header */
 };
 
 /* Also writes the file header. False (with writer->error set) when there is no memory or no room. */
 bool writer_open(struct writer *w, struct pool *pool, int fd, struct rgd_file_header *header);
 /* `specs` ends with encoding 0. Rows per chunk: RGD_GROUP_ROWS for OBJECTS and EDGES, fewer elsewhere. */
-bool table_open(struct writer *w, struct table *t, unsigned section, const struct column_spec *specs, uint32_t group);
+bool table_open(struct writer *w, struct table *t, unsigned section,
+		const struct column_spec *specs, uint32_t group);
 /* After the values of one row: flushes the columns when the group is full. True when it did. */
 bool table_row(struct writer *w, struct table *t);
 void table_flush(struct writer *w, struct table *t);

@@ -26,19 +26,19 @@ struct walk; /* the walker's state; opaque */
 
 /* What describe() fills in. Zeroed before. */
 struct walk_object {
-	uint32_t type;     /* from walk_type() */
-	uint64_t size;     /* bytes; 0 = take the size of the block */
+	uint32_t type; /* from walk_type() */
+	uint64_t size; /* bytes; 0 = take the size of the block */
 	uint64_t refcount;
-	uint32_t flags;    /* RGD_OBJ_F_* except RUNTIME and BLOCK, which the walker sets */
+	uint32_t flags; /* RGD_OBJ_F_* except RUNTIME and BLOCK, which the walker sets */
 };
 
 struct walk_type {
-	const char *name;    /* short */
-	const char *module;  /* or "" */
-	uint32_t flags;      /* RGD_TYPE_F_* */
+	const char *name;   /* short */
+	const char *module; /* or "" */
+	uint32_t flags;	    /* RGD_TYPE_F_* */
 	uint64_t basic_size;
-	uintptr_t object;    /* address of the type object, 0 none */
-	uint32_t base;       /* type number + 1, 0 none */
+	uintptr_t object; /* address of the type object, 0 none */
+	uint32_t base;	  /* type number + 1, 0 none */
 };
 
 /* An allocator of a runtime; the layout is PyMemAllocatorEx's. */
@@ -52,9 +52,10 @@ struct adapter_allocator {
 /* The context of host->wrap's functions. Memory of the adapter, for ever. */
 struct adapter_wrap {
 	struct adapter_allocator next; /* beneath: it is called inside the bracket */
-	size_t smallest;               /* smaller requests are raised to this; the size on record is the one asked for */
-	uint32_t (*stack)(void);       /* the runtime's stack of the allocation; NULL, or 0 from it: the native one */
-	int64_t blocks;                /* that live; no atomics: the runtime's lock is held by all callers */
+	size_t smallest; /* smaller requests are raised to this; the size on record is the one asked for */
+	uint32_t (*stack)(
+		void); /* the runtime's stack of the allocation; NULL, or 0 from it: the native one */
+	int64_t blocks; /* that live; no atomics: the runtime's lock is held by all callers */
 };
 
 /*
@@ -78,10 +79,11 @@ struct adapter_host {
 	uint32_t (*frame)(uint32_t kind, const char *function, const char *file, uint32_t line);
 	uint32_t (*stack)(const uint32_t *frames, size_t n);
 	void (*region)(uintptr_t address, size_t size, uint32_t kind);
-	void *(*memory)(size_t size);                  /* zeroed, never freed, not malloc */
-	void (*refuse)(uint32_t runtime, const char *version, const char *note); /* shown in RUNTIMES */
+	void *(*memory)(size_t size); /* zeroed, never freed, not malloc */
+	void (*refuse)(uint32_t runtime, const char *version,
+		       const char *note); /* shown in RUNTIMES */
 	/* An event of the runtime's collector, and other numbers for GC rows that only the parent can see. */
-	const struct config *config;                   /* read only */
+	const struct config *config; /* read only */
 	/* Restart the helper late (at a tick) after fork instead of at once: CPython 3.12+ warns about threads. */
 	void (*helper_late)(void);
 	/* What the live table knows of the block that starts at `address`; false when nothing. For a realloc that fails after
@@ -96,13 +98,13 @@ struct adapter_host {
 	 * stop (fork). Asked while enter() waits. May be NULL. */
 	bool (*cancelled)(void);
 	/* Settings, from struct config. */
-	int python_stacks;      /* 0 off, 1 site, 2 full */
+	int python_stacks; /* 0 off, 1 site, 2 full */
 	unsigned stack_depth;
 	bool on_exit;
 };
 
 struct adapter {
-	uint32_t runtime;      /* enum rgd_runtime */
+	uint32_t runtime; /* enum rgd_runtime */
 	const char *name;
 
 	/* Constructor, before main; `handle` NULL. Again after each dlopen with its handle, while it returned false. True: this
@@ -126,7 +128,8 @@ struct adapter {
 	/* Report every object with walk_add(). */
 	bool (*discover)(struct walk *walk);
 	/* One object that this adapter added, in ascending order of address; then edges() for the same object at once. */
-	bool (*describe)(struct walk *walk, uintptr_t object, unsigned tag, struct walk_object *out);
+	bool (*describe)(struct walk *walk, uintptr_t object, unsigned tag,
+			 struct walk_object *out);
 	void (*edges)(struct walk *walk, uintptr_t object, unsigned tag);
 	void (*roots)(struct walk *walk);
 	/* GC rows, RUNTIMES version, counters. */
@@ -152,7 +155,8 @@ bool walk_block(struct walk *walk, uintptr_t address, uint64_t *size);
 
 /* Interning. Strings are copied; bad UTF-8 is replaced. Numbers are stable within the dump. */
 uint32_t walk_string(struct walk *walk, const char *text, size_t length);
-uint32_t walk_label(struct walk *walk, enum rgd_edge_kind kind, enum rgd_label_class class, unsigned flags, uint32_t string);
+uint32_t walk_label(struct walk *walk, enum rgd_edge_kind kind, enum rgd_label_class class,
+		    unsigned flags, uint32_t string);
 uint32_t walk_type(struct walk *walk, uint32_t runtime, const struct walk_type *type);
 
 /* edges() phase: one reference of the object being written. `target` need not be the start of an object: an address
@@ -166,11 +170,13 @@ void walk_scan(struct walk *walk, uintptr_t low, uintptr_t high);
 void walk_property(struct walk *walk, enum rgd_property key, uint64_t value);
 
 /* roots() phase. */
-void walk_root(struct walk *walk, enum rgd_root_class class, enum rgd_edge_kind kind, uint32_t label_string,
-	       uint32_t owner, uint64_t value, uintptr_t target, uint32_t context_string);
+void walk_root(struct walk *walk, enum rgd_root_class class, enum rgd_edge_kind kind,
+	       uint32_t label_string, uint32_t owner, uint64_t value, uintptr_t target,
+	       uint32_t context_string);
 /* state() phase. */
 void walk_gc(struct walk *walk, uint32_t runtime, const char *name, uint64_t index, uint64_t value);
-void walk_runtime(struct walk *walk, uint32_t runtime, const char *version, enum rgd_runtime_state state, const char *note);
+void walk_runtime(struct walk *walk, uint32_t runtime, const char *version,
+		  enum rgd_runtime_state state, const char *note);
 void walk_counter(struct walk *walk, const char *name, uint64_t value);
 
 /* True when short values may be in the dump (REFGRAPH_VALUES=1). */

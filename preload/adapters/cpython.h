@@ -38,49 +38,54 @@ typedef int (*traverse_function)(uintptr_t object, visit_function visit, void *c
  * The functions of the runtime that we call: (our name, result, parameters, symbol, other symbol or 0, since minor,
  * until minor). One that is missing although its version should have it makes us refuse the runtime.
  */
-#define PYTHON_API(API) \
-	API(is_initialized, int, (void), "Py_IsInitialized", 0, 8, 13) \
-	API(is_finalizing, int, (void), "_Py_IsFinalizing", "Py_IsFinalizing", 8, 13) \
-	API(get_allocator, void, (int, struct adapter_allocator *), "PyMem_GetAllocator", 0, 8, 13) \
-	API(set_allocator, void, (int, struct adapter_allocator *), "PyMem_SetAllocator", 0, 8, 13) \
-	API(gil_ensure, int, (void), "PyGILState_Ensure", 0, 8, 13) \
-	API(gil_release, void, (int), "PyGILState_Release", 0, 8, 13) \
-	API(gil_thread_state, uintptr_t, (void), "PyGILState_GetThisThreadState", 0, 8, 13) \
-	API(thread_state, uintptr_t, (void), "_PyThreadState_UncheckedGet", "PyThreadState_GetUnchecked", 8, 13) \
-	API(save_thread, void *, (void), "PyEval_SaveThread", 0, 8, 13) \
-	API(restore_thread, void, (void *), "PyEval_RestoreThread", 0, 8, 13) \
-	API(interpreter_head, uintptr_t, (void), "PyInterpreterState_Head", 0, 8, 13) \
-	API(interpreter_next, uintptr_t, (uintptr_t), "PyInterpreterState_Next", 0, 8, 13) \
-	API(interpreter_main, uintptr_t, (void), "PyInterpreterState_Main", 0, 8, 13) \
-	API(thread_head, uintptr_t, (uintptr_t), "PyInterpreterState_ThreadHead", 0, 8, 13) \
-	API(line_of, int, (uintptr_t, int), "PyCode_Addr2Line", 0, 8, 13) \
-	API(add_pending_call, int, (int (*)(void *), void *), "Py_AddPendingCall", 0, 8, 13) \
-	API(import_module, void *, (const char *), "PyImport_ImportModule", 0, 8, 13) \
-	API(call_method, void *, (void *, const char *, const char *, ...), "PyObject_CallMethod", 0, 8, 13) \
-	API(new_function, void *, (void *, void *, void *), "PyCFunction_NewEx", 0, 8, 13) \
-	API(decref, void, (void *), "Py_DecRef", 0, 8, 13) \
-	API(incref, void, (void *), "Py_IncRef", 0, 8, 13) \
+#define PYTHON_API(API)                                                                            \
+	API(is_initialized, int, (void), "Py_IsInitialized", 0, 8, 13)                             \
+	API(is_finalizing, int, (void), "_Py_IsFinalizing", "Py_IsFinalizing", 8, 13)              \
+	API(get_allocator, void, (int, struct adapter_allocator *), "PyMem_GetAllocator", 0, 8,    \
+	    13)                                                                                    \
+	API(set_allocator, void, (int, struct adapter_allocator *), "PyMem_SetAllocator", 0, 8,    \
+	    13)                                                                                    \
+	API(gil_ensure, int, (void), "PyGILState_Ensure", 0, 8, 13)                                \
+	API(gil_release, void, (int), "PyGILState_Release", 0, 8, 13)                              \
+	API(gil_thread_state, uintptr_t, (void), "PyGILState_GetThisThreadState", 0, 8, 13)        \
+	API(thread_state, uintptr_t, (void), "_PyThreadState_UncheckedGet",                        \
+	    "PyThreadState_GetUnchecked", 8, 13)                                                   \
+	API(save_thread, void *, (void), "PyEval_SaveThread", 0, 8, 13)                            \
+	API(restore_thread, void, (void *), "PyEval_RestoreThread", 0, 8, 13)                      \
+	API(interpreter_head, uintptr_t, (void), "PyInterpreterState_Head", 0, 8, 13)              \
+	API(interpreter_next, uintptr_t, (uintptr_t), "PyInterpreterState_Next", 0, 8, 13)         \
+	API(interpreter_main, uintptr_t, (void), "PyInterpreterState_Main", 0, 8, 13)              \
+	API(thread_head, uintptr_t, (uintptr_t), "PyInterpreterState_ThreadHead", 0, 8, 13)        \
+	API(line_of, int, (uintptr_t, int), "PyCode_Addr2Line", 0, 8, 13)                          \
+	API(add_pending_call, int, (int (*)(void *), void *), "Py_AddPendingCall", 0, 8, 13)       \
+	API(import_module, void *, (const char *), "PyImport_ImportModule", 0, 8, 13)              \
+	API(call_method, void *, (void *, const char *, const char *, ...), "PyObject_CallMethod", \
+	    0, 8, 13)                                                                              \
+	API(new_function, void *, (void *, void *, void *), "PyCFunction_NewEx", 0, 8, 13)         \
+	API(decref, void, (void *), "Py_DecRef", 0, 8, 13)                                         \
+	API(incref, void, (void *), "Py_IncRef", 0, 8, 13)                                         \
 	API(clear_error, void, (void), "PyErr_Clear", 0, 8, 13)
 
 struct python_api {
-#define API(name, result, parameters, ...) result (*name) parameters;
+#define API(name, result, parameters, ...) result(*name) parameters;
 	PYTHON_API(API)
 #undef API
 };
 
 struct python {
 	const struct adapter_host *host;
-	void *handle;            /* of dlopen, NULL: the global scope */
-	unsigned minor;          /* 8..13; 0 = not followed */
-	char version[24];        /* "3.11.7" */
+	void *handle;	  /* of dlopen, NULL: the global scope */
+	unsigned minor;	  /* 8..13; 0 = not followed */
+	char version[24]; /* "3.11.7" */
 	const struct layout *at;
 	struct python_api api;
-	uintptr_t runtime;       /* &_PyRuntime */
-	uintptr_t none;          /* &_Py_NoneStruct */
-	uintptr_t type_code, type_dict, type_int, type_bool, type_type, type_object; /* &PyCode_Type, ... */
+	uintptr_t runtime; /* &_PyRuntime */
+	uintptr_t none;	   /* &_Py_NoneStruct */
+	uintptr_t type_code, type_dict, type_int, type_bool, type_type,
+		type_object; /* &PyCode_Type, ... */
 	struct {
 		uintptr_t low, high;
-	} data[8];               /* writable data of the module that has the runtime */
+	} data[8]; /* writable data of the module that has the runtime */
 	unsigned data_count;
 };
 extern struct python python; /* write-once, in probe */
@@ -112,10 +117,10 @@ static inline bool has_flag(uintptr_t type, unsigned long flag)
 {
 	return (word_at(type, TP_FLAGS) & flag) != 0;
 }
-#define TPFLAG_INLINE_VALUES (1ul << 2)     /* 3.13 */
-#define TPFLAG_MANAGED_WEAKREF (1ul << 3)   /* 3.12+ */
-#define TPFLAG_MANAGED_DICT (1ul << 4)      /* 3.11+ */
-#define TPFLAG_STATIC_BUILTIN (1ul << 1)    /* 3.12+ */
+#define TPFLAG_INLINE_VALUES (1ul << 2)	  /* 3.13 */
+#define TPFLAG_MANAGED_WEAKREF (1ul << 3) /* 3.12+ */
+#define TPFLAG_MANAGED_DICT (1ul << 4)	  /* 3.11+ */
+#define TPFLAG_STATIC_BUILTIN (1ul << 1)  /* 3.12+ */
 #define TPFLAG_HEAP (1ul << 9)
 #define TPFLAG_GC (1ul << 14)
 #define TPFLAG_LONG (1ul << 24)
@@ -203,12 +208,13 @@ bool text_equals(uintptr_t object, const char *ascii);
 /* How an edge is named before anyone asks for the number of its label. */
 enum name_source { NAME_NONE, NAME_C, NAME_STR };
 struct edge_name {
-	uint8_t class;   /* enum rgd_label_class */
-	uint8_t source;  /* enum name_source */
-	uintptr_t text;  /* const char *, or a str */
+	uint8_t class;	/* enum rgd_label_class */
+	uint8_t source; /* enum name_source */
+	uintptr_t text; /* const char *, or a str */
 };
 /* The number of the label; cached. */
-uint32_t label_of(struct walk *walk, enum rgd_edge_kind kind, struct edge_name name, unsigned flags);
+uint32_t label_of(struct walk *walk, enum rgd_edge_kind kind, struct edge_name name,
+		  unsigned flags);
 
 /* ---- cpython_class.c --------------------------------------------------------------------------------------------- */
 
@@ -243,8 +249,8 @@ enum shape {
 /* One pointer at a fixed offset. */
 struct part {
 	struct edge_name name;
-	uint8_t kind;   /* enum rgd_edge_kind when nothing visits it */
-	bool hint;      /* only names what is visited */
+	uint8_t kind;	/* enum rgd_edge_kind when nothing visits it */
+	bool hint;	/* only names what is visited */
 	int32_t offset; /* may be negative: in the pre-header */
 };
 
@@ -260,29 +266,30 @@ static inline void words_add(struct word_set *set, long offset)
 }
 static inline bool words_has(const struct word_set *set, long offset)
 {
-	return offset < 0 || offset / 8 >= WORDS_MAX || (set->bits[offset / 512] >> (offset / 8 % 64) & 1);
+	return offset < 0 || offset / 8 >= WORDS_MAX ||
+	       (set->bits[offset / 512] >> (offset / 8 % 64) & 1);
 }
 
 struct py_class {
 	uintptr_t type;
-	uint32_t number;       /* in TYPES, once named; UINT32_MAX before */
+	uint32_t number; /* in TYPES, once named; UINT32_MAX before */
 	uint8_t shape;
-	bool gc;               /* instances have the collector's header (unless is_gc says no) */
+	bool gc; /* instances have the collector's header (unless is_gc says no) */
 	bool heap;
-	bool known;            /* nothing in an instance but what parts and shape say: no conservative scan */
-	bool exact;            /* the type itself brings the shape in, and nothing else: no subclass */
-	bool managed_dict;     /* pre-header with values and dict (3.11+) */
-	bool inline_values;    /* 3.13: values in the object */
-	uint8_t prefix;        /* bytes before an instance in its block */
+	bool known; /* nothing in an instance but what parts and shape say: no conservative scan */
+	bool exact; /* the type itself brings the shape in, and nothing else: no subclass */
+	bool managed_dict;  /* pre-header with values and dict (3.11+) */
+	bool inline_values; /* 3.13: values in the object */
+	uint8_t prefix;	    /* bytes before an instance in its block */
 	int (*is_gc)(uintptr_t object);
 	traverse_function traverse;
 	uint32_t basic_size;
-	long dict_offset;      /* negative: from the end; 0 none */
-	uintptr_t keys;        /* shared keys of the instances (3.11+), 0 none */
+	long dict_offset; /* negative: from the end; 0 none */
+	uintptr_t keys;	  /* shared keys of the instances (3.11+), 0 none */
 	const struct part *parts;
 	uint32_t part_count;
 	struct word_set accounted; /* covered by parts, or known not to be a pointer */
-	struct py_class *next; /* in its hash chain */
+	struct py_class *next;	   /* in its hash chain */
 };
 
 /* Never NULL: a type that cannot be read gets a class without parts. */
@@ -308,15 +315,15 @@ static inline bool object_is_gc(const struct py_class *c, uintptr_t object)
 struct known_part {
 	const char *name;
 	uint8_t class, kind;
-	int16_t fixed;   /* offset, when not negative */
-	uint16_t field;  /* else: offset of the field in struct layout */
+	int16_t fixed;	/* offset, when not negative */
+	uint16_t field; /* else: offset of the field in struct layout */
 };
 struct known_type {
 	const char *name;   /* tp_name */
 	const char *symbol; /* address of the type; NULL: told by its name, which has a dot */
 	uint8_t shape;
-	bool pointer;       /* the symbol is a variable that points to the type */
-	bool known;         /* the parts are all there is */
+	bool pointer; /* the symbol is a variable that points to the type */
+	bool known;   /* the parts are all there is */
 	uint8_t since, until;
 	const struct known_part *parts;
 	uint8_t part_count;
@@ -355,7 +362,8 @@ uint64_t refcount_of(uintptr_t object, bool *immortal);
 /* A short representation of a str, int, float, bytes, bool or None. */
 void describe_value(struct walk *walk, uintptr_t object, const struct py_class *c);
 /* The label's class, text and value for a dict key whose contents may be shown. */
-bool value_key(struct walk *walk, uintptr_t key, enum rgd_edge_kind kind, unsigned flags, uint32_t *label, uint64_t *value);
+bool value_key(struct walk *walk, uintptr_t key, enum rgd_edge_kind kind, unsigned flags,
+	       uint32_t *label, uint64_t *value);
 
 /* ---- cpython_edges.c --------------------------------------------------------------------------------------------- */
 
@@ -365,13 +373,13 @@ bool value_key(struct walk *walk, uintptr_t key, enum rgd_edge_kind kind, unsign
  */
 struct candidate {
 	uintptr_t target;
-	uintptr_t slot;    /* address of the pointer, 0 unknown; one slot is one reference */
-	uint64_t value;    /* index, or the key's address */
+	uintptr_t slot; /* address of the pointer, 0 unknown; one slot is one reference */
+	uint64_t value; /* index, or the key's address */
 	struct edge_name name;
-	uint8_t kind;      /* when nothing visits it */
+	uint8_t kind; /* when nothing visits it */
 	bool used;
-	bool hint;         /* only names what is visited; no edge when nothing visits it */
-	uint32_t next;     /* +1: the next one with the same hash */
+	bool hint;     /* only names what is visited; no edge when nothing visits it */
+	uint32_t next; /* +1: the next one with the same hash */
 };
 struct sink {
 	struct walk *walk;
@@ -379,41 +387,43 @@ struct sink {
 	struct candidate *candidates;
 	uint32_t count, capacity;
 	uint32_t cursor;
-	uint32_t *index;       /* by target, when there are many candidates */
+	uint32_t *index; /* by target, when there are many candidates */
 	uint32_t index_size;
 	uintptr_t *visited;
 	uint32_t visited_count, visited_capacity;
-	uint64_t last_index;   /* of the previous edge, for RGD_LABEL_NEXT; ~0 = it had none */
-	bool emitted;          /* there is a previous edge */
+	uint64_t last_index; /* of the previous edge, for RGD_LABEL_NEXT; ~0 = it had none */
+	bool emitted;	     /* there is a previous edge */
 	struct word_set accounted;
 	uintptr_t object;
 	bool failed;
 };
 /* `name` as a candidate's; kind as when nothing visits it. Null targets are ignored. */
-void know(struct sink *sink, uintptr_t slot, uintptr_t target, enum rgd_edge_kind kind, struct edge_name name,
-	  uint64_t value);
+void know(struct sink *sink, uintptr_t slot, uintptr_t target, enum rgd_edge_kind kind,
+	  struct edge_name name, uint64_t value);
 /* Only gives its name to a reference that the collector visits. */
-void know_hint(struct sink *sink, uintptr_t slot, uintptr_t target, struct edge_name name, uint64_t value);
+void know_hint(struct sink *sink, uintptr_t slot, uintptr_t target, struct edge_name name,
+	       uint64_t value);
 /* The pointer at object + offset. */
-void know_part(struct sink *sink, uintptr_t object, long offset, enum rgd_edge_kind kind, const char *name);
+void know_part(struct sink *sink, uintptr_t object, long offset, enum rgd_edge_kind kind,
+	       const char *name);
 /* A block of storage that belongs to the object; it becomes an object of its own when it is a tracked block. */
 void know_storage(struct sink *sink, uintptr_t address, enum tag tag, const char *name);
 /* A block that belongs to the object and whose words are to be scanned. */
 void know_opaque(struct sink *sink, uintptr_t address, const char *name);
 /* Writes an edge; consecutive indexes are written as RGD_LABEL_NEXT. */
-void sink_emit(struct sink *sink, enum rgd_edge_kind kind, struct edge_name name, uint64_t value, unsigned flags,
-	       uintptr_t target);
+void sink_emit(struct sink *sink, enum rgd_edge_kind kind, struct edge_name name, uint64_t value,
+	       unsigned flags, uintptr_t target);
 static inline struct edge_name name_none(void)
 {
 	return (struct edge_name){RGD_LABEL_NONE, NAME_NONE, 0};
 }
 static inline struct edge_name name_c(enum rgd_label_class class, const char *text)
 {
-	return (struct edge_name){(uint8_t)class, NAME_C, (uintptr_t)text};
+	return (struct edge_name){(uint8_t) class, NAME_C, (uintptr_t)text};
 }
 static inline struct edge_name name_str(enum rgd_label_class class, uintptr_t str)
 {
-	return (struct edge_name){(uint8_t)class, NAME_STR, str};
+	return (struct edge_name){(uint8_t) class, NAME_STR, str};
 }
 void python_edges(struct walk *walk, uintptr_t object, unsigned tag);
 /* Discovery: hands every object that this one refers to, and its storage, to discovered(). */
@@ -434,8 +444,8 @@ uintptr_t closure_code(uintptr_t tuple);
 
 /* A walk over the entries of a dict. */
 struct dict_walk {
-	uintptr_t entries;   /* of the keys object */
-	uintptr_t values;    /* of a split table: the array; 0 = values are in the entries */
+	uintptr_t entries; /* of the keys object */
+	uintptr_t values;  /* of a split table: the array; 0 = values are in the entries */
 	uint64_t next, count;
 	uint32_t stride, key_offset;
 	/* the entry */
@@ -474,7 +484,12 @@ uintptr_t frame_of_thread(uintptr_t tstate);
 uintptr_t frame_caller(uintptr_t frame);
 uintptr_t frame_code(uintptr_t frame);
 /* 3.11+: who owns the record. */
-enum frame_owner { OWNER_THREAD = 0, OWNER_GENERATOR = 1, OWNER_FRAME_OBJECT = 2, OWNER_C_STACK = 3 };
+enum frame_owner {
+	OWNER_THREAD = 0,
+	OWNER_GENERATOR = 1,
+	OWNER_FRAME_OBJECT = 2,
+	OWNER_C_STACK = 3
+};
 enum frame_owner frame_owner(uintptr_t record);
 
 /* ---- cpython_roots.c --------------------------------------------------------------------------------------------- */

@@ -41,7 +41,8 @@ static bool is_ours(const struct adapter_allocator *a)
 static bool on_top_of_us(const struct adapter_allocator *a)
 {
 	return a->context && (is_ours(a->context) ||
-			      is_ours((const struct adapter_allocator *)((uintptr_t)a->context + sizeof(void *))));
+			      is_ours((const struct adapter_allocator *)((uintptr_t)a->context +
+									 sizeof(void *))));
 }
 
 /*

@@ -51,12 +51,16 @@ static uintptr_t static_records(void)
 	if (!a || !b || !interpreter)
 		return 0;
 	intptr_t record = python.at->static_type_size;
-	intptr_t distance = ((intptr_t)word_at(b, TP_SUBCLASSES) - (intptr_t)word_at(a, TP_SUBCLASSES)) * record;
+	intptr_t distance =
+		((intptr_t)word_at(b, TP_SUBCLASSES) - (intptr_t)word_at(a, TP_SUBCLASSES)) *
+		record;
 	intptr_t size = python.at->interp_size;
 	for (intptr_t at = 0; at + 8 <= size; at += 8) {
 		intptr_t other = at + distance;
-		if (other >= 0 && other + 8 <= size && word_at(interpreter, at) == a && word_at(interpreter, other) == b) {
-			found = interpreter + (uintptr_t)at - (word_at(a, TP_SUBCLASSES) - 1) * (uintptr_t)record + 1;
+		if (other >= 0 && other + 8 <= size && word_at(interpreter, at) == a &&
+		    word_at(interpreter, other) == b) {
+			found = interpreter + (uintptr_t)at -
+				(word_at(a, TP_SUBCLASSES) - 1) * (uintptr_t)record + 1;
 			break;
 		}
 	}
@@ -119,18 +123,21 @@ static void add_part(struct builder *b, long offset, struct edge_name name, uint
 {
 	if (b->count == MAX_PARTS || has_part_at(b, offset))
 		return;
-	b->parts[b->count++] = (struct part){.name = name, .kind = kind, .hint = hint, .offset = (int32_t)offset};
+	b->parts[b->count++] =
+		(struct part){.name = name, .kind = kind, .hint = hint, .offset = (int32_t)offset};
 	words_add(&b->c->accounted, offset);
 }
 
 static void add_members(struct builder *b, uintptr_t type)
 {
 	const struct member *m = (const struct member *)word_at(type, TP_MEMBERS);
-	long end = (long)word_at(type, TP_BASICSIZE) + 4096; /* struct sequences describe items in the variable part */
+	long end = (long)word_at(type, TP_BASICSIZE) +
+		   4096; /* struct sequences describe items in the variable part */
 	for (; m && m->name; m++) {
 		bool object = m->type == MEMBER_OBJECT || m->type == MEMBER_OBJECT_EX;
 		if (object && m->offset >= 16 && m->offset % 8 == 0 && m->offset < end)
-			add_part(b, m->offset, name_c(RGD_LABEL_ATTRIBUTE, m->name), RGD_EDGE_STRONG, false);
+			add_part(b, m->offset, name_c(RGD_LABEL_ATTRIBUTE, m->name),
+				 RGD_EDGE_STRONG, false);
 	}
 }
 
@@ -138,7 +145,9 @@ static void add_known_parts(struct builder *b, const struct known_type *k)
 {
 	for (unsigned i = 0; i < k->part_count; i++) {
 		const struct known_part *p = &k->parts[i];
-		long offset = p->fixed >= 0 ? p->fixed : *(const int32_t *)((const char *)python.at + p->field);
+		long offset = p->fixed >= 0
+				      ? p->fixed
+				      : *(const int32_t *)((const char *)python.at + p->field);
 		bool fits = offset + 8 <= (long)b->c->basic_size;
 		if (offset >= 0 && fits)
 			add_part(b, offset, name_c(p->class, p->name), p->kind & ~KNOWN_PART_HINT,
@@ -163,7 +172,8 @@ static void add_base(struct builder *b, uintptr_t type, bool first)
 		for (long at = 0; at < (long)word_at(type, TP_BASICSIZE); at += 8)
 			words_add(&c->accounted, at);
 	}
-	if (c->shape != SHAPE_TYPE && c->shape != SHAPE_FRAME) /* cpython_contents.c knows all of them */
+	if (c->shape != SHAPE_TYPE &&
+	    c->shape != SHAPE_FRAME) /* cpython_contents.c knows all of them */
 		add_members(b, type);
 }
 
@@ -224,7 +234,8 @@ static struct py_class *build(struct walk *walk, uintptr_t type)
 		at = word_at(at, TP_BASE);
 	}
 	if (c->dict_offset > 0 && c->shape != SHAPE_TYPE)
-		add_part(&b, c->dict_offset, name_c(RGD_LABEL_PART, "__dict__"), RGD_EDGE_STRONG, false);
+		add_part(&b, c->dict_offset, name_c(RGD_LABEL_PART, "__dict__"), RGD_EDGE_STRONG,
+			 false);
 	add_weak_list(&b);
 	c->known = true;
 	for (long w = 0; w < (long)c->basic_size; w += 8)
@@ -253,7 +264,8 @@ bool class_met(uintptr_t type)
 struct py_class *class_of_type(struct walk *walk, uintptr_t type)
 {
 	static struct py_class *last;
-	static struct py_class nothing = {.number = UINT32_MAX, .shape = SHAPE_LEAF, .known = true, .exact = true};
+	static struct py_class nothing = {
+		.number = UINT32_MAX, .shape = SHAPE_LEAF, .known = true, .exact = true};
 	if (last && last->type == type)
 		return last;
 	struct py_class **bucket = &buckets[(type >> 5 ^ type >> 16) % CLASS_BUCKETS];
@@ -287,7 +299,8 @@ static void name_static_type(uintptr_t type, struct type_text *out)
 	if (!dot)
 		memcpy(out->module, "builtins", sizeof("builtins"));
 	else
-		memcpy(out->module, full, module < sizeof(out->module) ? module : sizeof(out->module) - 1);
+		memcpy(out->module, full,
+		       module < sizeof(out->module) ? module : sizeof(out->module) - 1);
 	size_t n = strlen(name);
 	memcpy(out->name, name, n < sizeof(out->name) ? n : sizeof(out->name) - 1);
 }
@@ -319,7 +332,8 @@ static uint32_t flags_of(const struct py_class *c)
 	uint32_t flags = 0;
 	flags |= c->heap ? RGD_TYPE_F_HEAP : 0;
 	flags |= c->gc ? RGD_TYPE_F_GC : 0;
-	flags |= word_at(c->type, TP_FINALIZE) || word_at(c->type, TP_DEL) ? RGD_TYPE_F_FINALIZER : 0;
+	flags |= word_at(c->type, TP_FINALIZE) || word_at(c->type, TP_DEL) ? RGD_TYPE_F_FINALIZER
+									   : 0;
 	flags |= word_at(c->type, TP_DEL) ? RGD_TYPE_F_LEGACY_DEL : 0;
 	flags |= has_flag(c->type, TPFLAG_TYPE) ? RGD_TYPE_F_IS_TYPE : 0;
 	flags |= derives_from(c->type, "module") ? RGD_TYPE_F_IS_MODULE : 0;

@@ -21,7 +21,10 @@ static uintptr_t entries_of(uintptr_t keys)
 		index_bytes = 1ull << byte_at(keys, python.at->keys_log2_index);
 	} else {
 		uint64_t size = word_at(keys, python.at->keys_size);
-		index_bytes = size * (size <= 0xff ? 1 : size <= 0xffff ? 2 : size <= 0xffffffff ? 4 : 8);
+		index_bytes = size * (size <= 0xff	   ? 1
+				      : size <= 0xffff	   ? 2
+				      : size <= 0xffffffff ? 4
+							   : 8);
 	}
 	return keys + (uintptr_t)python.at->keys_indices + index_bytes;
 }
@@ -134,9 +137,11 @@ static void dict_contents(struct sink *sink, uintptr_t dict)
 	bool few = word_at(dict, DICT_USED) <= NAMED_KEYS_MAX;
 	struct dict_walk w;
 	for (dict_walk_init(&w, dict); dict_walk_next(&w);) {
-		know(sink, w.value_slot, w.value, in_instance ? RGD_EDGE_BORROWED : RGD_EDGE_STRONG, key_name(w.key, few), w.key);
+		know(sink, w.value_slot, w.value, in_instance ? RGD_EDGE_BORROWED : RGD_EDGE_STRONG,
+		     key_name(w.key, few), w.key);
 		if (!w.values) /* shared keys belong to the type */
-			know(sink, w.value_slot - 8, w.key, RGD_EDGE_STRONG, name_c(RGD_LABEL_IS_KEY, ""), 0);
+			know(sink, w.value_slot - 8, w.key, RGD_EDGE_STRONG,
+			     name_c(RGD_LABEL_IS_KEY, ""), 0);
 	}
 	dict_storage(sink, dict);
 }
@@ -155,7 +160,8 @@ static void dict_fast(struct sink *sink, uintptr_t dict)
 		struct edge_name name = key_name(w.key, few);
 		uint64_t value = w.key;
 		uint32_t label;
-		if (name.class == RGD_LABEL_KEY || !values || !value_key(walk, w.key, kind, seen, &label, &value))
+		if (name.class == RGD_LABEL_KEY || !values ||
+		    !value_key(walk, w.key, kind, seen, &label, &value))
 			label = label_of(walk, kind, name, seen);
 		walk_edge(walk, label, value, w.value);
 		if (!w.values)
@@ -181,14 +187,16 @@ static void odict_contents(struct sink *sink, uintptr_t dict)
 		if (!walk_block(sink->walk, node, &size) || size != ODICT_NODE_SIZE)
 			return;
 		know_storage(sink, node, TAG_ODICT_NODE, "node");
-		know(sink, node, word_at(node, 0), RGD_EDGE_STRONG, name_c(RGD_LABEL_IS_KEY, ""), 0);
+		know(sink, node, word_at(node, 0), RGD_EDGE_STRONG, name_c(RGD_LABEL_IS_KEY, ""),
+		     0);
 		node = word_at(node, 16);
 	}
 }
 
 /* ---- list, tuple, set ------------------------------------------------------------------------------------------------------ */
 
-static void items_contents(struct sink *sink, uintptr_t items, uint64_t count, const struct py_class *c)
+static void items_contents(struct sink *sink, uintptr_t items, uint64_t count,
+			   const struct py_class *c)
 {
 	for (uint64_t i = 0; items && i < count; i++) {
 		uintptr_t slot = items + i * 8;
@@ -196,7 +204,8 @@ static void items_contents(struct sink *sink, uintptr_t items, uint64_t count, c
 		for (uint32_t p = 0; p < c->part_count && !is_part; p++)
 			is_part = sink->object + (uintptr_t)c->parts[p].offset == slot;
 		if (!is_part)
-			know(sink, slot, word_at(slot, 0), RGD_EDGE_STRONG, name_c(RGD_LABEL_INDEX, ""), i);
+			know(sink, slot, word_at(slot, 0), RGD_EDGE_STRONG,
+			     name_c(RGD_LABEL_INDEX, ""), i);
 	}
 }
 
@@ -205,7 +214,8 @@ static void items_fast(struct sink *sink, uintptr_t items, uint64_t count)
 	for (uint64_t i = 0; items && i < count; i++) {
 		uintptr_t target = word_at(items, (long)(i * 8));
 		if (target)
-			sink_emit(sink, RGD_EDGE_STRONG, name_c(RGD_LABEL_INDEX, ""), i, RGD_LABEL_F_TRAVERSED, target);
+			sink_emit(sink, RGD_EDGE_STRONG, name_c(RGD_LABEL_INDEX, ""), i,
+				  RGD_LABEL_F_TRAVERSED, target);
 	}
 }
 
@@ -217,7 +227,8 @@ struct set_walk {
 
 static void set_walk_init(struct set_walk *w, uintptr_t set)
 {
-	*w = (struct set_walk){.table = word_at(set, SET_TABLE), .size = word_at(set, SET_MASK) + 1};
+	*w = (struct set_walk){.table = word_at(set, SET_TABLE),
+			       .size = word_at(set, SET_MASK) + 1};
 }
 
 /* Entries are {key, hash}; no hash is -1, so -1 marks the place of a removed key. */
@@ -243,14 +254,17 @@ static void set_contents(struct sink *sink, uintptr_t set)
 {
 	struct set_walk w;
 	for (set_walk_init(&w, set); set_walk_next(&w);)
-		know(sink, w.table + (w.next - 1) * 16, w.key, RGD_EDGE_STRONG, name_c(RGD_LABEL_MEMBER, ""), 0);
+		know(sink, w.table + (w.next - 1) * 16, w.key, RGD_EDGE_STRONG,
+		     name_c(RGD_LABEL_MEMBER, ""), 0);
 	set_storage(sink, set);
 }
 
 static void set_fast(struct sink *sink, uintptr_t set)
 {
-	uint32_t label = label_of(sink->walk, RGD_EDGE_STRONG, name_c(RGD_LABEL_MEMBER, ""), RGD_LABEL_F_TRAVERSED);
-	uint32_t weak = label_of(sink->walk, RGD_EDGE_BORROWED, name_c(RGD_LABEL_PART, "__weakref__"), 0);
+	uint32_t label = label_of(sink->walk, RGD_EDGE_STRONG, name_c(RGD_LABEL_MEMBER, ""),
+				  RGD_LABEL_F_TRAVERSED);
+	uint32_t weak =
+		label_of(sink->walk, RGD_EDGE_BORROWED, name_c(RGD_LABEL_PART, "__weakref__"), 0);
 	struct set_walk w;
 	for (set_walk_init(&w, set); set_walk_next(&w);)
 		walk_edge(sink->walk, label, 0, w.key);
@@ -306,7 +320,8 @@ static void closure_cells(struct sink *sink, uintptr_t tuple, uintptr_t code)
 		uintptr_t name = code_free_name(code, i);
 		if (!cell)
 			continue;
-		sink_emit(sink, RGD_EDGE_STRONG, name ? name_str(RGD_LABEL_CELL, name) : name_c(RGD_LABEL_INDEX, ""), i,
+		sink_emit(sink, RGD_EDGE_STRONG,
+			  name ? name_str(RGD_LABEL_CELL, name) : name_c(RGD_LABEL_INDEX, ""), i,
 			  RGD_LABEL_F_TRAVERSED, cell);
 	}
 }
@@ -329,7 +344,8 @@ static void type_contents(struct sink *sink, uintptr_t type)
 	know_part(sink, type, TP_MRO, RGD_EDGE_STRONG, "__mro__");
 	know_part(sink, type, TP_BASES, RGD_EDGE_STRONG, "__bases__");
 	know_part(sink, type, TP_BASE, RGD_EDGE_STRONG, "__base__");
-	know(sink, 0, type_subclasses(type), RGD_EDGE_STRONG, name_c(RGD_LABEL_PART, "__subclasses__"), 0);
+	know(sink, 0, type_subclasses(type), RGD_EDGE_STRONG,
+	     name_c(RGD_LABEL_PART, "__subclasses__"), 0);
 	know_part(sink, type, TP_WEAKLIST, RGD_EDGE_BORROWED, "__weakref__");
 	if (!has_flag(type, TPFLAG_HEAP))
 		return;
@@ -376,7 +392,8 @@ static void module_contents(struct sink *sink, uintptr_t module)
 
 static void code_contents(struct sink *sink, uintptr_t code)
 {
-	static const char *const cached[] = {"co_code", "co_varnames", "co_cellvars", "co_freevars"};
+	static const char *const cached[] = {"co_code", "co_varnames", "co_cellvars",
+					     "co_freevars"};
 	const struct layout *at = python.at;
 	if (at->code_cached >= 0 && word_at(code, at->code_cached)) {
 		uintptr_t cache = word_at(code, at->code_cached);
@@ -385,7 +402,8 @@ static void code_contents(struct sink *sink, uintptr_t code)
 		know_storage(sink, cache, TAG_CODE_CACHE, "cache");
 	}
 	if (at->code_zombieframe >= 0 && word_at(code, at->code_zombieframe))
-		know_storage(sink, word_at(code, at->code_zombieframe) - GC_HEAD, TAG_OTHER_STORAGE, "zombie frame");
+		know_storage(sink, word_at(code, at->code_zombieframe) - GC_HEAD, TAG_OTHER_STORAGE,
+			     "zombie frame");
 	static const struct {
 		size_t field;
 		enum tag tag;
@@ -421,11 +439,13 @@ static void deque_contents(struct sink *sink, uintptr_t deque)
 {
 	uintptr_t block = word_at(deque, DEQUE_LEFT_BLOCK);
 	uint64_t at = word_at(deque, DEQUE_LEFT_INDEX), size, left = size_of(deque), index = 0;
-	while (block && at <= DEQUE_ITEMS && walk_block(sink->walk, block, &size) && size == DEQUE_BLOCK_SIZE) {
+	while (block && at <= DEQUE_ITEMS && walk_block(sink->walk, block, &size) &&
+	       size == DEQUE_BLOCK_SIZE) {
 		know_storage(sink, block, TAG_DEQUE_BLOCK, "block");
 		for (; at < DEQUE_ITEMS && left; at++, left--) {
 			uintptr_t slot = block + 8 + at * 8;
-			know_hint(sink, slot, word_at(slot, 0), name_c(RGD_LABEL_INDEX, ""), index++);
+			know_hint(sink, slot, word_at(slot, 0), name_c(RGD_LABEL_INDEX, ""),
+				  index++);
 		}
 		if (!left || block == word_at(deque, DEQUE_RIGHT_BLOCK))
 			return;

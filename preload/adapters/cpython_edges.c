@@ -33,7 +33,8 @@ static void *grown(struct walk *walk, void *old, uint32_t count, uint32_t *capac
 static struct candidate *new_candidate(struct sink *s)
 {
 	if (s->count == s->capacity) {
-		struct candidate *p = grown(s->walk, s->candidates, s->count, &s->capacity, sizeof(*p));
+		struct candidate *p =
+			grown(s->walk, s->candidates, s->count, &s->capacity, sizeof(*p));
 		if (!p) {
 			s->failed = true;
 			return NULL;
@@ -43,8 +44,8 @@ static struct candidate *new_candidate(struct sink *s)
 	return &s->candidates[s->count++];
 }
 
-static void add(struct sink *s, uintptr_t slot, uintptr_t target, enum rgd_edge_kind kind, struct edge_name name, uint64_t value,
-		bool hint)
+static void add(struct sink *s, uintptr_t slot, uintptr_t target, enum rgd_edge_kind kind,
+		struct edge_name name, uint64_t value, bool hint)
 {
 	if (!target)
 		return;
@@ -55,23 +56,32 @@ static void add(struct sink *s, uintptr_t slot, uintptr_t target, enum rgd_edge_
 	}
 	struct candidate *c = new_candidate(s);
 	if (c)
-		*c = (struct candidate){.target = target, .slot = slot, .value = value, .name = name, .kind = kind, .hint = hint};
+		*c = (struct candidate){.target = target,
+					.slot = slot,
+					.value = value,
+					.name = name,
+					.kind = kind,
+					.hint = hint};
 }
 
-void know(struct sink *s, uintptr_t slot, uintptr_t target, enum rgd_edge_kind kind, struct edge_name name, uint64_t value)
+void know(struct sink *s, uintptr_t slot, uintptr_t target, enum rgd_edge_kind kind,
+	  struct edge_name name, uint64_t value)
 {
 	add(s, slot, target, kind, name, value, false);
 }
 
-void know_hint(struct sink *s, uintptr_t slot, uintptr_t target, struct edge_name name, uint64_t value)
+void know_hint(struct sink *s, uintptr_t slot, uintptr_t target, struct edge_name name,
+	       uint64_t value)
 {
 	add(s, slot, target, RGD_EDGE_STRONG, name, value, true);
 }
 
-void know_part(struct sink *s, uintptr_t object, long offset, enum rgd_edge_kind kind, const char *name)
+void know_part(struct sink *s, uintptr_t object, long offset, enum rgd_edge_kind kind,
+	       const char *name)
 {
 	if (offset >= 0)
-		add(s, object + (uintptr_t)offset, word_at(object, offset), kind, name_c(RGD_LABEL_PART, name), 0, false);
+		add(s, object + (uintptr_t)offset, word_at(object, offset), kind,
+		    name_c(RGD_LABEL_PART, name), 0, false);
 }
 
 void know_storage(struct sink *s, uintptr_t address, enum tag tag, const char *name)
@@ -81,14 +91,18 @@ void know_storage(struct sink *s, uintptr_t address, enum tag tag, const char *n
 	if (s->discovering)
 		discovered_storage(s->walk, address, tag);
 	else if (walk_has(s->walk, address))
-		walk_edge(s->walk, label_of(s->walk, RGD_EDGE_INTERNAL, name_c(RGD_LABEL_PART, name), 0), 0, address);
+		walk_edge(s->walk,
+			  label_of(s->walk, RGD_EDGE_INTERNAL, name_c(RGD_LABEL_PART, name), 0), 0,
+			  address);
 }
 
 void know_opaque(struct sink *s, uintptr_t address, const char *name)
 {
 	uint64_t size;
 	if (address && !s->discovering && walk_block(s->walk, address, &size))
-		walk_edge(s->walk, label_of(s->walk, RGD_EDGE_INTERNAL, name_c(RGD_LABEL_PART, name), 0), 0, address);
+		walk_edge(s->walk,
+			  label_of(s->walk, RGD_EDGE_INTERNAL, name_c(RGD_LABEL_PART, name), 0), 0,
+			  address);
 }
 
 /* ---- what every object may have ----------------------------------------------------------------------------------------------- */
@@ -97,7 +111,8 @@ static void know_parts(struct sink *s, uintptr_t object, const struct py_class *
 {
 	for (uint32_t i = 0; i < c->part_count; i++) {
 		const struct part *p = &c->parts[i];
-		add(s, object + (uintptr_t)(intptr_t)p->offset, word_at(object, p->offset), p->kind, p->name, 0, p->hint);
+		add(s, object + (uintptr_t)(intptr_t)p->offset, word_at(object, p->offset), p->kind,
+		    p->name, 0, p->hint);
 	}
 }
 
@@ -108,7 +123,8 @@ static void know_values(struct sink *s, uintptr_t values, uintptr_t keys, uint64
 	uint64_t i = 0;
 	for (keys_walk_init(&w, keys); i < limit && keys_walk_next(&w); i++) {
 		uintptr_t slot = values + (uintptr_t)python.at->values_first + (w.next - 1) * 8;
-		know(s, slot, word_at(slot, 0), RGD_EDGE_STRONG, name_str(RGD_LABEL_ATTRIBUTE, w.key), 0);
+		know(s, slot, word_at(slot, 0), RGD_EDGE_STRONG,
+		     name_str(RGD_LABEL_ATTRIBUTE, w.key), 0);
 	}
 }
 
@@ -128,7 +144,8 @@ static void know_managed_dict(struct sink *s, uintptr_t object, const struct py_
 		values = object + c->basic_size;
 	}
 	if (values && c->keys)
-		know_values(s, values, c->keys, python.minor >= 13 ? byte_at(values, 0) : UINT64_MAX);
+		know_values(s, values, c->keys,
+			    python.minor >= 13 ? byte_at(values, 0) : UINT64_MAX);
 	know(s, object - 24, dict, RGD_EDGE_STRONG, name_c(RGD_LABEL_PART, "__dict__"), 0);
 }
 
@@ -158,7 +175,8 @@ static void know_object(struct sink *s, uintptr_t object, struct py_class *c)
 	else if (c->dict_offset < 0)
 		know_dict_at_end(s, object, c);
 	if (c->heap)
-		know(s, object + OB_TYPE, c->type, RGD_EDGE_STRONG, name_c(RGD_LABEL_PART, "__class__"), 0);
+		know(s, object + OB_TYPE, c->type, RGD_EDGE_STRONG,
+		     name_c(RGD_LABEL_PART, "__class__"), 0);
 	contents_of(s, object, c);
 }
 
@@ -186,7 +204,8 @@ static int remember_visited(void *target, void *context)
 {
 	struct sink *s = context;
 	if (s->visited_count == s->visited_capacity) {
-		uintptr_t *p = grown(s->walk, s->visited, s->visited_count, &s->visited_capacity, sizeof(*p));
+		uintptr_t *p = grown(s->walk, s->visited, s->visited_count, &s->visited_capacity,
+				     sizeof(*p));
 		if (!p) {
 			s->failed = true;
 			return 0;
@@ -235,7 +254,8 @@ static struct candidate *match(struct sink *s, uintptr_t target, bool indexed)
 	if (s->cursor < s->count && can_match(&s->candidates[s->cursor], target))
 		return &s->candidates[s->cursor++];
 	if (indexed) {
-		for (uint32_t i = s->index[index_slot(s, target)]; i; i = s->candidates[i - 1].next) {
+		for (uint32_t i = s->index[index_slot(s, target)]; i;
+		     i = s->candidates[i - 1].next) {
 			if (can_match(&s->candidates[i - 1], target)) {
 				s->cursor = i;
 				return &s->candidates[i - 1];
@@ -252,12 +272,14 @@ static struct candidate *match(struct sink *s, uintptr_t target, bool indexed)
 	return NULL;
 }
 
-void sink_emit(struct sink *s, enum rgd_edge_kind kind, struct edge_name name, uint64_t value, unsigned flags, uintptr_t target)
+void sink_emit(struct sink *s, enum rgd_edge_kind kind, struct edge_name name, uint64_t value,
+	       unsigned flags, uintptr_t target)
 {
 	uint64_t index = NO_INDEX;
 	if (name.class == RGD_LABEL_INDEX) {
 		index = value;
-		if (index == (s->emitted ? s->last_index + 1 : 0) && (!s->emitted || s->last_index != NO_INDEX))
+		if (index == (s->emitted ? s->last_index + 1 : 0) &&
+		    (!s->emitted || s->last_index != NO_INDEX))
 			name.class = RGD_LABEL_NEXT;
 	}
 	/* an edge that is lost (nothing known is there) leaves the one before it as the previous */

@@ -14,7 +14,9 @@
 
 static uintptr_t tuple_item(uintptr_t tuple, uint64_t i)
 {
-	return tuple && is_tuple(tuple) && i < size_of(tuple) ? word_at(tuple, (long)(TUPLE_ITEMS + i * 8)) : 0;
+	return tuple && is_tuple(tuple) && i < size_of(tuple)
+		       ? word_at(tuple, (long)(TUPLE_ITEMS + i * 8))
+		       : 0;
 }
 
 static uint64_t tuple_length(uintptr_t tuple)
@@ -50,8 +52,10 @@ uintptr_t code_free_name(uintptr_t code, uint64_t i)
 	const struct layout *at = python.at;
 	if (python.minor < 11)
 		return tuple_item(word_at(code, at->code_freevars), i);
-	uint64_t all = half_at(code, at->code_nlocalsplus), free = half_at(code, at->code_nfreevars);
-	return free <= all ? tuple_item(word_at(code, at->code_localsplusnames), all - free + i) : 0;
+	uint64_t all = half_at(code, at->code_nlocalsplus),
+		 free = half_at(code, at->code_nfreevars);
+	return free <= all ? tuple_item(word_at(code, at->code_localsplusnames), all - free + i)
+			   : 0;
 }
 
 /* ---- the chain of executing frames ------------------------------------------------------------------------------------------- */
@@ -69,7 +73,8 @@ uintptr_t frame_of_thread(uintptr_t tstate)
 
 uintptr_t frame_caller(uintptr_t frame)
 {
-	return word_at(frame, python.minor <= 10 ? python.at->frame_back : python.at->iframe_previous);
+	return word_at(frame,
+		       python.minor <= 10 ? python.at->frame_back : python.at->iframe_previous);
 }
 
 enum frame_owner frame_owner(uintptr_t record)
@@ -79,7 +84,8 @@ enum frame_owner frame_owner(uintptr_t record)
 
 uintptr_t frame_code(uintptr_t frame)
 {
-	uintptr_t code = word_at(frame, python.minor <= 10 ? python.at->frame_code : python.at->iframe_code);
+	uintptr_t code =
+		word_at(frame, python.minor <= 10 ? python.at->frame_code : python.at->iframe_code);
 	return code && type_of(code) == python.type_code ? code : 0;
 }
 
@@ -91,7 +97,8 @@ static int instruction_offset(uintptr_t frame, uintptr_t code)
 		return (int)half_at(frame, at->frame_lasti);
 	if (python.minor == 10)
 		return (int)half_at(frame, at->frame_lasti) * 2;
-	return (int)(word_at(frame, at->iframe_instruction) - (code + (uintptr_t)at->code_adaptive));
+	return (int)(word_at(frame, at->iframe_instruction) -
+		     (code + (uintptr_t)at->code_adaptive));
 }
 
 int code_line(uintptr_t code, uintptr_t frame)
@@ -102,18 +109,21 @@ int code_line(uintptr_t code, uintptr_t frame)
 
 /* ---- what frames hold ----------------------------------------------------------------------------------------------------------- */
 
-static void know_locals(struct sink *sink, uintptr_t code, uintptr_t slots, uint64_t count, enum rgd_edge_kind kind)
+static void know_locals(struct sink *sink, uintptr_t code, uintptr_t slots, uint64_t count,
+			enum rgd_edge_kind kind)
 {
 	for (uint64_t i = 0; i < count; i++) {
 		uintptr_t slot = slots + i * 8, name = code_local_name(code, i);
-		know(sink, slot, word_at(slot, 0), kind, name ? name_str(RGD_LABEL_LOCAL, name) : name_none(), 0);
+		know(sink, slot, word_at(slot, 0), kind,
+		     name ? name_str(RGD_LABEL_LOCAL, name) : name_none(), 0);
 	}
 }
 
 static void know_stack(struct sink *sink, uintptr_t slots, uint64_t count, enum rgd_edge_kind kind)
 {
 	for (uint64_t i = 0; i < count; i++)
-		know(sink, slots + i * 8, word_at(slots, (long)(i * 8)), kind, name_c(RGD_LABEL_STACK, ""), i);
+		know(sink, slots + i * 8, word_at(slots, (long)(i * 8)), kind,
+		     name_c(RGD_LABEL_STACK, ""), i);
 }
 
 void frame_record(struct sink *sink, uintptr_t record, enum rgd_edge_kind kind)
@@ -123,7 +133,8 @@ void frame_record(struct sink *sink, uintptr_t record, enum rgd_edge_kind kind)
 	bool owned = kind == RGD_EDGE_STRONG;
 	if (!code)
 		return;
-	know_part(sink, record, at->iframe_object, owned ? RGD_EDGE_STRONG : RGD_EDGE_BORROWED, "frame");
+	know_part(sink, record, at->iframe_object, owned ? RGD_EDGE_STRONG : RGD_EDGE_BORROWED,
+		  "frame");
 	know_part(sink, record, at->iframe_locals, kind, "f_locals");
 	know_part(sink, record, at->iframe_function, kind, "f_func");
 	know_part(sink, record, at->iframe_code, kind, "f_code");
@@ -211,8 +222,9 @@ static const char *old_generator_state(uintptr_t generator)
 	uintptr_t frame = word_at(generator, at->gen_frame);
 	if (!frame)
 		return "closed";
-	bool running = python.minor == 10 ? (int8_t)byte_at(frame, at->frame_state) == FRAME_EXECUTING
-					  : byte_at(frame, at->frame_executing) != 0;
+	bool running = python.minor == 10
+			       ? (int8_t)byte_at(frame, at->frame_state) == FRAME_EXECUTING
+			       : byte_at(frame, at->frame_executing) != 0;
 	if (running)
 		return "running";
 	return (int32_t)half_at(frame, at->frame_lasti) < 0 ? "created" : "suspended";

@@ -17,17 +17,25 @@
 
 #include "cpython.h"
 
-enum locker_state { LOCKER_NONE, LOCKER_WAITS, LOCKER_HOLDS, LOCKER_COLLECTING, LOCKER_LEAVES, LOCKER_DIED };
+enum locker_state {
+	LOCKER_NONE,
+	LOCKER_WAITS,
+	LOCKER_HOLDS,
+	LOCKER_COLLECTING,
+	LOCKER_LEAVES,
+	LOCKER_DIED
+};
 
 static struct {
 	pthread_mutex_t mutex;
 	pthread_cond_t changed;
 	enum locker_state state;
-	bool abandoned;       /* nobody waits for it any more */
-	bool own;             /* the lock is held by the thread that takes the snapshot */
-	uintptr_t tstate;     /* of the thread that holds the lock */
-	uintptr_t tls_offset; /* 3.12+: of the current thread state in libpython's thread-local block, +1; 0 unknown */
-	uintptr_t tls_slot;   /* the same in the thread that takes the snapshot */
+	bool abandoned;	  /* nobody waits for it any more */
+	bool own;	  /* the lock is held by the thread that takes the snapshot */
+	uintptr_t tstate; /* of the thread that holds the lock */
+	uintptr_t
+		tls_offset; /* 3.12+: of the current thread state in libpython's thread-local block, +1; 0 unknown */
+	uintptr_t tls_slot; /* the same in the thread that takes the snapshot */
 } locker = {.mutex = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
 
 /* ---- the collector's state -------------------------------------------------------------------------------------- */
@@ -51,8 +59,8 @@ static uintptr_t find_generations(uintptr_t low, size_t size)
 		uintptr_t heads = at - distance;
 		if (word_at(at, 0) != heads)
 			continue;
-		if (list_head_valid(heads) && list_head_valid(heads + 24) && list_head_valid(heads + 48) &&
-		    list_head_valid(at + 8))
+		if (list_head_valid(heads) && list_head_valid(heads + 24) &&
+		    list_head_valid(heads + 48) && list_head_valid(at + 8))
 			return heads;
 	}
 	return 0;
@@ -61,7 +69,7 @@ static uintptr_t find_generations(uintptr_t low, size_t size)
 uintptr_t gc_state_of(uintptr_t interpreter)
 {
 	static uintptr_t offset; /* +1, found once: the same for all interpreters */
-	if (python.minor == 8) /* one for the process */
+	if (python.minor == 8)	 /* one for the process */
 		interpreter = python.runtime;
 	if (!interpreter)
 		return 0;
@@ -69,7 +77,8 @@ uintptr_t gc_state_of(uintptr_t interpreter)
 		uintptr_t heads = interpreter + offset - 1;
 		return word_at(heads, GC_GENERATION0 - GC_GENERATIONS) == heads ? heads : 0;
 	}
-	size_t size = (size_t)(python.minor == 8 ? python.at->runtime_size : python.at->interp_size);
+	size_t size =
+		(size_t)(python.minor == 8 ? python.at->runtime_size : python.at->interp_size);
 	uintptr_t heads = find_generations(interpreter, size);
 	if (heads)
 		offset = heads - interpreter + 1;
@@ -115,7 +124,8 @@ static int find_tls(struct dl_phdr_info *info, size_t size, void *data)
 	for (unsigned i = 0; i < info->dlpi_phnum; i++) {
 		const ElfW(Phdr) *p = &info->dlpi_phdr[i];
 		uintptr_t low = info->dlpi_addr + p->p_vaddr;
-		if (p->p_type == PT_LOAD && search->inside >= low && search->inside < low + p->p_memsz)
+		if (p->p_type == PT_LOAD && search->inside >= low &&
+		    search->inside < low + p->p_memsz)
 			ours = true;
 		if (p->p_type == PT_TLS)
 			tls = p->p_memsz;
@@ -239,7 +249,8 @@ static bool held_by_caller(void)
 	if (!now)
 		return false;
 	/* Until 3.11 "the current thread state" is the process's, whichever thread asks. */
-	return python.minor >= 12 || word_at(now, python.at->tstate_thread_id) == (uintptr_t)pthread_self();
+	return python.minor >= 12 ||
+	       word_at(now, python.at->tstate_thread_id) == (uintptr_t)pthread_self();
 }
 
 static int say(char *note, size_t size, const char *text, int error)
@@ -259,7 +270,8 @@ static int wait_for_locker(unsigned deadline_ms)
 	bool (*cancelled)(void) = python.host->cancelled;
 	int error = 0;
 	pthread_mutex_lock(&locker.mutex);
-	for (unsigned waited = 0; locker.state == LOCKER_WAITS && waited < deadline_ms; waited += SLICE_MS) {
+	for (unsigned waited = 0; locker.state == LOCKER_WAITS && waited < deadline_ms;
+	     waited += SLICE_MS) {
 		struct timespec until = deadline_after(SLICE_MS);
 		while (locker.state == LOCKER_WAITS && error != ETIMEDOUT)
 			error = pthread_cond_timedwait(&locker.changed, &locker.mutex, &until);
@@ -297,23 +309,30 @@ int gil_enter(unsigned deadline_ms, char *note, size_t note_size)
 	if (!python.minor)
 		return ENODEV;
 	if (!python.api.is_initialized())
-		return say(note, note_size, "the interpreter is not initialized: no Python objects", EBUSY);
+		return say(note, note_size, "the interpreter is not initialized: no Python objects",
+			   EBUSY);
 	if (python.api.is_finalizing())
-		return say(note, note_size, "the interpreter is finalizing: no Python objects", EBUSY);
+		return say(note, note_size, "the interpreter is finalizing: no Python objects",
+			   EBUSY);
 	locker.tls_slot = 0;
 	locker.own = held_by_caller();
 	if (locker.own) {
 		if (anyone_collects())
-			return say(note, note_size, "a collection is under way in this thread: no Python objects", EBUSY);
+			return say(note, note_size,
+				   "a collection is under way in this thread: no Python objects",
+				   EBUSY);
 		return 0;
 	}
 	if (!start_locker())
 		return say(note, note_size, "no thread to wait for the interpreter's lock", EAGAIN);
 	int error = wait_for_locker(deadline_ms);
 	if (error == ETIMEDOUT)
-		return say(note, note_size, "the interpreter's lock was not free in time: no Python objects", error);
+		return say(note, note_size,
+			   "the interpreter's lock was not free in time: no Python objects", error);
 	if (error)
-		return say(note, note_size, "the interpreter ended while we waited for its lock: no Python objects", error);
+		return say(note, note_size,
+			   "the interpreter ended while we waited for its lock: no Python objects",
+			   error);
 	if (locker.tls_offset) {
 		struct tls_search tls = own_tls();
 		if (tls.block && locker.tls_offset - 1 + 8 <= tls.size)
@@ -342,7 +361,8 @@ void gil_leave(void)
 
 void *gil_let_go(void)
 {
-	if (!python.minor || !python.api.is_initialized() || python.api.is_finalizing() || !held_by_caller())
+	if (!python.minor || !python.api.is_initialized() || python.api.is_finalizing() ||
+	    !held_by_caller())
 		return NULL;
 	return python.api.save_thread();
 }

@@ -45,13 +45,17 @@ static unsigned supported_minor(const char *version)
 	return layout_of(minor) ? minor : 0;
 }
 
-static const char *unsupported_build(const struct adapter_host *host, void *handle, const char *full_version)
+static const char *unsupported_build(const struct adapter_host *host, void *handle,
+				     const char *full_version)
 {
-	if (host->symbol(handle, "rpython_startup_code") || host->symbol(handle, "pypy_main_startup"))
+	if (host->symbol(handle, "rpython_startup_code") ||
+	    host->symbol(handle, "pypy_main_startup"))
 		return "PyPy keeps no reference counts and moves objects: not supported";
-	if (strstr(full_version, "free-threading") || host->symbol(handle, "_Py_MergeZeroLocalRefcount"))
+	if (strstr(full_version, "free-threading") ||
+	    host->symbol(handle, "_Py_MergeZeroLocalRefcount"))
 		return "a free-threaded build has no lists of its objects: not supported";
-	if (host->symbol(handle, "_Py_NegativeRefcount") || host->symbol(handle, "_Py_INCREF_IncRefTotal"))
+	if (host->symbol(handle, "_Py_NegativeRefcount") ||
+	    host->symbol(handle, "_Py_INCREF_IncRefTotal"))
 		return "a debug build lays objects out differently: not supported";
 	return NULL;
 }
@@ -91,7 +95,8 @@ static int find_data(struct dl_phdr_info *info, size_t size, void *unused)
 		uintptr_t low = (info->dlpi_addr + p->p_vaddr + 7) & ~(uintptr_t)7;
 		if (p->p_type == PT_LOAD && p->p_flags & PF_W && python.data_count < 8) {
 			python.data[python.data_count].low = low;
-			python.data[python.data_count++].high = info->dlpi_addr + p->p_vaddr + p->p_memsz;
+			python.data[python.data_count++].high =
+				info->dlpi_addr + p->p_vaddr + p->p_memsz;
 		}
 	}
 	return ours;
@@ -105,7 +110,8 @@ static bool probe(const struct adapter_host *host, void *handle)
 	*(void **)&get_version = host->symbol(handle, "Py_GetVersion");
 	python.host = host;
 	if (!get_version) {
-		if (host->symbol(handle, "rpython_startup_code") || host->symbol(handle, "pypy_main_startup"))
+		if (host->symbol(handle, "rpython_startup_code") ||
+		    host->symbol(handle, "pypy_main_startup"))
 			return refuse("PyPy", unsupported_build(host, handle, ""));
 		return false;
 	}
@@ -114,7 +120,8 @@ static bool probe(const struct adapter_host *host, void *handle)
 	copy_version(version, sizeof(version), full);
 	unsigned minor = supported_minor(version);
 	if (!minor)
-		return refuse(version, "only CPython 3.8 to 3.13 is supported: native blocks are followed, its objects are not");
+		return refuse(version, "only CPython 3.8 to 3.13 is supported: native blocks are "
+				       "followed, its objects are not");
 	const char *why = unsupported_build(host, handle, full);
 	if (!why)
 		why = resolve(host, handle, minor);

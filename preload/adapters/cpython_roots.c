@@ -33,14 +33,16 @@ static bool alive_object(struct walk *walk, uintptr_t p)
 	uint64_t size;
 	if (!plausible_object(walk, p) || !word_at(p, OB_REFCNT))
 		return false;
-	return walk_claimed(walk, p) || walk_block(walk, p - class_of_type(walk, type_of(p))->prefix, &size);
+	return walk_claimed(walk, p) ||
+	       walk_block(walk, p - class_of_type(walk, type_of(p))->prefix, &size);
 }
 
 static void table_root(struct walk *walk, root_visitor visit, uintptr_t target, const char *name)
 {
 	if (!plausible_object(walk, target))
 		return;
-	struct root r = {RGD_ROOT_RUNTIME, RGD_EDGE_STRONG, name_c(RGD_LABEL_NONE, name), target, 0, 0};
+	struct root r = {
+		RGD_ROOT_RUNTIME, RGD_EDGE_STRONG, name_c(RGD_LABEL_NONE, name), target, 0, 0};
 	visit(walk, &r);
 }
 
@@ -63,7 +65,8 @@ static const struct {
 	{offsetof(struct layout, interp_builtins_copy), "copy of builtins"},
 	{offsetof(struct layout, interp_sysdict_copy), "copy of sys"},
 	{offsetof(struct layout, interp_before_forkers), "os.register_at_fork before"},
-	{offsetof(struct layout, interp_after_forkers_parent), "os.register_at_fork after_in_parent"},
+	{offsetof(struct layout, interp_after_forkers_parent),
+	 "os.register_at_fork after_in_parent"},
 	{offsetof(struct layout, interp_after_forkers_child), "os.register_at_fork after_in_child"},
 	{offsetof(struct layout, interp_warnings_filters), "warnings filters"},
 	{offsetof(struct layout, interp_warnings_once), "warnings once registry"},
@@ -83,7 +86,12 @@ static void module_roots(struct walk *walk, root_visitor visit, uintptr_t module
 	if (!plausible_object(walk, modules) || !is_dict(modules))
 		return;
 	for (dict_walk_init(&w, modules); dict_walk_next(&w);) {
-		struct root r = {RGD_ROOT_MODULE, RGD_EDGE_BORROWED, name_str(RGD_LABEL_NONE, w.key), w.value, 0, 0};
+		struct root r = {RGD_ROOT_MODULE,
+				 RGD_EDGE_BORROWED,
+				 name_str(RGD_LABEL_NONE, w.key),
+				 w.value,
+				 0,
+				 0};
 		visit(walk, &r);
 	}
 }
@@ -91,7 +99,8 @@ static void module_roots(struct walk *walk, root_visitor visit, uintptr_t module
 /* The functions of atexit, since 3.10 in an array of {function, arguments, keywords}. */
 static void atexit_roots(struct walk *walk, root_visitor visit, uintptr_t interpreter)
 {
-	static const char *const names[] = {"atexit callback", "atexit arguments", "atexit keywords"};
+	static const char *const names[] = {"atexit callback", "atexit arguments",
+					    "atexit keywords"};
 	int32_t at = python.at->interp_atexit;
 	if (at < 0)
 		return;
@@ -111,14 +120,16 @@ static void interpreter_roots(struct walk *walk, root_visitor visit, uintptr_t i
 	for (unsigned i = 0; i < sizeof(interpreter_fields) / sizeof(interpreter_fields[0]); i++) {
 		int32_t offset = field_offset(interpreter_fields[i].field);
 		if (offset >= 0)
-			table_root(walk, visit, word_at(interpreter, offset), interpreter_fields[i].name);
+			table_root(walk, visit, word_at(interpreter, offset),
+				   interpreter_fields[i].name);
 	}
 	module_roots(walk, visit, word_at(interpreter, python.at->interp_modules));
 	atexit_roots(walk, visit, interpreter);
 	uintptr_t heads = gc_state_of(interpreter);
 	if (heads) {
 		table_root(walk, visit, word_at(heads, GC_GARBAGE - GC_GENERATIONS), "gc.garbage");
-		table_root(walk, visit, word_at(heads, GC_CALLBACKS - GC_GENERATIONS), "gc.callbacks");
+		table_root(walk, visit, word_at(heads, GC_CALLBACKS - GC_GENERATIONS),
+			   "gc.callbacks");
 	}
 }
 
@@ -129,11 +140,13 @@ static void interpreter_roots(struct walk *walk, root_visitor visit, uintptr_t i
 static bool is_interned_table(struct walk *walk, uintptr_t p)
 {
 	struct dict_walk w;
-	if (!alive_object(walk, p) || type_of(p) != python.type_dict || word_at(p, DICT_USED) < INTERNED_MIN)
+	if (!alive_object(walk, p) || type_of(p) != python.type_dict ||
+	    word_at(p, DICT_USED) < INTERNED_MIN)
 		return false;
 	dict_walk_init(&w, p);
 	for (unsigned i = 0; i < 8; i++) {
-		if (!dict_walk_next(&w) || w.key != w.value || !is_str(w.key) || !(half_at(w.key, UNICODE_STATE) & 3))
+		if (!dict_walk_next(&w) || w.key != w.value || !is_str(w.key) ||
+		    !(half_at(w.key, UNICODE_STATE) & 3))
 			return false;
 	}
 	return true;
@@ -161,7 +174,12 @@ static void interned_root(struct walk *walk, root_visitor visit)
 {
 	if (!interned_table)
 		return;
-	struct root r = {RGD_ROOT_RUNTIME, RGD_EDGE_STRONG, name_c(RGD_LABEL_NONE, "interned strings"), interned_table, 0, 0};
+	struct root r = {RGD_ROOT_RUNTIME,
+			 RGD_EDGE_STRONG,
+			 name_c(RGD_LABEL_NONE, "interned strings"),
+			 interned_table,
+			 0,
+			 0};
 	visit(walk, &r);
 }
 
@@ -174,7 +192,8 @@ struct frame_roots {
 	int line;
 };
 
-static void frame_root(const struct frame_roots *f, enum rgd_edge_kind kind, struct edge_name name, uintptr_t target)
+static void frame_root(const struct frame_roots *f, enum rgd_edge_kind kind, struct edge_name name,
+		       uintptr_t target)
 {
 	struct root r = {RGD_ROOT_LOCAL, kind, name, target, f->code, f->line};
 	if (target)
@@ -186,7 +205,9 @@ static void local_roots(const struct frame_roots *f, uintptr_t slots, enum rgd_e
 	uint64_t count = code_local_count(f->code);
 	for (uint64_t i = 0; i < count; i++) {
 		uintptr_t name = code_local_name(f->code, i);
-		frame_root(f, kind, name ? name_str(RGD_LABEL_LOCAL, name) : name_c(RGD_LABEL_NONE, "(local)"),
+		frame_root(f, kind,
+			   name ? name_str(RGD_LABEL_LOCAL, name)
+				: name_c(RGD_LABEL_NONE, "(local)"),
 			   word_at(slots, (long)(i * 8)));
 	}
 }
@@ -197,7 +218,8 @@ static void unknown_stack(const struct frame_roots *f, uintptr_t slots, uint64_t
 	for (uint64_t i = 0; i < depth; i++) {
 		uintptr_t target = word_at(slots, (long)(i * 8));
 		if (alive_object(f->walk, target))
-			frame_root(f, RGD_EDGE_CONSERVATIVE, name_c(RGD_LABEL_NONE, "(stack)"), target);
+			frame_root(f, RGD_EDGE_CONSERVATIVE, name_c(RGD_LABEL_NONE, "(stack)"),
+				   target);
 	}
 }
 
@@ -207,7 +229,8 @@ static void old_frame_roots(const struct frame_roots *f, uintptr_t frame)
 	uintptr_t stack = word_at(frame, python.at->frame_valuestack);
 	frame_root(f, RGD_EDGE_STRONG, name_c(RGD_LABEL_NONE, "(frame)"), frame);
 	local_roots(f, frame + (uintptr_t)python.at->frame_localsplus, RGD_EDGE_BORROWED);
-	if (stack && walk_readable(f->walk, stack, half_at(f->code, python.at->code_stacksize) * 8ul))
+	if (stack &&
+	    walk_readable(f->walk, stack, half_at(f->code, python.at->code_stacksize) * 8ul))
 		unknown_stack(f, stack, half_at(f->code, python.at->code_stacksize));
 }
 
@@ -223,16 +246,21 @@ static void stack_roots(const struct frame_roots *f, uintptr_t record)
 		return;
 	}
 	for (uint64_t i = locals; i < (uint64_t)top; i++)
-		frame_root(f, RGD_EDGE_STRONG, name_c(RGD_LABEL_NONE, "(stack)"), word_at(slots, (long)(i * 8)));
+		frame_root(f, RGD_EDGE_STRONG, name_c(RGD_LABEL_NONE, "(stack)"),
+			   word_at(slots, (long)(i * 8)));
 }
 
 static void record_roots(const struct frame_roots *f, uintptr_t record)
 {
 	const struct layout *at = python.at;
-	frame_root(f, RGD_EDGE_STRONG, name_c(RGD_LABEL_NONE, "(code)"), word_at(record, at->iframe_code));
-	frame_root(f, RGD_EDGE_STRONG, name_c(RGD_LABEL_NONE, "(function)"), word_at(record, at->iframe_function));
-	frame_root(f, RGD_EDGE_STRONG, name_c(RGD_LABEL_NONE, "(frame)"), word_at(record, at->iframe_object));
-	frame_root(f, RGD_EDGE_STRONG, name_c(RGD_LABEL_NONE, "(locals)"), word_at(record, at->iframe_locals));
+	frame_root(f, RGD_EDGE_STRONG, name_c(RGD_LABEL_NONE, "(code)"),
+		   word_at(record, at->iframe_code));
+	frame_root(f, RGD_EDGE_STRONG, name_c(RGD_LABEL_NONE, "(function)"),
+		   word_at(record, at->iframe_function));
+	frame_root(f, RGD_EDGE_STRONG, name_c(RGD_LABEL_NONE, "(frame)"),
+		   word_at(record, at->iframe_object));
+	frame_root(f, RGD_EDGE_STRONG, name_c(RGD_LABEL_NONE, "(locals)"),
+		   word_at(record, at->iframe_locals));
 	local_roots(f, record + (uintptr_t)at->iframe_localsplus, RGD_EDGE_STRONG);
 	stack_roots(f, record);
 }
@@ -249,7 +277,8 @@ static void one_frame(struct frame_roots *f, uintptr_t frame)
 	if (!record)
 		old_frame_roots(f, frame);
 	else if (frame_owner(frame) == OWNER_GENERATOR) /* the generator holds the rest */
-		frame_root(f, RGD_EDGE_BORROWED, name_c(RGD_LABEL_NONE, "(generator)"), frame - (uintptr_t)python.at->gen_iframe);
+		frame_root(f, RGD_EDGE_BORROWED, name_c(RGD_LABEL_NONE, "(generator)"),
+			   frame - (uintptr_t)python.at->gen_iframe);
 	else
 		record_roots(f, frame);
 }
@@ -271,10 +300,13 @@ static void handled_roots(struct walk *walk, root_visitor visit, uintptr_t tstat
 	uintptr_t item = word_at(tstate, python.at->tstate_exc_info);
 	for (unsigned i = 0; item && i < FRAMES_MAX && walk_readable(walk, item, 32); i++) {
 		if (item - tstate < 4096) {
-			table_root(walk, visit, word_at(item, python.at->excitem_value), "handled exception");
+			table_root(walk, visit, word_at(item, python.at->excitem_value),
+				   "handled exception");
 			if (python.minor <= 10) {
-				table_root(walk, visit, word_at(item, 0), "type of handled exception");
-				table_root(walk, visit, word_at(item, 16), "traceback of handled exception");
+				table_root(walk, visit, word_at(item, 0),
+					   "type of handled exception");
+				table_root(walk, visit, word_at(item, 16),
+					   "traceback of handled exception");
 			}
 		}
 		item = word_at(item, python.at->excitem_previous);
@@ -284,7 +316,8 @@ static void handled_roots(struct walk *walk, root_visitor visit, uintptr_t tstat
 static void thread_roots(struct walk *walk, root_visitor visit, uintptr_t tstate)
 {
 	const struct layout *at = python.at;
-	static const char *const raised[] = {"type of raised exception", "raised exception", "traceback of raised exception"};
+	static const char *const raised[] = {"type of raised exception", "raised exception",
+					     "traceback of raised exception"};
 	const struct {
 		int32_t offset;
 		const char *name;
@@ -303,7 +336,8 @@ static void thread_roots(struct walk *walk, root_visitor visit, uintptr_t tstate
 		table_root(walk, visit, word_at(tstate, at->tstate_raised), "raised exception");
 	} else {
 		for (unsigned i = 0; i < 3; i++)
-			table_root(walk, visit, word_at(tstate, at->tstate_raised + (long)i * 8), raised[i]);
+			table_root(walk, visit, word_at(tstate, at->tstate_raised + (long)i * 8),
+				   raised[i]);
 	}
 	handled_roots(walk, visit, tstate);
 	frames_roots(walk, visit, tstate);
@@ -387,10 +421,12 @@ static void write_root(struct walk *walk, const struct root *r)
 {
 	uint32_t name = 0;
 	if (r->name.source == NAME_C)
-		name = walk_string(walk, (const char *)r->name.text, strlen((const char *)r->name.text));
+		name = walk_string(walk, (const char *)r->name.text,
+				   strlen((const char *)r->name.text));
 	else if (r->name.source == NAME_STR)
 		name = text_string(walk, r->name.text);
-	walk_root(walk, r->class, r->kind, name, 0, 0, r->target, context_string(walk, r->code, r->line));
+	walk_root(walk, r->class, r->kind, name, 0, 0, r->target,
+		  context_string(walk, r->code, r->line));
 }
 
 /* ---- what is alive by design --------------------------------------------------------------------------------------------------------- */
@@ -421,7 +457,8 @@ void python_roots(struct walk *walk)
 	uint32_t name = walk_string(walk, "static or immortal", 18);
 	for (const struct pinned *p = pinned; p; p = p->next) {
 		for (uint32_t i = 0; i < p->count; i++)
-			walk_root(walk, RGD_ROOT_PINNED, RGD_EDGE_STRONG, name, 0, 0, p->objects[i], 0);
+			walk_root(walk, RGD_ROOT_PINNED, RGD_EDGE_STRONG, name, 0, 0, p->objects[i],
+				  0);
 	}
 }
 
@@ -430,7 +467,8 @@ void python_roots(struct walk *walk)
 static uint64_t list_length(uintptr_t head)
 {
 	uint64_t n = 0;
-	for (uintptr_t at = word_at(head, 0) & ~(uintptr_t)3; at && at != head; at = word_at(at, 0) & ~(uintptr_t)3)
+	for (uintptr_t at = word_at(head, 0) & ~(uintptr_t)3; at && at != head;
+	     at = word_at(at, 0) & ~(uintptr_t)3)
 		n++;
 	return n;
 }
@@ -448,9 +486,11 @@ static void gc_rows(struct walk *walk, uintptr_t heads)
 		walk_gc(walk, RGD_RT_CPYTHON, "count", g, half_at(generation, 20));
 		walk_gc(walk, RGD_RT_CPYTHON, "tracked", g, list_length(generation));
 		for (unsigned s = 0; s < 3; s++)
-			walk_gc(walk, RGD_RT_CPYTHON, statistics[s], g, word_at(stats, (long)s * 8));
+			walk_gc(walk, RGD_RT_CPYTHON, statistics[s], g,
+				word_at(stats, (long)s * 8));
 	}
-	walk_gc(walk, RGD_RT_CPYTHON, "freeze_count", 0, list_length(heads + (GC_PERMANENT - GC_GENERATIONS)));
+	walk_gc(walk, RGD_RT_CPYTHON, "freeze_count", 0,
+		list_length(heads + (GC_PERMANENT - GC_GENERATIONS)));
 }
 
 void python_state(struct walk *walk)
@@ -458,7 +498,8 @@ void python_state(struct walk *walk)
 	const char *note = "";
 	for (uintptr_t i = python.api.interpreter_head(); i; i = python.api.interpreter_next(i)) {
 		if (has_own_gil(i))
-			note = "interpreters with a lock of their own are not walked: their objects are only blocks here";
+			note = "interpreters with a lock of their own are not walked: their "
+			       "objects are only blocks here";
 	}
 	uintptr_t heads = gc_state_of(python.api.interpreter_main());
 	if (heads)

@@ -13,14 +13,15 @@ struct place_row {
 	uintptr_t code, name, file;
 	int32_t instruction;
 	uint32_t first_line;
-	uint32_t frame;     /* host's number + 1; 0 = no frame to show (line unknown) */
+	uint32_t frame;	    /* host's number + 1; 0 = no frame to show (line unknown) */
 	uint32_t one_frame; /* host's number of the stack of this frame alone, 0 not asked yet */
 };
 static struct place_row *places;
 
 /* What is read for every block, together. */
 static struct {
-	int32_t first, second; /* from the thread state to the frame, by one or (second >= 0) two pointers */
+	int32_t first,
+		second; /* from the thread state to the frame, by one or (second >= 0) two pointers */
 	int32_t previous, code, instruction, owner, code_start;
 	int32_t name, file, first_line;
 	bool object; /* frames are objects (3.8-3.10) */
@@ -30,7 +31,9 @@ static void hot_init(void)
 {
 	const struct layout *at = python.at;
 	hot.object = python.minor <= 10;
-	hot.first = hot.object ? at->tstate_frame : python.minor >= 13 ? at->tstate_current_frame : at->tstate_cframe;
+	hot.first = hot.object		 ? at->tstate_frame
+		    : python.minor >= 13 ? at->tstate_current_frame
+					 : at->tstate_cframe;
 	hot.second = python.minor >= 11 ? at->cframe_current_frame : -1;
 	hot.previous = hot.object ? at->frame_back : at->iframe_previous;
 	hot.code = hot.object ? at->frame_code : at->iframe_code;
@@ -59,7 +62,8 @@ static uint32_t name_place(uintptr_t code, int instruction)
 	int line = python.api.line_of(code, instruction);
 	if (line <= 0)
 		return 0;
-	text_of(word_at(code, python.minor >= 11 ? at->code_qualname : at->code_name), function, sizeof(function));
+	text_of(word_at(code, python.minor >= 11 ? at->code_qualname : at->code_name), function,
+		sizeof(function));
 	text_of(word_at(code, at->code_filename), file, sizeof(file));
 	return python.host->frame(RGD_FRAME_PYTHON, function, file, (uint32_t)line) + 1;
 }
@@ -70,10 +74,16 @@ static bool is_code(uintptr_t code)
 	return code && (python.minor < 13 || type_of(code) == python.type_code);
 }
 
-static __attribute__((noinline)) void learn_place(struct place_row *row, uintptr_t code, int instruction)
+static __attribute__((noinline)) void learn_place(struct place_row *row, uintptr_t code,
+						  int instruction)
 {
-	*row = (struct place_row){code, word_at(code, hot.name), word_at(code, hot.file), instruction,
-				  half_at(code, hot.first_line), name_place(code, instruction), 0};
+	*row = (struct place_row){code,
+				  word_at(code, hot.name),
+				  word_at(code, hot.file),
+				  instruction,
+				  half_at(code, hot.first_line),
+				  name_place(code, instruction),
+				  0};
 }
 
 /* The row of the frame's place; NULL when there is nothing to show. */
@@ -85,9 +95,11 @@ static inline __attribute__((always_inline)) struct place_row *place_of(uintptr_
 	if (unlikely(!is_code(code)))
 		return NULL;
 	int instruction = instruction_of(frame, code);
-	struct place_row *row = &places[((uint32_t)(code >> 5) + (uint32_t)instruction * 19u) % PLACES];
+	struct place_row *row =
+		&places[((uint32_t)(code >> 5) + (uint32_t)instruction * 19u) % PLACES];
 	uintptr_t differs = (row->code ^ code) | (uint32_t)(row->instruction ^ instruction) |
-			    (row->name ^ word_at(code, hot.name)) | (row->file ^ word_at(code, hot.file)) |
+			    (row->name ^ word_at(code, hot.name)) |
+			    (row->file ^ word_at(code, hot.file)) |
 			    (row->first_line ^ half_at(code, hot.first_line));
 	if (unlikely(differs))
 		learn_place(row, code, instruction);
@@ -124,7 +136,7 @@ static size_t level_count;
 #define STEPS 16384 /* direct-mapped */
 static struct step {
 	uint32_t caller, frame, stack;
-} *steps;
+} * steps;
 
 /* frames[0] is the innermost. */
 static uint32_t step_to(const uint32_t *frames, size_t n, uint32_t caller)

@@ -24,7 +24,8 @@ static struct characters characters_of(uintptr_t object)
 	c.ascii = (state >> 6) & 1;
 	c.width = (state >> 2) & 7;
 	if (compact)
-		c.data = (const void *)(object + (uintptr_t)(c.ascii ? python.at->unicode_ascii : python.at->unicode_compact));
+		c.data = (const void *)(object + (uintptr_t)(c.ascii ? python.at->unicode_ascii
+								     : python.at->unicode_compact));
 	else
 		c.data = (const void *)word_at(object, python.at->unicode_compact);
 	if (!c.data || (c.width != 1 && c.width != 2 && c.width != 4)) {
@@ -93,7 +94,8 @@ size_t text_of(uintptr_t object, char *buffer, size_t size)
 
 static bool name_character(uint32_t c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       c == '_';
 }
 
 bool text_is_name(uintptr_t object)
@@ -153,7 +155,8 @@ static struct number_row *cache_row(struct number_cache *c, uint64_t key)
 static bool cache_grow(struct walk *walk, struct number_cache *c)
 {
 	uint32_t size = c->rows ? (c->mask + 1) * 2 : 4096;
-	struct number_cache bigger = {walk_memory(walk, size * sizeof(struct number_row)), size - 1, c->used};
+	struct number_cache bigger = {walk_memory(walk, size * sizeof(struct number_row)), size - 1,
+				      c->used};
 	if (!bigger.rows)
 		return false;
 	for (uint32_t i = 0; c->rows && i <= c->mask; i++) {
@@ -201,11 +204,13 @@ uint32_t text_string(struct walk *walk, uintptr_t object)
 	return row->number;
 }
 
-static uint32_t label_number(struct walk *walk, enum rgd_edge_kind kind, struct edge_name name, unsigned flags)
+static uint32_t label_number(struct walk *walk, enum rgd_edge_kind kind, struct edge_name name,
+			     unsigned flags)
 {
 	uint32_t string = 0;
 	if (name.source == NAME_C)
-		string = walk_string(walk, (const char *)name.text, strlen((const char *)name.text));
+		string =
+			walk_string(walk, (const char *)name.text, strlen((const char *)name.text));
 	else if (name.source == NAME_STR)
 		string = text_string(walk, name.text);
 	return walk_label(walk, kind, name.class, flags, string);
@@ -215,7 +220,8 @@ uint32_t label_of(struct walk *walk, enum rgd_edge_kind kind, struct edge_name n
 {
 	static struct number_cache cache;
 	uintptr_t text = name.source == NAME_NONE ? 0 : name.text;
-	uint64_t key = (uint64_t)text << 12 | (uint64_t)kind << 8 | (uint64_t)name.class << 2 | (flags & 1) << 1 | 1;
+	uint64_t key = (uint64_t)text << 12 | (uint64_t)kind << 8 | (uint64_t)name.class << 2 |
+		       (flags & 1) << 1 | 1;
 	struct number_row *row = cache_find(walk, &cache, key);
 	if (!row)
 		return label_number(walk, kind, name, flags);

@@ -13,8 +13,14 @@
 #define STRONG RGD_EDGE_STRONG
 #define BORROWED RGD_EDGE_BORROWED
 #define PART RGD_LABEL_PART
-#define VARIES(name, field, kind) {name, PART, kind, -1, offsetof(struct layout, field)}
-#define AT(name, offset, kind) {name, PART, kind, offset, 0}
+#define VARIES(name, field, kind)                                                                  \
+	{                                                                                          \
+		name, PART, kind, -1, offsetof(struct layout, field)                               \
+	}
+#define AT(name, offset, kind)                                                                     \
+	{                                                                                          \
+		name, PART, kind, offset, 0                                                        \
+	}
 
 /* clang-format off */
 static const struct known_part function_parts[] = {
@@ -266,7 +272,8 @@ const struct known_type *known_type_of(uintptr_t type)
 		const struct known_type *k = &known_types[i];
 		if (python.minor < k->since || python.minor > k->until)
 			continue;
-		if (addresses[i] ? addresses[i] == type : !k->symbol && name && strcmp(name, k->name) == 0)
+		if (addresses[i] ? addresses[i] == type
+				 : !k->symbol && name && strcmp(name, k->name) == 0)
 			return k;
 	}
 	return NULL;

@@ -200,7 +200,8 @@ void describe_value(struct walk *walk, uintptr_t object, const struct py_class *
 		walk_property(walk, RGD_PROP_REPR, walk_string(walk, t.bytes, t.used));
 }
 
-bool value_key(struct walk *walk, uintptr_t key, enum rgd_edge_kind kind, unsigned flags, uint32_t *label, uint64_t *value)
+bool value_key(struct walk *walk, uintptr_t key, enum rgd_edge_kind kind, unsigned flags,
+	       uint32_t *label, uint64_t *value)
 {
 	const struct py_class *c = class_of_type(walk, type_of(key));
 	struct text t = {.used = 0};
@@ -214,6 +215,7 @@ bool value_key(struct walk *walk, uintptr_t key, enum rgd_edge_kind kind, unsign
 	}
 	if (!c->exact || !put_value(&t, key, c->shape))
 		return false;
-	*label = walk_label(walk, kind, RGD_LABEL_KEY_TEXT, flags, walk_string(walk, t.bytes, t.used));
+	*label = walk_label(walk, kind, RGD_LABEL_KEY_TEXT, flags,
+			    walk_string(walk, t.bytes, t.used));
 	return true;
 }

@@ -13,7 +13,8 @@
 
 uintptr_t interpreter_after(uintptr_t interpreter)
 {
-	uintptr_t i = interpreter ? python.api.interpreter_next(interpreter) : python.api.interpreter_head();
+	uintptr_t i = interpreter ? python.api.interpreter_next(interpreter)
+				  : python.api.interpreter_head();
 	while (i && has_own_gil(i))
 		i = python.api.interpreter_next(i);
 	return i;
@@ -108,10 +109,12 @@ static uintptr_t gc_next(uintptr_t head)
 
 static uintptr_t generation_head(uintptr_t heads, unsigned generation)
 {
-	return generation == TAG_PERMANENT ? heads + (GC_PERMANENT - GC_GENERATIONS) : heads + generation * 24u;
+	return generation == TAG_PERMANENT ? heads + (GC_PERMANENT - GC_GENERATIONS)
+					   : heads + generation * 24u;
 }
 
-static void each_tracked(struct walk *walk, uintptr_t heads, void (*visit)(struct walk *, uintptr_t, unsigned))
+static void each_tracked(struct walk *walk, uintptr_t heads,
+			 void (*visit)(struct walk *, uintptr_t, unsigned))
 {
 	for (unsigned g = 0; g < GENERATIONS; g++) {
 		uintptr_t head = generation_head(heads, g);
@@ -176,11 +179,13 @@ static const char *const storage_names[TAG_MAX] = {
 	[TAG_OTHER_STORAGE] = "storage",
 };
 
-static void describe_storage(struct walk *walk, uintptr_t address, unsigned tag, struct walk_object *out)
+static void describe_storage(struct walk *walk, uintptr_t address, unsigned tag,
+			     struct walk_object *out)
 {
 	static uint32_t numbers[TAG_MAX]; /* +1 */
 	if (!numbers[tag]) {
-		struct walk_type type = {.name = storage_names[tag], .module = "", .flags = RGD_TYPE_F_INTERNAL};
+		struct walk_type type = {
+			.name = storage_names[tag], .module = "", .flags = RGD_TYPE_F_INTERNAL};
 		numbers[tag] = walk_type(walk, RGD_RT_CPYTHON, &type) + 1;
 	}
 	out->type = numbers[tag] - 1;
@@ -256,7 +261,8 @@ static void describe_type(struct walk *walk, uintptr_t type)
 {
 	const char *name = (const char *)word_at(type, TP_NAME);
 	if (has_flag(type, TPFLAG_HEAP)) {
-		names(walk, word_at(type, python.at->ht_name), word_at(type, python.at->ht_qualname));
+		names(walk, word_at(type, python.at->ht_name),
+		      word_at(type, python.at->ht_qualname));
 	} else if (name) {
 		const char *dot = strrchr(name, '.');
 		name = dot ? dot + 1 : name;
@@ -287,7 +293,8 @@ static void describe_properties(struct walk *walk, uintptr_t object, const struc
 		walk_property(walk, RGD_PROP_LENGTH, word_at(object, UNICODE_LENGTH));
 		break;
 	case SHAPE_FUNCTION:
-		names(walk, word_at(object, at->function_name), word_at(object, at->function_qualname));
+		names(walk, word_at(object, at->function_name),
+		      word_at(object, at->function_qualname));
 		place_of_code(walk, word_at(object, at->function_code));
 		break;
 	case SHAPE_BUILTIN:
@@ -299,7 +306,8 @@ static void describe_properties(struct walk *walk, uintptr_t object, const struc
 		string_property(walk, RGD_PROP_NAME, word_at(object, MODULE_NAME));
 		break;
 	case SHAPE_CODE:
-		names(walk, word_at(object, at->code_name), at->code_qualname >= 0 ? word_at(object, at->code_qualname) : 0);
+		names(walk, word_at(object, at->code_name),
+		      at->code_qualname >= 0 ? word_at(object, at->code_qualname) : 0);
 		place_of_code(walk, object);
 		break;
 	case SHAPE_FRAME:
