@@ -17,10 +17,13 @@
 #include "util/big.h"
 #include "util/threads.h"
 
+/* A test makes them small, to see many buckets and parts in small graphs. */
+#ifndef BUCKET_SHIFT
 #define BUCKET_SHIFT 16u
-#define BUCKET_NODES (1u << BUCKET_SHIFT)
 #define BLOCK_EDGES (1u << 18) /* fewer are not worth a block of their own */
 #define PART_EDGES (1u << 23)  /* that are dealt out at a time, and at least one bucket */
+#endif
+#define BUCKET_NODES (1u << BUCKET_SHIFT)
 
 struct pair {
 	uint32_t target, source;
