@@ -279,7 +279,6 @@ static uint32_t full_stack(struct thread *t, uintptr_t caller, uintptr_t frame)
 
 	if (!unwinder)
 		return stack_site_cached(t, caller);
-	thread_stack(t);
 	if (unwinder->stack)
 		return unwinder->stack(caller, frame + 2 * sizeof(uintptr_t), frame_pointer);
 	n = unwinder->walk(caller, frame + 2 * sizeof(uintptr_t), frame_pointer, pcs,

@@ -175,9 +175,9 @@ static uint32_t thread_name(struct walk *w, uint32_t tid)
 static void thread_bounds(struct walk *w, const struct frozen_thread *t, uintptr_t *low,
 			  uintptr_t *high)
 {
-	const struct mapping *map = t->stack_low ? NULL : memory_mapping(&w->map, t->sp);
-	*low = map ? map->low : t->stack_low;
-	*high = map ? map->high : t->stack_low ? t->stack_high : 0;
+	const struct mapping *map = memory_mapping(&w->map, t->sp);
+	*low = map ? map->low : 0;
+	*high = map ? map->high : 0;
 }
 
 static void threads(struct walk *w)

@@ -408,8 +408,7 @@ static void list_meet(uint32_t tid)
 	if (!looks[at].record)
 		looks[at].record = record_of(tid);
 	if (looks[at].record) {
-		list[at].stack_low = looks[at].record->stack_low;
-		list[at].stack_high = looks[at].record->stack_high;
+		list[at].stack_top = looks[at].record->stack_top;
 		if (looks[at].record->internal) {
 			list[at].state = RGD_THREAD_HELPER;
 			looks[at].settled = true;
@@ -625,10 +624,8 @@ static void note_self(void)
 	looks[at].seen = enumeration;
 	list[at].state = t && t->internal ? RGD_THREAD_HELPER : RGD_THREAD_PARKED;
 	list[at].sp = stack_pointer(); /* the callers' registers lie above: see freeze_world() */
-	if (t) {
-		list[at].stack_low = t->stack_low;
-		list[at].stack_high = t->stack_high;
-	}
+	if (t)
+		list[at].stack_top = t->stack_top;
 }
 
 static void count_missed(void)

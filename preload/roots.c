@@ -182,21 +182,38 @@ static void stack_by_mapping(struct walk *w, uint32_t owner, uintptr_t sp)
 	scan_roots(w, RGD_ROOT_STACK, owner, sp, high, 0);
 }
 
+/* What can be the thread's own stack around `top`, whole. */
+static void stack_whole(struct walk *w, uint32_t owner, uintptr_t top)
+{
+	const struct mapping *map = memory_mapping(&w->map, top);
+	struct live_block block;
+	uintptr_t low;
+
+	if (live_find_containing(top, &block)) {
+		scan_roots(w, RGD_ROOT_STACK, owner, block.address, block.address + block.size, 0);
+		return;
+	}
+	if (!map)
+		return;
+	low = top - map->low > UNKNOWN_STACK_MAX ? top - UNKNOWN_STACK_MAX : map->low;
+	scan_roots(w, RGD_ROOT_STACK, owner, low, map->high, 0);
+}
+
+static bool on_own_stack(struct walk *w, const struct frozen_thread *t)
+{
+	const struct mapping *map = memory_mapping(&w->map, t->sp);
+
+	return map && t->stack_top >= t->sp && t->stack_top < map->high;
+}
+
 /* From 128 bytes below sp (a leaf function may use them) to the top; thread-local storage lies above the frames. */
 static void thread_stack_roots(struct walk *w, uint32_t owner, const struct frozen_thread *t)
 {
-	uintptr_t sp = t->sp > 128 ? t->sp - 128 : 0;
-	bool own = t->stack_low && t->sp >= t->stack_low && t->sp < t->stack_high;
-
-	if (own) {
-		scan_roots(w, RGD_ROOT_STACK, owner, sp, t->stack_high, 0);
-		return;
-	}
-	/* on another stack (a signal's, a coroutine's): the thread's own is scanned whole */
 	if (t->sp)
-		stack_by_mapping(w, owner, sp);
-	if (t->stack_low)
-		scan_roots(w, RGD_ROOT_STACK, owner, t->stack_low, t->stack_high, 0);
+		stack_by_mapping(w, owner, t->sp > 128 ? t->sp - 128 : 0);
+	/* on another stack (a signal's, a coroutine's), or nobody knows where */
+	if (t->stack_top && !on_own_stack(w, t))
+		stack_whole(w, owner, t->stack_top);
 }
 
 static void threads_roots(struct walk *w)

@@ -242,7 +242,7 @@ struct thread {
 	uint32_t tid;
 	uint32_t state;	     /* atomic, enum thread_record; a free record's fields are stale */
 	uint32_t end_rounds; /* threads.c */
-	uintptr_t stack_low, stack_high; /* of the thread's own stack; 0 = not known yet */
+	uintptr_t stack_top; /* an address in the thread's own stack, above its frames */
 	struct {
 		uint64_t key;
 		uint64_t stack;
@@ -265,8 +265,6 @@ void threads_after_fork_child(void);
 void threads_count_made(struct thread *t, uint64_t bytes);
 void threads_count_gone(struct thread *t, uint64_t bytes);
 void threads_sum(int64_t *objects, int64_t *bytes);
-/* Bounds of the calling thread's own stack in its record, when they can be had; made when first asked for. */
-bool thread_stack(struct thread *t);
 /* Called rarely from hooks, inside them (each MiB or so a thread allocated): restarts the helper, watches growth. */
 void thread_tick(struct thread *t);
 
@@ -398,7 +396,7 @@ void thaw_world(void);
 struct frozen_thread {
 	uint32_t tid, state; /* enum rgd_thread_state */
 	uintptr_t sp, pc;
-	uintptr_t stack_low, stack_high;
+	uintptr_t stack_top; /* of its record; 0: not known */
 	uint64_t registers[32];
 	uint32_t nregisters;
 	char name[16];

@@ -9,7 +9,6 @@
  */
 #include <limits.h>
 #include <pthread.h>
-#include <sys/resource.h>
 
 #include "glue.h"
 #include "guard.h"
@@ -121,6 +120,22 @@ static void record_mark_late(struct thread *t)
 	trylock_release(&threads_lock);
 }
 
+/* The kernel leaves at least this much below the main stack for its growth. */
+#define MAIN_STACK_ROOM (128ul << 20)
+
+/*
+ * An address in the calling thread's own stack, above its frames. glibc keeps a thread's control block at the top of the
+ * stack; the main thread's lies elsewhere. libc is not asked: pthread_getattr_np() takes a lock of the thread and allocates while
+ * it holds it, so a hook that called it would wait for itself.
+ */
+static uintptr_t stack_top(void)
+{
+	uintptr_t end = (uintptr_t)__libc_stack_end, here = (uintptr_t)__builtin_frame_address(0);
+
+	return here < end && end - here < MAIN_STACK_ROOM ? end
+							  : (uintptr_t)__builtin_thread_pointer();
+}
+
 /* Everything but the totals, the links and what belongs to the unwinder. */
 static void record_reset(struct thread *t)
 {
@@ -129,7 +144,7 @@ static void record_reset(struct thread *t)
 	t->hook_frame = 0;
 	t->tid = glue_tid();
 	t->end_rounds = 0;
-	t->stack_low = t->stack_high = 0;
+	t->stack_top = stack_top();
 	t->next_tick = t->made_bytes + TICK_BYTES;
 	t->parked_sp = t->parked_pc = 0;
 	t->nregisters = 0;
@@ -234,56 +249,6 @@ void threads_after_fork_child(void)
 		thread_current->tid = glue_tid();
 		__atomic_store_n(&thread_current->park_pending, 0, __ATOMIC_RELAXED);
 	}
-}
-
-/* ---- the thread's own stack ------------------------------------------------------------------------------------- */
-
-/* The kernel keeps at least this much free below the main stack for its growth. */
-#define MAIN_STACK_GAP (128ul << 20)
-
-static bool main_stack(struct thread *t)
-{
-	struct rlimit limit;
-	uintptr_t size = MAIN_STACK_GAP;
-
-	if (sys(SYS_prlimit64, 0, RLIMIT_STACK, 0, &limit) == 0 && limit.rlim_cur < size)
-		size = limit.rlim_cur;
-	t->stack_high = (uintptr_t)__libc_stack_end;
-	t->stack_low = t->stack_high - size;
-	return true;
-}
-
-static bool other_stack(struct thread *t)
-{
-	pthread_attr_t attributes;
-	void *low;
-	size_t size;
-	bool known = false;
-
-	if (pthread_getattr_np(pthread_self(), &attributes))
-		return false;
-	if (!pthread_attr_getstack(&attributes, &low, &size)) {
-		t->stack_low = (uintptr_t)low;
-		t->stack_high = (uintptr_t)low + size;
-		known = true;
-	}
-	pthread_attr_destroy(&attributes);
-	return known;
-}
-
-/* Inside a hook: pthread_getattr_np allocates, and that passes through. */
-bool thread_stack(struct thread *t)
-{
-	bool known;
-
-	if (t->stack_high)
-		return t->stack_high != 1;
-	if (t->tid == shim_pid)
-		return main_stack(t);
-	ERRNO_KEPT(known = other_stack(t));
-	if (!known)
-		t->stack_high = 1; /* not asked again */
-	return known;
 }
 
 /* ---- the tick ------------------------------------------------------------------------------------------------------- */

@@ -2,6 +2,7 @@
  * unwind.h - what the parts of the built-in unwinder (x86-64) share. Nobody else includes it: see struct unwinder in shim.h.
  *
  *   unwind_cfi.c    .eh_frame: the row of the CFA table for one code address; its compact rule
+ *   unwind_stack.c  what may be read of a stack
  *   unwind_fast.c   rules in a cache, one step, the plain walk
  *   unwind_memo.c   the previous stack of the thread: unchanged outer frames are taken over
  *   unwind_wide.c   one step with all registers, for the few rows that no compact rule can say
@@ -78,18 +79,33 @@ enum rule_kind {
 /* Finds and compresses; RULE_UNKNOWN when there is none. `*keep` = false when the answer may change without a dlclose. */
 uint32_t cfi_rule(uintptr_t address, bool *keep);
 
-/* ---- unwind_fast.c ---------------------------------------------------------------------------------------------------- */
+/* ---- unwind_stack.c -------------------------------------------------------------------------------------------------- */
 
-struct unwind_state {
-	uintptr_t pc, sp, rbp;
-	bool exact; /* pc was interrupted there: it is no return address */
+/* The thread's own stack as far as it is known to be mapped; first member of what thread->unwind points to. */
+struct own_stack {
+	uintptr_t low, high;
+	uintptr_t thread; /* thread pointer of the owner */
 };
+
+static inline uintptr_t thread_pointer(void)
+{
+	return (uintptr_t)__builtin_thread_pointer();
+}
+
+bool own_stack_find(struct own_stack *own, uintptr_t sp);
+/* Is sp on it, so that all from sp to own->high can be read? */
+static inline bool own_stack(struct own_stack *own, uintptr_t sp)
+{
+	return likely(sp >= own->low && sp < own->high && own->thread == thread_pointer()) ||
+	       own_stack_find(own, sp);
+}
 
 /* The part of a stack that may be read. Grows page by page, each one probed, on stacks that are not the thread's own. */
 struct stack_view {
 	uintptr_t low, high;
 };
-struct stack_view view_open(const struct thread *thread, uintptr_t sp);
+/* For a walk by the calling thread that begins at sp. */
+struct stack_view view_open(uintptr_t sp);
 /* Makes [address, address + 8) readable, or says that it is not. */
 bool view_extend(struct stack_view *view, uintptr_t address);
 
@@ -101,6 +117,13 @@ static inline bool view_read(struct stack_view *view, uintptr_t address, uintptr
 	*value = *(const uintptr_t *)address;
 	return true;
 }
+
+/* ---- unwind_fast.c ---------------------------------------------------------------------------------------------------- */
+
+struct unwind_state {
+	uintptr_t pc, sp, rbp;
+	bool exact; /* pc was interrupted there: it is no return address */
+};
 
 /*
  * The cache of rules: sets of two entries, lock-free. A one-to-one hash of the 48 bits of an address gives 15 bits of

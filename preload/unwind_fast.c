@@ -4,7 +4,6 @@
  * A frame costs two loads while its rule is in the cache: the entry and the return address. The first sight of a code
  * address runs its CFA program (unwind_cfi.c). Frame pointers are followed only where the CFI says that rbp is one.
  */
-#include <sys/syscall.h>
 #include <ucontext.h>
 
 #include "unwind.h"
@@ -12,60 +11,6 @@
 uint64_t *rule_cache;
 static uint32_t rules_made; /* 0: the cache is empty */
 _Atomic uint32_t unwind_generation = 1;
-
-#define PAGE 4096ul
-
-/* ---- what may be read ------------------------------------------------------------------------------------------------------ */
-
-/*
- * Can 8 bytes be read there? The kernel copies the new set before it looks at `how`: EFAULT for a bad address, EINVAL for a good
- * one, and no mask changes. A sandbox that forbade this call would forbid libc's own sigprocmask.
- */
-static bool probe(uintptr_t address)
-{
-	long result;
-	register long size __asm__("r10") = 8;
-	__asm__ volatile("syscall"
-			 : "=a"(result)
-			 : "a"(SYS_rt_sigprocmask), "D"(-1L), "S"(address), "d"(0L), "r"(size)
-			 : "rcx", "r11", "memory");
-	return result == -22;
-}
-
-static bool on_own_stack(const struct thread *thread, uintptr_t address)
-{
-	return thread && thread->stack_high && address >= thread->stack_low &&
-	       address < thread->stack_high;
-}
-
-struct stack_view view_open(const struct thread *thread, uintptr_t sp)
-{
-	/* sp is the caller's of a hook: the word below it is on the page of a live frame */
-	if (on_own_stack(thread, sp))
-		return (struct stack_view){sp - 8, thread->stack_high};
-	return (struct stack_view){sp - 8, ((sp - 8) | (PAGE - 1)) + 1};
-}
-
-bool view_extend(struct stack_view *view, uintptr_t address)
-{
-	if (address & 7)
-		return false;
-	if (address >= view->low && address < view->high)
-		return true;
-	if (!probe(address))
-		return false;
-	uintptr_t page = address & ~(PAGE - 1);
-	if (on_own_stack(thread_current, address)) {
-		view->low = address;
-		view->high = thread_current->stack_high;
-	} else if (page == view->high) {
-		view->high = page + PAGE;
-	} else {
-		view->low = page;
-		view->high = page + PAGE;
-	}
-	return true;
-}
 
 /* ---- rules ------------------------------------------------------------------------------------------------------------------ */
 
@@ -134,7 +79,7 @@ static size_t fast_walk(uintptr_t return_address, uintptr_t cfa, uintptr_t frame
 {
 	struct unwind_state state = {.pc = return_address, .sp = cfa, .rbp = frame_pointer};
 	const struct unwind_origin origin = {return_address, cfa};
-	struct stack_view view = view_open(thread_current, cfa);
+	struct stack_view view = view_open(cfa);
 	size_t n = 0;
 	while (n < max) {
 		pcs[n++] = state.pc;

@@ -69,6 +69,7 @@ struct recall {
 #define MEMO_MAX (STACK_MAX_DEPTH + STACK_MAX_DEPTH / 4)
 
 struct memo {
+	struct own_stack own;
 	/* cfa of the walk that is in here, 0: none. A signal handler that allocates meanwhile walks plainly. */
 	uintptr_t busy;
 	uint32_t generation;
@@ -210,7 +211,7 @@ static struct fresh_walk unwind_new(struct memo *memo, uintptr_t pc, uintptr_t s
 				    size_t max, size_t good)
 {
 	const struct unwind_origin origin = {pc, sp};
-	struct stack_view view = view_open(thread_current, sp);
+	struct stack_view view = view_open(sp);
 	const struct memory *met = memo->frames + good;
 	struct memory *next = memo->fresh, *end = next + max;
 	enum walk_end how = WALK_CUT;
@@ -269,7 +270,7 @@ static void witness(struct memo *memo, uintptr_t address, uintptr_t value)
 
 /* What must hold for the frame that is pushed to lead to `caller`, beside the return address. */
 static void remember_step(struct memo *memo, const struct memory *frame,
-			  const struct memory *caller, const struct thread *thread)
+			  const struct memory *caller)
 {
 	bool needed = caller->rule & NEEDS_RBP;
 	uintptr_t base = frame->rbp - RULE_OFFSET(frame->rule);
@@ -280,7 +281,7 @@ static void remember_step(struct memo *memo, const struct memory *frame,
 			witness(memo, caller->sp - 8 * RULE_SAVED_RBP(frame->rule), caller->rbp);
 		break;
 	case RULE_DRAP:
-		if (base >= frame->sp && frame->rbp < thread->stack_high) {
+		if (base >= frame->sp && frame->rbp < memo->own.high) {
 			witness(memo, base, caller->sp);
 			if (needed)
 				witness(memo, frame->rbp, caller->rbp);
@@ -312,12 +313,11 @@ static bool needs_rbp(const struct memory *frame, const struct memory *caller)
  * walk that came over to another stack (a handler's, by a signal frame) is not kept.
  */
 static __attribute__((noinline)) void push_odd(struct memo *memo, struct memory *frame,
-					       const struct memory *caller,
-					       const struct thread *thread)
+					       const struct memory *caller)
 {
-	memo->odd |= frame->sp > (caller ? caller->sp : thread->stack_high);
+	memo->odd |= frame->sp > (caller ? caller->sp : memo->own.high);
 	if (caller)
-		remember_step(memo, frame, caller, thread);
+		remember_step(memo, frame, caller);
 	if (needs_rbp(frame, caller))
 		frame->rule |= NEEDS_RBP;
 }
@@ -397,8 +397,7 @@ static inline void recall_keep(struct memo *memo, size_t good, size_t count)
 	memcpy(r->frames, memo->frames + good, count * sizeof(*r->frames));
 }
 
-static inline uint32_t remember(struct memo *memo, const struct thread *thread, size_t good,
-				size_t count)
+static inline uint32_t remember(struct memo *memo, size_t good, size_t count)
 {
 	bool usual = good && count && count <= RECALL_FRAMES;
 	size_t news = count;
@@ -421,7 +420,7 @@ static inline uint32_t remember(struct memo *memo, const struct thread *thread, 
 		const struct memory *caller = top > memo->frames ? top - 1 : NULL;
 		if (unlikely(!caller || RULE_KIND(top->rule) != RULE_RSP ||
 			     caller->rule & NEEDS_RBP || top->sp > caller->sp)) {
-			push_odd(memo, top, caller, thread);
+			push_odd(memo, top, caller);
 			usual = false;
 		}
 	}
@@ -434,8 +433,7 @@ static inline uint32_t remember(struct memo *memo, const struct thread *thread, 
 	return node;
 }
 
-static inline uint32_t walk_remembered(struct memo *memo, const struct thread *thread, uintptr_t pc,
-				       uintptr_t sp, uintptr_t rbp)
+static inline uint32_t walk_remembered(struct memo *memo, uintptr_t pc, uintptr_t sp, uintptr_t rbp)
 {
 	unsigned limit = memo->limit, slack = limit / 4;
 	size_t good = memo->n;
@@ -456,7 +454,7 @@ static inline uint32_t walk_remembered(struct memo *memo, const struct thread *t
 		cut = walk.end == WALK_CUT;
 	}
 	memo->cut = cut;
-	return remember(memo, thread, walk.good, walk.count);
+	return remember(memo, walk.good, walk.count);
 }
 
 /* Fiber stacks, sigaltstack, threads without a record, a signal handler inside a walk. */
@@ -479,11 +477,10 @@ static __attribute__((noinline)) uint32_t walk_plain(uintptr_t pc, uintptr_t cfa
  * A walk that began further in on this very stack was left by longjmp, and one that began elsewhere by a thread that had
  * this record before: they do not come back. `cfa` is 0 on a foreign stack: then the walk may be right below us.
  */
-static __attribute__((noinline)) bool abandoned(const struct memo *memo,
-						const struct thread *thread, uintptr_t cfa)
+static __attribute__((noinline)) bool abandoned(const struct memo *memo, uintptr_t cfa)
 {
 	return cfa > memo->busy ||
-	       (cfa && (memo->busy < thread->stack_low || memo->busy > thread->stack_high));
+	       (cfa && (memo->busy < memo->own.low || memo->busy > memo->own.high));
 }
 
 uint32_t memo_stack(uintptr_t return_address, uintptr_t cfa, uintptr_t frame_pointer)
@@ -494,19 +491,19 @@ uint32_t memo_stack(uintptr_t return_address, uintptr_t cfa, uintptr_t frame_poi
 	struct memo *memo = thread->unwind;
 	if (unlikely(!memo))
 		thread->unwind = memo = arena_map(sizeof(*memo));
-	if (unlikely(!thread->stack_high))
-		thread_stack(thread);
-	bool own = cfa - 8 >= thread->stack_low && cfa < thread->stack_high;
-	if (unlikely(!memo || (memo->busy && !abandoned(memo, thread, own ? cfa : 0))))
+	if (unlikely(!memo))
+		return walk_plain(return_address, cfa, frame_pointer, NULL);
+	bool own = own_stack(&memo->own, cfa - 8);
+	if (unlikely(memo->busy && !abandoned(memo, own ? cfa : 0)))
 		return walk_plain(return_address, cfa, frame_pointer, NULL);
 	uint32_t generation = unwind_generation, node;
 	if (unlikely(memo->busy || memo->generation != generation ||
-		     (memo->n && memo->frames[0].sp > thread->stack_high)))
+		     (memo->n && memo->frames[0].sp > memo->own.high)))
 		memo_flush(memo, generation);
 	memo->busy = cfa;
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	if (likely(own))
-		node = walk_remembered(memo, thread, return_address, cfa, frame_pointer);
+		node = walk_remembered(memo, return_address, cfa, frame_pointer);
 	else
 		node = walk_plain(return_address, cfa, frame_pointer, memo);
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);

@@ -227,7 +227,7 @@ __attribute__((noinline)) bool wide_step(struct unwind_state *state, struct stac
 			 :
 			 : "r"(regs.r)
 			 : "rax", "memory");
-	struct stack_view below = view_open(thread_current, regs.r[DW_RSP] + 8);
+	struct stack_view below = view_open(regs.r[DW_RSP] + 8);
 	const struct unwind_state wanted = *state;
 	bool exact = true, begun = false;
 	for (unsigned i = 0; i < WIDE_MAX; i++) {

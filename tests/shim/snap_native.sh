@@ -19,7 +19,7 @@ def equal(name, got, want):
     bad += got != want
 mine = {s: i for i, s in enumerate(size) if 1000 < s < 4000}
 labels = d.rows("LABELS")
-equal("objects", sorted(mine), [1001, 1002, 1003, 1010, 1020, 1021, 1030, 1031, 1040, 1050, 1080, 1081, 3071])
+equal("objects", sorted(mine), [1001, 1002, 1003, 1010, 1020, 1021, 1030, 1031, 1040, 1050, 1080, 1081, 1091, 3071])
 got = sorted((size[i], value * 8, size[t], inside) for s, i in mine.items() for _, value, t, inside in edges[i])
 equal("edges", got, [(1001, 0, 1002, 0), (1001, 48, 3071, 0), (1002, 24, 1003, 0), (1002, 32, 1003, 17), (1003, 56, 1001, 0),
     (1030, 8, 1031, 0), (1031, 16, 1030, 0)])
@@ -36,6 +36,7 @@ equal("thread-local, other", where(1021), [(STACK, 0)])
 equal("mapped memory", where(1050), [(REGION, 0)])
 equal("stack, main", where(1080), [(STACK, 0)])
 equal("stack, other", where(1081)[:1], [(STACK, 0)])
+equal("stack, other, left for a coroutine", (STACK, 0) in where(1091), True)
 equal("lost ones have no root", [where(s) for s in (1030, 1031, 1040)], [[], [], []])
 seen, todo = set(), [r[5] for r in roots]
 while todo:
@@ -53,7 +54,7 @@ equal("a stack slot's address", stack in [r[4] for r in roots if r[5] == mine[10
 equal("summary", sum(r[3] for r in d.rows("SUMMARY")), len(size))
 equal("summary's bytes", sum(r[4] for r in d.rows("SUMMARY")), sum(size))
 equal("meta", [d.meta[k] for k in ("reason", "label", "native")], ["call", "native", "yes"])
-equal("threads", sorted(r[5] == 2 for r in d.rows("THREADS")), [False, False, True])
+equal("threads", sorted(r[5] == 2 for r in d.rows("THREADS")), [False, False, False, True])
 equal("losses", [k for k, v in d.counters.items() if k.startswith("lost.") and v], [])
 sys.exit(bad > 0)
 PY

@@ -24,6 +24,7 @@
 
 struct config config = {.stack_depth = 64};
 __thread struct thread *thread_current TLS_FAST;
+_Atomic bool shim_sandboxed;
 
 void *arena_map(size_t size)
 {
@@ -147,21 +148,6 @@ static __attribute__((noinline)) void compare(uintptr_t pc, uintptr_t cfa, uintp
 			differ("backtrace", fast, n, (uintptr_t *)all + skip, m);
 		}
 	}
-}
-
-bool thread_stack(struct thread *t)
-{
-	pthread_attr_t attributes;
-	void *low;
-	size_t size;
-	t->stack_high = 1;
-	if (pthread_getattr_np(pthread_self(), &attributes))
-		return false;
-	pthread_attr_getstack(&attributes, &low, &size);
-	t->stack_low = (uintptr_t)low;
-	t->stack_high = (uintptr_t)low + size;
-	pthread_attr_destroy(&attributes);
-	return true;
 }
 
 static void sample(uintptr_t pc, uintptr_t cfa, uintptr_t rbp)

@@ -9,10 +9,12 @@
 
 #include "../../preload/unwind_cfi.c"
 #include "../../preload/unwind_fast.c"
+#include "../../preload/unwind_stack.c"
 #include "../../preload/unwind_wide.c"
 
 struct config config = {.stack_depth = 64};
 __thread struct thread *thread_current TLS_FAST;
+_Atomic bool shim_sandboxed;
 
 void *arena_map(size_t size)
 {
@@ -129,7 +131,7 @@ static void views(void)
 	uint64_t before = 0, after = 0; /* the kernel's sets, which are shorter than libc's */
 	syscall(SYS_rt_sigprocmask, SIG_BLOCK, NULL, &before, 8);
 	*(uintptr_t *)(base + 2 * PAGE - 8) = 77;
-	struct stack_view view = view_open(NULL, base + 16);
+	struct stack_view view = view_open(base + 16);
 	check("view-own-page", view_read(&view, base + PAGE - 8, &value), true);
 	check("view-next-page", view_read(&view, base + 2 * PAGE - 8, &value) ? value : 0, 77);
 	check("view-no-access", view_read(&view, base + 2 * PAGE, &value), false);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <ucontext.h>
 #include "../../../include/refgraph.h"
 
 struct node {
@@ -58,21 +59,48 @@ static void *other(void *unused)
 	return on_stack;
 }
 
+/* Its own stack holds a block while it runs on another one. */
+static ucontext_t home, away;
+
+static void elsewhere(void)
+{
+	pthread_barrier_wait(&barrier);
+	pthread_barrier_wait(&barrier);
+}
+
+static void *traveller(void *stack)
+{
+	void *volatile on_stack = make(1091);
+
+	mprotect(stack, 4096, PROT_NONE); /* so that it is a mapping of its own */
+	mprotect((char *)stack + 61440, 4096, PROT_NONE);
+	scrub();
+	getcontext(&away);
+	away.uc_stack.ss_sp = (char *)stack + 4096;
+	away.uc_stack.ss_size = 57344;
+	away.uc_link = &home;
+	makecontext(&away, elsewhere, 0);
+	swapcontext(&home, &away);
+	return on_stack;
+}
+
 int main(void)
 {
 	void *volatile on_stack;
-	pthread_t thread;
+	pthread_t thread, far;
 	int status;
 
-	pthread_barrier_init(&barrier, NULL, 2);
+	pthread_barrier_init(&barrier, NULL, 3);
 	plant();
 	on_stack = make(1080);
 	pthread_create(&thread, NULL, other, NULL);
+	pthread_create(&far, NULL, traveller, mmap(NULL, 65536, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
 	pthread_barrier_wait(&barrier);
 	scrub();
 	status = refgraph_snapshot("native");
 	pthread_barrier_wait(&barrier);
 	pthread_join(thread, NULL);
+	pthread_join(far, NULL);
 	printf("%d %d %p %p\n", status, refgraph_active(), (void *)&global_list, (void *)&on_stack);
 	return 0;
 }
