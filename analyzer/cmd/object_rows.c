@@ -4,8 +4,10 @@
 #include "cmd/cmd.h"
 
 #include "report/repr.h"
+#include "report/retained.h"
+#include "util/big.h"
 
-enum { ID, ADDRESS, OFFSET, TYPE, MODULE, SIZE, REFCOUNT, GENERATION, EPOCH, REPR, SITE };
+enum { ID, ADDRESS, OFFSET, TYPE, MODULE, SIZE, RETAINED, REFCOUNT, GENERATION, EPOCH, REPR, SITE };
 
 static const struct column columns[] = {
 	[ID] = {"id", "ID", CELL_ID, .about = "number of the object in this dump"},
@@ -15,6 +17,10 @@ static const struct column columns[] = {
 	[TYPE] = {"type", "TYPE", CELL_TEXT, .about = "short name of its type"},
 	[MODULE] = {"module", "MODULE", CELL_TEXT, .hidden = true, .about = "module of its type"},
 	[SIZE] = {"size", "SIZE", CELL_SIZE, .about = "bytes"},
+	[RETAINED] =
+		{"retained", "RETAINED", CELL_SIZE, .hidden = true,
+		 .about = "bytes that would go with it; null unless --columns or --sort names it, "
+			  "or where no root reaches it"},
 	[REFCOUNT] = {"refcount", "REFS", CELL_NUMBER, .about = "its reference count"},
 	[GENERATION] = {"generation", "GEN", CELL_NUMBER, .hidden = true,
 			.about = "0, 1, 2; 3 = permanent"},
@@ -38,8 +44,19 @@ static bool wants_site(const struct table_style *style)
 	       (style->sort && strstr(style->sort, "site"));
 }
 
-static void add_row(struct table *t, struct model *m, uint32_t o, const uint64_t *offset, bool site,
-		    struct str *scratch)
+static bool wants_retained(const struct table_style *style)
+{
+	return (style->columns && strstr(style->columns, "retained")) ||
+	       (style->sort && strstr(style->sort, "retained"));
+}
+
+struct extras {
+	bool site;
+	uint64_t *retained; /* NULL: nobody wants it */
+};
+
+static void add_row(struct table *t, struct model *m, uint32_t o, const uint64_t *offset,
+		    const struct extras *extras, struct str *scratch)
 {
 	const struct type *type = model_type(m, model_type_of(m, o));
 
@@ -51,13 +68,15 @@ static void add_row(struct table *t, struct model *m, uint32_t o, const uint64_t
 	table_text(t, TYPE, type->name);
 	table_text(t, MODULE, type->module);
 	table_number(t, SIZE, m->size[o]);
+	if (extras->retained && extras->retained[o] != RETAINED_NONE)
+		table_number(t, RETAINED, extras->retained[o]);
 	table_number(t, REFCOUNT, m->refcount[o]);
 	table_number(t, GENERATION, model_generation(m, o));
 	table_number(t, EPOCH, m->epoch[o]);
 	str_clear(scratch);
 	repr_object(m, o, scratch);
 	table_text(t, REPR, str_text(scratch));
-	if (!site)
+	if (!extras->site)
 		return;
 	str_clear(scratch);
 	add_site(m, o, scratch);
@@ -78,7 +97,7 @@ struct error *print_objects(struct context *c, struct model *m, const struct ids
 {
 	struct table *t;
 	struct str scratch = {0};
-	bool site = wants_site(&c->style);
+	struct extras extras = {.site = wants_site(&c->style)};
 	/* rows that would be cut off need not be made */
 	size_t n = c->style.limit && !c->style.sort && c->style.limit < objects->n ? c->style.limit
 										   : objects->n;
@@ -87,11 +106,18 @@ struct error *print_objects(struct context *c, struct model *m, const struct ids
 	TRY(model_load(m, MODEL_REPR | MODEL_SIZE | MODEL_REFCOUNT | MODEL_EPOCH));
 	if (wants_edges(m, objects, n))
 		TRY(model_load(m, MODEL_EDGES));
-	TRY(table_create(columns, sizeof columns / sizeof *columns, &t));
+	if (wants_retained(&c->style))
+		TRY(retained_sizes(m, &extras.retained));
+	e = table_create(columns, sizeof columns / sizeof *columns, &t);
+	if (e) {
+		big_free(extras.retained, m->nobjects, sizeof *extras.retained);
+		return e;
+	}
 	for (size_t i = 0; i < n; i++)
-		add_row(t, m, objects->data[i], offsets ? &offsets[i] : NULL, site, &scratch);
+		add_row(t, m, objects->data[i], offsets ? &offsets[i] : NULL, &extras, &scratch);
 	e = scratch.failed ? error_memory() : table_print(t, &c->style, stdout);
 	str_free(&scratch);
+	big_free(extras.retained, m->nobjects, sizeof *extras.retained);
 	table_destroy(t);
 	return e;
 }

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "report/repr.h"
+#include "report/retained.h"
 #include "util/big.h"
 #include "util/bits.h"
 #include "util/vec.h"
@@ -26,6 +27,7 @@ enum field_id {
 	F_INDEGREE,
 	F_OUTDEGREE,
 	F_UNEXPLAINED,
+	F_RETAINED,
 	F_RUNTIME,
 	F_MODULE,
 	F_SITE,
@@ -54,6 +56,7 @@ static const struct {
 	[F_INDEGREE] = {"indegree", false, MODEL_EDGES},
 	[F_OUTDEGREE] = {"outdegree", false, MODEL_EDGES},
 	[F_UNEXPLAINED] = {"unexplained", false, MODEL_EDGES | MODEL_ROOTS | MODEL_REFCOUNT},
+	[F_RETAINED] = {"retained", false, 0},
 	[F_RUNTIME] = {"runtime", true, MODEL_FLAGS},
 	[F_MODULE] = {"module", true, MODEL_SITES},
 	[F_SITE] = {"site", true, MODEL_SITES},
@@ -93,6 +96,7 @@ struct where {
 	struct model *model;
 	uint32_t *indegree;
 	uint32_t *counted; /* strong references and roots: what a refcount is made of */
+	uint64_t *retained;
 	uint64_t *proper, *roots;
 	uint64_t now; /* epoch of the dump */
 };
@@ -440,6 +444,7 @@ void where_destroy(struct where *w)
 	if (w->model) {
 		big_free(w->indegree, w->model->nobjects, sizeof *w->indegree);
 		big_free(w->counted, w->model->nobjects, sizeof *w->counted);
+		big_free(w->retained, w->model->nobjects, sizeof *w->retained);
 		big_free(w->proper, bits_words(w->model->nobjects), sizeof *w->proper);
 		big_free(w->roots, bits_words(w->model->nobjects), sizeof *w->roots);
 	}
@@ -504,6 +509,8 @@ struct error *where_bind(struct where *w, struct model *m)
 			TRY(count_indegree(w));
 		if (n->field == F_UNEXPLAINED)
 			TRY(count_counted(w));
+		if (n->field == F_RETAINED && !w->retained)
+			TRY(retained_sizes(m, &w->retained));
 		if (n->field == F_PROPER_MODULE && !w->proper)
 			TRY(proper_modules(m, &w->proper, &count));
 		if (n->field == F_ROOT && !w->roots)
@@ -537,6 +544,8 @@ static uint64_t number_of(const struct where *w, enum field_id field, uint32_t o
 		return m->graph.out_first[o + 1] - m->graph.out_first[o];
 	case F_UNEXPLAINED:
 		return m->refcount[o] > w->counted[o] ? m->refcount[o] - w->counted[o] : 0;
+	case F_RETAINED:
+		return w->retained[o] == RETAINED_NONE ? 0 : w->retained[o];
 	case F_ID:
 		return o;
 	case F_ADDRESS:

@@ -6,14 +6,14 @@
  *   and         not ("and" not)*
  *   not         "not" not | "(" expression ")" | test
  *   test        FIELD OP VALUE, or FIELD alone: true when that number is not 0
- *   FIELD       type size refcount unexplained generation age epoch indegree outdegree runtime
+ *   FIELD       type size retained refcount unexplained generation age epoch indegree outdegree runtime
  *               module site name id address tracked internal immortal finalized is-proper-module
  *               is-root
  *   OP          == = != < <= > >= ~ !~
  *   VALUE       number with k M G T (1024s), 0x..., a word, or "text" or 'text'; ~ takes a POSIX
  *               extended regular expression
  *
- * unexplained is the refcount less the strong references and roots that the dump holds; age counts
+ * retained is 0 where no root reaches; unexplained is the refcount less the strong references and roots that the dump holds; age counts
  * epochs; indegree leaves weak references out.
  */
 #ifndef REFGRAPH_WHERE_H

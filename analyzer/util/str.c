@@ -138,6 +138,16 @@ void str_size(struct str *s, uint64_t bytes)
 	str_printf(s, "%.1f %ciB", value, units[unit]);
 }
 
+void str_size_words(struct str *s, uint64_t bytes, bool exact)
+{
+	if (exact || bytes < 1024) {
+		str_number(s, bytes);
+		str_add(s, bytes == 1 ? " byte" : " bytes");
+	} else {
+		str_size(s, bytes);
+	}
+}
+
 void str_clear(struct str *s)
 {
 	s->n = 0;

@@ -26,6 +26,8 @@ void str_printable(struct str *s, const char *text);
 void str_json(struct str *s, const char *text);
 /* "17", "4.0 KiB", "1.2 GiB" */
 void str_size(struct str *s, uint64_t bytes);
+/* In a sentence: "17 bytes", "4.0 KiB"; `exact`: always bytes. */
+void str_size_words(struct str *s, uint64_t bytes, bool exact);
 /* Forgets the text, keeps the memory. */
 void str_clear(struct str *s);
 void str_free(struct str *s);

@@ -1,0 +1,246 @@
+/* alive.c - see alive.h. */
+#include "report/alive.h"
+
+#include <string.h>
+
+#include "graph/dominators.h"
+#include "graph/reach.h"
+#include "util/big.h"
+#include "util/bits.h"
+
+/* Class of edges that keep nothing alive; MODEL_CLASS_KIND() of it is no kind of the format. */
+#define CLASS_NONE 0xffu
+
+/* A word that looks like a pointer owns no reference of an object whose refcount is explained without it. */
+static bool is_explained(const struct alive *a, uint32_t object)
+{
+	const struct model *m = a->model;
+
+	return (m->flags[object] & RGD_OBJ_F_IMMORTAL) ||
+	       (m->refcount[object] && m->refcount[object] <= a->strong[object]);
+}
+
+static bool keeps_alive(const struct alive *a, unsigned kind, uint32_t target)
+{
+	if (kind == RGD_EDGE_CONSERVATIVE)
+		return !is_explained(a, target);
+	return kind == RGD_EDGE_STRONG || kind == RGD_EDGE_INTERNAL;
+}
+
+static void count_strong(struct alive *a)
+{
+	const struct model *m = a->model;
+	const struct graph *graph = &m->graph;
+
+	for (uint32_t e = 0; e < graph->nedges; e++)
+		a->strong[graph->out_target[e]] +=
+			MODEL_CLASS_KIND(graph->edge_class[e]) == RGD_EDGE_STRONG;
+	for (uint32_t i = 0; i < m->nroots; i++)
+		a->strong[m->roots[i].target] += m->roots[i].kind == RGD_EDGE_STRONG;
+}
+
+static void judge_edges(struct alive *a)
+{
+	const struct graph *graph = &a->model->graph;
+
+	for (uint32_t e = 0; e < graph->nedges; e++) {
+		uint8_t class = graph->edge_class[e];
+		bool keeps = keeps_alive(a, MODEL_CLASS_KIND(class), graph->out_target[e]);
+
+		a->edge_class[e] = keeps ? class : CLASS_NONE;
+	}
+	a->graph = *graph;
+	a->graph.edge_class = a->edge_class;
+	for (unsigned class = 0; class < 256; class ++)
+		a->follow.pass[class] = class != CLASS_NONE;
+}
+
+static struct error *judge_roots(struct alive *a)
+{
+	const struct model *m = a->model;
+
+	for (uint32_t i = 0; i < m->nroots; i++) {
+		const struct root *root = &m->roots[i];
+
+		if (!keeps_alive(a, root->kind, root->target))
+			continue;
+		if (!VEC_PUSH(&a->roots, root->target) || !VEC_PUSH(&a->root_rows, i))
+			return error_memory();
+	}
+	return NULL;
+}
+
+struct error *alive_init(struct alive *a, struct model *m)
+{
+	struct error *e;
+
+	*a = (struct alive){0};
+	TRY(model_load(m, MODEL_EDGES | MODEL_ROOTS | MODEL_SIZE | MODEL_REFCOUNT | MODEL_FLAGS));
+	a->model = m;
+	e = big_alloc(m->nobjects, sizeof *a->strong, &a->strong);
+	if (!e)
+		e = big_alloc(m->graph.nedges, sizeof *a->edge_class, &a->edge_class);
+	if (!e) {
+		count_strong(a);
+		judge_edges(a);
+		e = judge_roots(a);
+	}
+	if (e)
+		alive_deinit(a);
+	return e;
+}
+
+void alive_deinit(struct alive *a)
+{
+	size_t n = a->model ? a->model->nobjects : 0;
+
+	if (!a->model)
+		return;
+	big_free(a->strong, n, sizeof *a->strong);
+	big_free(a->edge_class, a->model->graph.nedges, sizeof *a->edge_class);
+	big_free(a->reached, bits_words(n), sizeof *a->reached);
+	big_free(a->immediate, n, sizeof *a->immediate);
+	big_free(a->preorder, n, sizeof *a->preorder);
+	big_free(a->retained, n, sizeof *a->retained);
+	VEC_FREE(&a->roots);
+	VEC_FREE(&a->root_rows);
+	*a = (struct alive){0};
+}
+
+void alive_sum(const struct alive *a, const uint64_t *bits, uint64_t *objects, uint64_t *bytes)
+{
+	*objects = *bytes = 0;
+	for (size_t word = 0; word < bits_words(a->model->nobjects); word++)
+		for (uint64_t left = bits[word]; left; left &= left - 1) {
+			++*objects;
+			*bytes += a->model->size[word * 64 + __builtin_ctzll(left)];
+		}
+}
+
+struct error *alive_reach(struct alive *a)
+{
+	uint64_t *bits;
+	struct error *e;
+
+	if (a->reached)
+		return NULL;
+	TRY(big_alloc(bits_words(a->model->nobjects), sizeof *bits, &bits));
+	e = reach_mark(&a->graph, &a->follow, a->roots.data, a->roots.n, bits);
+	if (e) {
+		big_free(bits, bits_words(a->model->nobjects), sizeof *bits);
+		return e;
+	}
+	a->reached = bits;
+	alive_sum(a, bits, &a->reached_objects, &a->reached_bytes);
+	return NULL;
+}
+
+struct error *alive_dominators(struct alive *a)
+{
+	const struct model *m = a->model;
+	struct dominators_query query = {.graph = &a->graph,
+					 .follow = &a->follow,
+					 .roots = a->roots.data,
+					 .nroots = a->roots.n};
+
+	if (a->retained)
+		return NULL;
+	if (!a->immediate)
+		TRY(big_alloc(m->nobjects, sizeof *a->immediate, &a->immediate));
+	if (!a->preorder)
+		TRY(big_alloc(m->nobjects, sizeof *a->preorder, &a->preorder));
+	TRY(dominators_compute(&query, a->immediate, a->preorder, &a->npreorder));
+	TRY(big_alloc(m->nobjects, sizeof *a->retained, &a->retained));
+	dominators_retained(a->immediate, a->preorder, a->npreorder, m->size, a->retained,
+			    m->nobjects);
+	for (uint32_t i = 0; i < m->nobjects; i++)
+		if (a->immediate[i] == DOM_NONE)
+			a->retained[i] = RETAINED_NONE;
+	return NULL;
+}
+
+void alive_cut_edge(struct alive *a, uint32_t number)
+{
+	a->edge_class[number] = CLASS_NONE;
+}
+
+/* Turns "reached without" into "reached before, and not now". */
+static void keep_lost(const struct alive *a, uint64_t *bits)
+{
+	for (size_t word = 0; word < bits_words(a->model->nobjects); word++)
+		bits[word] = a->reached[word] & ~bits[word];
+}
+
+struct error *alive_retained_set(struct alive *a, const struct ids *set, uint64_t **ret)
+{
+	size_t words = bits_words(a->model->nobjects);
+	uint64_t *bits;
+	struct error *e;
+
+	TRY(alive_reach(a));
+	TRY(big_alloc(words, sizeof *bits, &bits));
+	/* what is marked already is not walked through: the set is as good as gone */
+	for (size_t i = 0; i < set->n; i++)
+		bits_set(bits, set->data[i]);
+	e = reach_mark(&a->graph, &a->follow, a->roots.data, a->roots.n, bits);
+	if (e) {
+		big_free(bits, words, sizeof *bits);
+		return e;
+	}
+	for (size_t i = 0; i < set->n; i++)
+		bits_clear(bits, set->data[i]);
+	keep_lost(a, bits);
+	*ret = bits;
+	return NULL;
+}
+
+/* The roots but for those in `without`, which ascends. */
+static struct error *other_roots(const struct alive *a, const struct ids *without, struct ids *ret)
+{
+	size_t skip = 0;
+
+	for (size_t i = 0; i < a->roots.n; i++) {
+		if (without && skip < without->n && without->data[skip] == i) {
+			skip++;
+			continue;
+		}
+		if (!VEC_PUSH(ret, a->roots.data[i]))
+			return error_memory();
+	}
+	return NULL;
+}
+
+struct error *alive_freed_by_cut(struct alive *a, const struct ids *edges, const struct ids *roots,
+				 uint64_t **ret)
+{
+	size_t words = bits_words(a->model->nobjects), nedges = edges ? edges->n : 0;
+	uint8_t *classes = NULL;
+	struct ids left = {0};
+	uint64_t *bits = NULL;
+	struct error *e;
+
+	TRY(alive_reach(a));
+	e = other_roots(a, roots, &left);
+	if (!e && nedges && !(classes = malloc(nedges)))
+		e = error_memory();
+	if (!e)
+		e = big_alloc(words, sizeof *bits, &bits);
+	if (!e) {
+		for (size_t i = 0; i < nedges; i++) {
+			classes[i] = a->edge_class[edges->data[i]];
+			a->edge_class[edges->data[i]] = CLASS_NONE;
+		}
+		e = reach_mark(&a->graph, &a->follow, left.data, left.n, bits);
+		for (size_t i = nedges; i-- > 0;)
+			a->edge_class[edges->data[i]] = classes[i];
+	}
+	free(classes);
+	VEC_FREE(&left);
+	if (e) {
+		big_free(bits, words, sizeof *bits);
+		return e;
+	}
+	keep_lost(a, bits);
+	*ret = bits;
+	return NULL;
+}

@@ -1,0 +1,129 @@
+#!/usr/bin/env python3
+"""What keeps what alive, on random graphs: refgraph's answers against the definitions, written over sets: an object is retained by
+a set when no root reaches it once the set is gone; a dominates b when b is lost without a.
+liveness.py [SEEDS [FIRST]]"""
+import collections, json, os, random, sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../tools"))
+import refgraph_run as rgd
+from refgraph_run import Run
+
+SEEDS = int(sys.argv[1]) if len(sys.argv) > 1 else 60
+FIRST = int(sys.argv[2]) if len(sys.argv) > 2 else 1
+TYPES = ["A", "B", "C"]
+KINDS = ["strong"] * 6 + ["weak", "internal", "borrowed", "conservative", "conservative"]
+
+
+class Graph:
+    def __init__(self, seed):
+        r = random.Random(seed)
+        n = r.choice([1, 2, 4, 7, 12, 12])
+        self.n = n
+        self.type = [r.choice(TYPES) for i in range(n)]
+        self.size = [r.randrange(1, 500) for i in range(n)]
+        self.rc = [r.choice([0, 0, 1, 2, 3]) for i in range(n)]
+        shape = r.choice(["random", "random", "random", "star", "chain", "complete"])
+        if shape == "random":
+            pairs = [(r.randrange(n), r.randrange(n)) for i in range(r.randrange(2 * n + 1))]
+        elif shape == "star":
+            pairs = [(0, i) for i in range(n)] + [(i, 0) for i in range(n)]
+        elif shape == "chain":
+            pairs = [(i, i + 1) for i in range(n - 1)] + [(i, i - 1) for i in range(1, n) if r.random() < 0.5]
+        else:
+            pairs = [(i, j) for i in range(n) for j in range(n)]
+        pairs += r.sample(pairs, min(len(pairs), r.choice([0, 0, 2])))  # parallel ones
+        # in order of their source, as in a dump
+        self.edges = sorted(((a, b, r.choice(KINDS)) for a, b in pairs), key=lambda e: e[0])
+        self.roots = [(r.randrange(n), r.choice(["strong", "strong", "weak", "conservative"])) for i in range(r.choice([0, 1, 1, 2, 4]))]
+        counted = collections.Counter(b for a, b, kind in self.edges if kind == "strong")
+        counted.update(t for t, kind in self.roots if kind == "strong")
+
+        def keeps(kind, target):
+            if kind == "conservative":
+                return not (self.rc[target] and self.rc[target] <= counted[target])
+            return kind in ("strong", "internal")
+        self.holds = [(a, b) for a, b, kind in self.edges if keeps(kind, b)]
+        self.starts = [t for t, kind in self.roots if keeps(kind, t)]
+        self.live = self.reach()
+
+    def text(self):
+        out = ["type %s runtime=python module=app flags=gc" % t for t in TYPES]
+        out += ["object o%d %s size=%d rc=%d" % (i, self.type[i], self.size[i], self.rc[i]) for i in range(self.n)]
+        out += ["edge o%d o%d kind=%s attr=a%d" % (a, b, kind, i) for i, (a, b, kind) in enumerate(self.edges)]
+        out += ["root runtime r%d o%d kind=%s" % (i, t, kind) for i, (t, kind) in enumerate(self.roots)]
+        return "\n".join(out) + "\n"
+
+    def reach(self, without=(), starts=None, holds=None):
+        seen = set(self.starts if starts is None else starts) - set(without)
+        while True:
+            more = {b for a, b in (self.holds if holds is None else holds) if a in seen and b not in without} - seen
+            if not more:
+                return seen
+            seen |= more
+
+    def bytes(self, objects):
+        return sum(self.size[i] for i in objects)
+
+    def retained(self, objects):
+        return self.live - self.reach(without=objects)
+
+    def dominated(self, a):
+        return self.retained([a]) if a in self.live else set()
+
+
+# ---- asking refgraph ------------------------------------------------------------------------------------------------
+
+class Wrong(Exception):
+    pass
+
+
+def rows(args):
+    run = Run(args + ["--json"])
+    if run.rc:
+        raise Wrong("%s: status %s: %s" % (" ".join(args), run.rc, run.err))
+    return [json.loads(line) for line in run.out.splitlines()]
+
+
+def same(what, got, want):
+    if got != want:
+        raise Wrong("%s: got %s, want %s" % (what, got, want))
+
+
+def retained(g, dump, r):
+    for k in range(3):
+        chosen = r.sample(range(g.n), r.randrange(1, g.n + 1))
+        freed = g.retained(chosen)
+        total, *types = rows(["retained", *["#%d" % i for i in chosen], dump])
+        same("retained %s" % chosen, (total["count"], total["selected"], total["bytes"]),
+             (len(freed), len(freed & set(chosen)), g.bytes(freed)))
+        want = collections.Counter(g.type[i] for i in freed)
+        same("retained %s by type" % chosen, {t["type"]: t["count"] for t in types}, dict(want))
+        same("order", types, sorted(types, key=lambda t: (-t["bytes"], -t["count"], t["type"])))
+    got = {x["id"]: x["retained"] for x in rows(["by-type", "--where", "size", dump, "--columns", "id,retained"])}
+    same("the column retained", got, {i: g.bytes(g.dominated(i)) if i in g.live else None for i in range(g.n)})
+    limit = r.choice(list(got.values())) or 0
+    found = Run(["by-type", "--where", "retained >= %d" % limit, dump, "--columns", "id", "--json"])
+    same("--where retained", [json.loads(x)["id"] for x in found.out.splitlines()], [i for i in got if (got[i] or 0) >= limit])
+
+
+def main():
+    cases = [retained]
+    wrong = {}
+    for seed in range(FIRST, FIRST + SEEDS):
+        g = Graph(seed)
+        dump = rgd.make("live.rgd", text=g.text())
+        for case in cases:
+            try:
+                case(g, dump, random.Random(seed * 11 + 5))
+            except Wrong as e:
+                wrong.setdefault(case, []).append("seed %d: %s" % (seed, e))
+    for case in cases:
+        name = "liveness: %s of %d random graphs" % (case.__name__, SEEDS)
+        if case in wrong:
+            rgd.fail(name, "%d wrong; %s" % (len(wrong[case]), wrong[case][0]))
+        else:
+            rgd.ok(name)
+
+
+main()
+sys.exit(rgd.failed)
