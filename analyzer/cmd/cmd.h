@@ -60,6 +60,10 @@ enum option_id {
 	OPT_FORMAT,
 	OPT_BACKREFS,
 	OPT_LEGEND,
+	/* OPTIONS_TREE */
+	OPT_MIN,
+	OPT_LEVELS,
+	OPT_GROUP_BY,
 	/* OPTIONS_SNAPSHOT, OPTIONS_RUN, OPTIONS_WATCH, OPTIONS_PS */
 	OPT_SNAPSHOT_OUTPUT,
 	OPT_LABEL,
@@ -105,6 +109,7 @@ enum option_group {
 	OPTIONS_MARK = 1u << 13,
 	OPTIONS_LIMIT = 1u << 14, /* --limit alone */
 	OPTIONS_BYTES = 1u << 15, /* --bytes alone */
+	OPTIONS_TREE = 1u << 16,
 	OPTIONS_ALL = 1u << 31,
 };
 

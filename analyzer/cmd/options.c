@@ -53,6 +53,12 @@ const struct option_row option_table[] = {
 	{OPT_FORMAT, DRAWING, "format", 'T', OPTION_TEXT, "FORMAT",
 	 "dot, svg, png or pdf, whatever the file's name"},
 
+	{OPT_GROUP_BY, OPTIONS_TREE, "group-by", 'g', OPTION_CHOICE, "none|type",
+	 "type: siblings of one type become one row"},
+	{OPT_MIN, OPTIONS_TREE, "min", 'm', OPTION_NUMBER, "SIZE",
+	 "only what retains SIZE or more (1 % of what is alive)"},
+	{OPT_LEVELS, OPTIONS_TREE, "max-depth", 'd', OPTION_NUMBER, "N", "levels of the tree, at most"},
+
 	{OPT_SNAPSHOT_OUTPUT, OPTIONS_SNAPSHOT, "output", 'o', OPTION_TEXT, "FILE",
 	 "name of the dump"},
 	{OPT_LABEL, OPTIONS_SNAPSHOT, "label", 'l', OPTION_TEXT, "TEXT",

@@ -106,8 +106,62 @@ def retained(g, dump, r):
     same("--where retained", [json.loads(x)["id"] for x in found.out.splitlines()], [i for i in got if (got[i] or 0) >= limit])
 
 
+def tree(g, members, by_type):
+    """The dominator tree as nested groups: [(members, retained, children)], by retained, descending."""
+    below = {i: g.dominated(i) for i in g.live}
+
+    def children(group):
+        """Dominated by one of the group, and by nothing between."""
+        inside = {c for m in group for c in below[m] - {m}}
+        return [c for c in inside if not any(c in below[d] for d in inside - {c})]
+    groups = collections.defaultdict(list)
+    for i in members:
+        groups[g.type[i] if by_type else i].append(i)
+    found = []
+    for group in groups.values():
+        group.sort(key=lambda i: (-g.bytes(below[i]), i))
+        under = set().union(*(below[i] for i in group))
+        found.append((group, under, tree(g, children(group), by_type)))
+    return sorted(found, key=lambda x: (-g.bytes(x[1]), x[0][0]))
+
+
+def dominators(g, dump, r):
+    below = {i: g.dominated(i) for i in g.live}
+    for by_type in False, True:
+        starts = r.sample(range(g.n), r.randrange(1, g.n + 1)) if r.random() < 0.4 else None
+        tops = [i for i in (starts or g.live) if i in g.live and not any(i in below[d] for d in (starts or g.live) if d != i and d in g.live)]
+        least, limit, levels = r.choice([0, 0, 300, 800]), r.choice([0, 0, 3]), r.choice([None, None, 1])
+        flat = []
+
+        def walk(nodes, depth, up):
+            for group, under, children in nodes:
+                at = len(flat)
+                flat.append([group, under, depth, up, children])
+                walk(children, depth + 1, at)
+        walk(tree(g, tops, by_type), 0, None)
+        kept = [i for i, x in enumerate(flat) if g.bytes(x[1]) >= least and (levels is None or x[2] <= levels)]
+        if limit:
+            # equal ones are taken from above, so that it stays a tree; which of several is not asked here
+            sizes = sorted((g.bytes(flat[i][1]) for i in kept), reverse=True)
+            if len(sizes) > limit and sizes[limit] == sizes[limit - 1]:
+                limit = 0
+            else:
+                kept = [i for i in kept if g.bytes(flat[i][1]) >= sizes[limit - 1]] if len(sizes) > limit else kept
+        want = []
+        for i in kept:
+            group, under, depth, up, children = flat[i]
+            shown = [flat[k] for k in kept if flat[k][3] == i]
+            want.append((group[0], depth, flat[up][0][0] if up is not None else None, len(group), g.bytes(under), len(under), g.bytes(group),
+                         sum(len(c[0]) for c in children) - sum(len(x[0]) for x in shown),
+                         g.bytes(under) - g.bytes(group) - sum(g.bytes(x[1]) for x in shown)))
+        args = ["dominators", *["#%d" % i for i in starts or []], dump, "--min", str(least), "--limit", str(limit)]
+        args += ["--group-by", "type"] * by_type + (["--max-depth", str(levels)] if levels is not None else [])
+        got = [tuple(x[k] for k in ("id", "depth", "parent", "count", "retained", "objects", "size", "hidden", "hidden_bytes")) for x in rows(args)]
+        same(" ".join(args), got, want)
+
+
 def main():
-    cases = [retained]
+    cases = [retained, dominators]
     wrong = {}
     for seed in range(FIRST, FIRST + SEEDS):
         g = Graph(seed)
