@@ -30,6 +30,7 @@
 #include "adapters/adapter.h"
 #include "glue.h"
 #include "guard.h"
+#include "park_signal.h"
 #include "snapshot.h"
 
 static uint64_t process_key;
@@ -209,6 +210,24 @@ void control_fork_parent(void)
 		control_resume(false);
 	else if (atomic_load(&gate) == glue_tid())
 		gate_leave();
+}
+
+#define EXEC_WAIT_MS 5000u
+bool control_exec_prepare(void)
+{
+	bool entered;
+
+	if (!control_page || atomic_load(&sandboxed))
+		return false;
+	atomic_fetch_add(&gate_wanted, 1);
+	entered = gate_enter(EXEC_WAIT_MS);
+	atomic_fetch_sub(&gate_wanted, 1);
+	return entered;
+}
+
+void control_exec_failed(void)
+{
+	gate_leave();
 }
 
 bool control_isolated(void)
@@ -502,10 +521,11 @@ static void helper_step(void)
 
 static void *helper_main(void *unused)
 {
-	struct thread *t = thread_self();
+	struct thread *t;
 
+	thread_is_ours = true;
+	t = thread_self();
 	if (t) {
-		t->internal = true;
 		t->hook_depth = 1; /* what it allocates is not the program's */
 		t->hook_frame = UINTPTR_MAX;
 	}
@@ -540,10 +560,10 @@ static int create_thread(void)
 	if (pthread_attr_init(&attributes))
 		return ENOMEM;
 	pthread_attr_setstacksize(&attributes, HELPER_STACK);
-	status = real.pthread_create(&helper_thread, &attributes, helper_main, NULL);
+	status = park_signal_thread(&helper_thread, &attributes, helper_main, NULL);
 	pthread_attr_destroy(&attributes);
 	if (status == EINVAL)
-		status = real.pthread_create(&helper_thread, NULL, helper_main, NULL);
+		status = park_signal_thread(&helper_thread, NULL, helper_main, NULL);
 	return status;
 }
 
@@ -859,6 +879,7 @@ void control_init(void)
 {
 	find_main_tls();
 	entry_wait_init();
+	entry_exec_init();
 	find_libc_threads();
 	look_for_filter();
 	make_process_key();

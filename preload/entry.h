@@ -125,6 +125,10 @@ static inline __attribute__((always_inline)) void entry_free(void *block, uintpt
 /* Decides early what the C++ operators are, where their library is there already; entry_new.c. */
 void entry_new_init(void);
 
+/* Around an exec that is reached in another way (entry_exec.c): what _begin said goes to _failed. */
+bool entry_exec_begin(void);
+void entry_exec_failed(bool waited);
+
 /* dlsym that leaves nothing behind for dlerror(). entry_next: the definition after ours, NULL when there is none. */
 void *entry_symbol(void *handle, const char *name);
 /* The first definition in the global scope; NULL when there is none, or only a PLT entry of the executable before ours. */

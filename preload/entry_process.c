@@ -9,7 +9,7 @@
  *   _Fork, clone     What a child of these may do until it execs is so little that there is nothing to follow; a wrapper that
  *                    returns twice, or on another stack, cannot be written soundly. Such a child has another pid than shim_pid.
  *   vfork            As clone. It shares our memory: what it allocates, its parent owns, and the records say just that.
- *   execve, posix_spawn  The new image starts under the shim by its environment, like any program.
+ *   posix_spawn      Its child is another process; the new image starts under the shim by its environment, like any program.
  */
 #include <dlfcn.h>
 #include <grp.h>
@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "entry.h"
+#include "park_signal.h"
 
 /* A real function that is found when first called. */
 #define REAL(result, name, ...)                                                                    \
@@ -79,6 +80,7 @@ static bool alone_begin(void)
 	if (shim_sandboxed || !thread_self() || glue_pid() != shim_pid)
 		return false;
 	ERRNO_KEPT(control_pause());
+	park_signal_ahead_of_setxid();
 	return true;
 }
 
@@ -154,6 +156,13 @@ EXPORT int setgroups(size_t n, const gid_t *groups)
 	ALONE(next(n, groups));
 }
 
+/* libc's own call of setgroups() does not come by here. */
+EXPORT int initgroups(const char *user, gid_t group)
+{
+	REAL(int, "initgroups", const char *, gid_t);
+	ALONE(next(user, group));
+}
+
 /*
  * A sandbox: from now on a system call that the program does not make itself may kill it. The helper goes for good. A filter that
  * is no filter is a question (libseccomp, systemd and browsers ask so): nothing follows from it.
@@ -214,10 +223,18 @@ static __attribute__((used)) long syscall_alone(long number, long a, long b, lon
 		sandbox_ahead();
 		return sandbox_result((int)real_syscall(number, a, b, c, d, e));
 	}
+	if (number == SYS_execve || number == SYS_execveat) {
+		bool waited = entry_exec_begin();
+		long result = real_syscall(number, a, b, c, d, e);
+		entry_exec_failed(waited);
+		return result;
+	}
 	ALONE(real_syscall(number, a, b, c, d, e));
 }
 
-_Static_assert(SYS_unshare == 272 && SYS_setns == 308 && SYS_seccomp == 317, "the numbers below");
+_Static_assert(SYS_unshare == 272 && SYS_setns == 308 && SYS_seccomp == 317 && SYS_execve == 59 &&
+		       SYS_execveat == 322,
+	       "the numbers below");
 __asm__(".text\n"
 	".globl syscall\n"
 	".type syscall, @function\n"
@@ -225,6 +242,10 @@ __asm__(".text\n"
 	"syscall:\n"
 	"	.cfi_startproc\n"
 	"	endbr64\n"
+	"	cmp $59, %rdi\n"
+	"	je syscall_alone\n"
+	"	cmp $322, %rdi\n"
+	"	je syscall_alone\n"
 	"	cmp $272, %rdi\n"
 	"	je syscall_alone\n"
 	"	cmp $308, %rdi\n"

@@ -28,6 +28,7 @@
 
 #include "glue.h"
 #include "guard.h"
+#include "park_signal.h"
 #include "snapshot.h"
 
 /* Enough for nearly all; more come from the arena when a freeze found that they are needed. */
@@ -160,16 +161,14 @@ static bool inside_hook(const struct thread *t, uintptr_t sp)
 	return t && t->hook_depth && !hook_abandoned(t, sp);
 }
 
-static void libc_signal(int signal, siginfo_t *info, void *context);
-
-static void park_handler(int signal, siginfo_t *info, void *context)
+static void handler(int signal, siginfo_t *info, void *context)
 {
 	ucontext_t *uc = context;
 	uint32_t frozen = atomic_load_explicit(&world, memory_order_acquire);
 	size_t slot = (size_t)(uintptr_t)info->si_value.sival_ptr;
 
 	if (info->si_code != SI_QUEUE || (uint32_t)info->si_pid != glue_pid()) {
-		libc_signal(signal, info, context);
+		park_signal_pass_on(signal, info, context);
 		return;
 	}
 	atomic_fetch_add_explicit(&signals_seen, 1, memory_order_relaxed);
@@ -198,59 +197,12 @@ __attribute__((noinline)) void freeze_park_here(struct thread *t)
 
 /* ---- the signal ---------------------------------------------------------------------------------------------------------------- */
 
-struct kernel_sigaction {
-	uintptr_t handler;
-	unsigned long flags;
-	uintptr_t restorer;
-	uint64_t mask;
-};
-
-#if defined(__x86_64__)
-/* The kernel returns from a handler through this; libc's own is not exported. */
-__asm__(".text\n.type refgraph_sigreturn,@function\nrefgraph_sigreturn:\n"
-	"mov $15, %eax\nsyscall\n.size refgraph_sigreturn, .-refgraph_sigreturn\n");
-extern char refgraph_sigreturn[] __attribute__((visibility("hidden")));
-#define SIGNAL_FLAGS (SA_RESTART | SA_ONSTACK | SA_SIGINFO | 0x04000000 /* SA_RESTORER */)
-#define SIGNAL_RESTORER ((uintptr_t)refgraph_sigreturn)
-#else
-#define SIGNAL_FLAGS (SA_RESTART | SA_ONSTACK | SA_SIGINFO)
-#define SIGNAL_RESTORER 0
-#endif
-
-/*
- * libc keeps two realtime signals for itself: no mask, set or wait that is made with libc's functions contains them, so a
- * thread that blocks "all" signals, or waits for any, neither blocks nor receives this one. libc sends it to itself only
- * in setuid() and the like, during which the helper is not there; its handler ignores what is not its own, as ours does.
- */
-#define PARK_SIGNAL 33
-
-static struct kernel_sigaction libc_action;
-
-static void libc_signal(int signal, siginfo_t *info, void *context)
-{
-	if (libc_action.handler > 1)
-		((void (*)(int, siginfo_t *, void *))libc_action.handler)(signal, info, context);
-}
-
-/* The handler blocks everything: no other may run while we are parked. */
-static bool signal_install(void)
-{
-	struct kernel_sigaction mine = {(uintptr_t)park_handler, SIGNAL_FLAGS, SIGNAL_RESTORER,
-					~0ull},
-				old;
-	if (sys(SYS_rt_sigaction, PARK_SIGNAL, &mine, &old, SYS_SIGSET_SIZE) < 0)
-		return false;
-	if (old.handler != (uintptr_t)park_handler)
-		libc_action = old;
-	return true;
-}
-
-/* Not while a signal of ours may still be pending: it must find our handler. */
+/* While one is on its way, its thread must find our handler. */
 static void signal_remove(void)
 {
 	if (atomic_load_explicit(&signals_sent, memory_order_relaxed) ==
 	    atomic_load_explicit(&signals_seen, memory_order_acquire))
-		sys(SYS_rt_sigaction, PARK_SIGNAL, &libc_action, 0, SYS_SIGSET_SIZE);
+		park_signal_remove();
 }
 
 /* ---- looking at threads ------------------------------------------------------------------------------------------------------------ */
@@ -459,9 +411,16 @@ static void enumerate(void)
 
 /* ---- freezing ---------------------------------------------------------------------------------------------------------------------- */
 
+static bool signal_refused;
+
 static void send_signal(size_t at)
 {
 	siginfo_t info;
+
+	if (!park_signal_install(handler)) {
+		signal_refused = true;
+		return;
+	}
 	memset(&info, 0, sizeof info);
 	info.si_code = SI_QUEUE;
 	info.si_pid = (pid_t)glue_pid();
@@ -668,7 +627,7 @@ static bool park_all(uint64_t most_ns, bool may_grow)
 		if (beyond && may_grow)
 			return false;
 		settled = all_settled(waited < PATIENCE_MS * 1000000ull);
-		if (settled && count == before)
+		if ((settled && count == before) || signal_refused)
 			break;
 		waited = now_ns() - start;
 		if (waited > most_ns || (waited > STUBBORN_MS * 1000000ull && !any_may_come()))
@@ -697,16 +656,17 @@ bool freeze_world(unsigned deadline_ms)
 	bool may_grow = true;
 
 	__builtin_unwind_init();
-	if (!signal_install())
-		return false;
+	signal_refused = false;
 	for (;;) {
 		wait_for_leavers(most);
 		count = 0;
 		atomic_fetch_add_explicit(&world, 1, memory_order_acq_rel);
 		ask_records(1);
-		if (park_all(most, may_grow))
+		if (park_all(most, may_grow) && !signal_refused)
 			return true;
 		thaw_world();
+		if (signal_refused)
+			return false;
 		may_grow =
 			list_grow(); /* without memory those beyond are not stopped, and are counted */
 	}
@@ -744,4 +704,5 @@ void freeze_after_fork_child(void)
 	atomic_store_explicit(&signals_seen, 0, memory_order_relaxed);
 	atomic_store_explicit(&parked, 0, memory_order_relaxed);
 	count = 0;
+	park_signal_after_fork_child();
 }

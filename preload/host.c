@@ -8,6 +8,7 @@
 
 #include "adapters/adapter.h"
 #include "entry.h"
+#include "park_signal.h"
 
 #define ADAPTERS_MAX 16u
 #define REFUSED_MAX 8u
@@ -91,10 +92,9 @@ static void *host_thread_main(void *context)
 {
 	struct host_thread start = *(struct host_thread *)context;
 
-	if (thread_self()) {
-		thread_current->internal = true;
+	thread_is_ours = true;
+	if (thread_self())
 		hook_own_begin(); /* to its end */
-	}
 	start.run(start.argument);
 	return NULL;
 }
@@ -111,7 +111,7 @@ static bool host_thread_start(struct host_thread *start)
 		return false;
 	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
 	pthread_sigmask(SIG_SETMASK, &all, &before); /* inherited */
-	started = real.pthread_create(&thread, &attributes, host_thread_main, start) == 0;
+	started = park_signal_thread(&thread, &attributes, host_thread_main, start) == 0;
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	pthread_attr_destroy(&attributes);
 	return started;

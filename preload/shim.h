@@ -258,6 +258,8 @@ struct thread {
 /* The calling thread's record; made when first needed. NULL when there is no memory: the hook passes through. */
 struct thread *thread_self(void);
 extern __thread struct thread *thread_current TLS_FAST;
+/* Set by a thread of the shim itself before it asks for its record. */
+extern __thread bool thread_is_ours TLS_FAST;
 struct thread *threads_first(void);
 bool threads_init(void);
 void threads_after_fork_child(void);
@@ -416,6 +418,9 @@ void control_resume(bool at_once);
 void control_fork_prepare(void);
 void control_fork_parent(void);
 void control_after_fork_child(void);
+/* Ahead of an exec: nobody stops the world any more. False: not to be had, go on all the same. */
+bool control_exec_prepare(void);
+void control_exec_failed(void);
 /* Asks the helper for a snapshot and waits for the result (refgraph_snapshot(), exit). 0 or errno. */
 int control_request(uint32_t command, const char *label, const char *path);
 /* Async-signal-safe: asks and does not wait. */

@@ -37,6 +37,10 @@ int control_snapshot(const char *reason, const char *label, const char *path, un
 
 void entry_wait_init(void);
 
+/* ---- entry_exec.c ---- */
+
+void entry_exec_init(void);
+
 /* ---- triggers.c: what asks for snapshots by itself ---- */
 
 enum trigger { TRIGGER_SIGNAL = 1, TRIGGER_GROWTH = 2, TRIGGER_TIMER = 4 };

@@ -12,8 +12,10 @@
 
 #include "glue.h"
 #include "guard.h"
+#include "park_signal.h"
 
 __thread struct thread *thread_current TLS_FAST;
+__thread bool thread_is_ours TLS_FAST;
 static __thread bool thread_ended TLS_FAST;
 
 static struct thread *_Atomic threads_list;
@@ -148,7 +150,7 @@ static void record_reset(struct thread *t)
 	t->next_tick = t->made_bytes + TICK_BYTES;
 	t->parked_sp = t->parked_pc = 0;
 	t->nregisters = 0;
-	t->internal = false;
+	t->internal = thread_is_ours;
 }
 
 static struct thread *record_make(void)
@@ -165,6 +167,8 @@ static struct thread *record_make(void)
 		return thread_current;
 	}
 	thread_current = t;
+	if (!thread_is_ours && t->tid != shim_pid)
+		park_signal_give_back();
 	if (thread_ended) {
 		record_mark_late(t);
 		return t;

@@ -7,7 +7,7 @@ ATTACK_SECONDS=${ATTACK_SECONDS:-90} # then it counts as hung
 # build NAME: $TMP/NAME from tests/shim/attack/NAME.c; more compiler words may follow
 build() {
 	local name=$1; shift
-	gcc -O1 -g -w -o "$TMP/$name" "$ROOT/tests/shim/attack/$name.c" \
+	gcc -O1 -g -w -fno-builtin-malloc -o "$TMP/$name" "$ROOT/tests/shim/attack/$name.c" \
 		$(sed -n 's|^// LIBS: ||p' "$ROOT/tests/shim/attack/$name.c") "$@" 2>"$TMP/build.err" ||
 		{ fail "attack: build $name" "$(head -c 300 "$TMP/build.err")"; return 1; }
 }
