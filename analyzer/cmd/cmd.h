@@ -64,6 +64,9 @@ enum option_id {
 	OPT_MIN,
 	OPT_LEVELS,
 	OPT_GROUP_BY,
+	/* OPTIONS_CYCLES */
+	OPT_STATE,
+	OPT_WITH_TYPES,
 	/* OPTIONS_SNAPSHOT, OPTIONS_RUN, OPTIONS_WATCH, OPTIONS_PS */
 	OPT_SNAPSHOT_OUTPUT,
 	OPT_LABEL,
@@ -110,6 +113,7 @@ enum option_group {
 	OPTIONS_LIMIT = 1u << 14, /* --limit alone */
 	OPTIONS_BYTES = 1u << 15, /* --bytes alone */
 	OPTIONS_TREE = 1u << 16,
+	OPTIONS_CYCLES = 1u << 17,
 	OPTIONS_ALL = 1u << 31,
 };
 

@@ -59,6 +59,11 @@ const struct option_row option_table[] = {
 	 "only what retains SIZE or more (1 % of what is alive)"},
 	{OPT_LEVELS, OPTIONS_TREE, "max-depth", 'd', OPTION_NUMBER, "N", "levels of the tree, at most"},
 
+	{OPT_STATE, OPTIONS_CYCLES, "state", 0, OPTION_CHOICE, "all|live|garbage",
+	 "only cycles that roots reach, or only those that none does"},
+	{OPT_WITH_TYPES, OPTIONS_CYCLES, "with-types", 0, OPTION_FLAG, NULL,
+	 "live cycles through types and modules too: nearly everything is on one"},
+
 	{OPT_SNAPSHOT_OUTPUT, OPTIONS_SNAPSHOT, "output", 'o', OPTION_TEXT, "FILE",
 	 "name of the dump"},
 	{OPT_LABEL, OPTIONS_SNAPSHOT, "label", 'l', OPTION_TEXT, "TEXT",

@@ -160,8 +160,31 @@ def dominators(g, dump, r):
         same(" ".join(args), got, want)
 
 
+def cycles(g, dump, r):
+    after = {i: g.reach(starts=[b for a, b in g.holds if a == i]) for i in range(g.n)}
+    groups = {frozenset(k for k in range(g.n) if k in after[i] and i in after[k]) for i in range(g.n) if i in after[i]}
+
+    def one_breaks(group):
+        """Whether some single reference is on every cycle of the group; each has a name of its own here."""
+        inside = [(a, b) for a, b in g.holds if a in group and b in group]
+        for k in range(len(inside)):
+            left = inside[:k] + inside[k + 1:]
+            if not any(i in g.reach(starts=[b for a, b in left if a == i], holds=left) for i in group):
+                return True
+        return False
+    want = []
+    for group in groups:
+        live = min(group) in g.live
+        lost = g.retained(group) if live else g.reach(starts=group) - g.live
+        want.append(("live" if live else "garbage", 1, len(group), g.bytes(group), g.bytes(lost), min(group), one_breaks(group)))
+    want.sort(key=lambda x: (x[0], -x[3], x[5]))
+    got = [tuple(x[k] for k in ("state", "count", "objects", "bytes", "retained", "id")) + (x["weak"] != "",)
+           for x in rows(["cycles", dump, "--limit", "0"])]
+    same("cycles", got, want)
+
+
 def main():
-    cases = [retained, dominators]
+    cases = [retained, dominators, cycles]
     wrong = {}
     for seed in range(FIRST, FIRST + SEEDS):
         g = Graph(seed)
