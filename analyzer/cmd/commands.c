@@ -5,7 +5,7 @@ extern const struct command cmd_run, cmd_ps, cmd_snapshot, cmd_mark, cmd_watch, 
 	cmd_count, cmd_typestats, cmd_most_common_types, cmd_show_most_common_types, cmd_by_type,
 	cmd_at, cmd_at_addrs, cmd_show, cmd_roots, cmd_growth, cmd_show_growth,
 	cmd_find_backref_chain, cmd_find_ref_chain, cmd_show_backrefs, cmd_show_refs,
-	cmd_show_chain, cmd_retained, cmd_dominators, cmd_cycles;
+	cmd_show_chain, cmd_retained, cmd_dominators, cmd_cycles, cmd_why;
 
 const struct command *const commands[] = {
 	/* processes */
@@ -36,6 +36,7 @@ const struct command *const commands[] = {
 	&cmd_retained,
 	&cmd_dominators,
 	&cmd_cycles,
+	&cmd_why,
 	/* files */
 	&cmd_check,
 	NULL,

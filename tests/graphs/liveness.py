@@ -183,8 +183,31 @@ def cycles(g, dump, r):
     same("cycles", got, want)
 
 
+def why(g, dump, r):
+    far, level = {}, 0
+    while True:
+        new = {b for a, b in g.holds if a in far} | set(g.starts) if level else set(g.starts)
+        if not new - set(far):
+            break
+        far.update((i, level) for i in new - set(far))
+        level += 1
+    for i in r.sample(range(g.n), min(g.n, 4)):
+        path = rows(["why", "#%d" % i, dump])
+        same("why #%d: length" % i, len(path), far[i] + 1 if i in far else 0)
+        for k, row in enumerate(path):
+            starts, holds = list(g.starts), list(g.holds)
+            if k:
+                holds.remove((path[k - 1]["id"], row["id"]))  # raises when there is no such reference
+            else:
+                starts.remove(row["id"])
+            lost = g.live - g.reach(starts=starts, holds=holds)
+            same("why #%d: cut %d" % (i, k), row["frees"], g.bytes(lost) if i in lost else None)
+        if path:
+            same("why #%d: end" % i, path[-1]["id"], i)
+
+
 def main():
-    cases = [retained, dominators, cycles]
+    cases = [retained, dominators, cycles, why]
     wrong = {}
     for seed in range(FIRST, FIRST + SEEDS):
         g = Graph(seed)
