@@ -3,8 +3,10 @@
 instant: tracked objects and generations, types, reference counts, gc.get_referents() of everything reachable, names."""
 import collections
 import json
+import os
 import sys
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "tools"))
 from shimmed import *
 
 

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Every offset of cpython_layout.h, compiled against the headers of each Python at hand."""
+import os
 import re
 import subprocess
 import sys
-import sysconfig
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "tools"))
 from shimmed import *
 
 HEADERS = """internal/pycore_pystate.h internal/pycore_interp.h internal/pycore_runtime.h internal/pycore_object.h

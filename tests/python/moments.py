@@ -2,9 +2,11 @@
 """Snapshots at awkward moments: the lock held by the caller or by C code, a collection under way, the end, a fork, other
 interpreters, a frozen heap."""
 import glob
+import os
 import sys
 import time
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "tools"))
 from shimmed import *
 
 OK, BUSY = 0, 3

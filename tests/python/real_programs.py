@@ -13,6 +13,7 @@ import sys
 import textwrap
 import time
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "tools"))
 from shimmed import *
 
 OBJGRAPH = "/usr/lib/python3/dist-packages/objgraph.py"

@@ -7,9 +7,10 @@ import subprocess
 import sys
 import tempfile
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-ROOT = os.path.dirname(os.path.dirname(HERE))
-sys.path.insert(0, os.path.join(ROOT, "tests", "tools"))
+TOOLS = os.path.dirname(os.path.realpath(__file__))
+ROOT = os.path.dirname(os.path.dirname(TOOLS))
+HERE = os.path.join(ROOT, "tests", "python")
+sys.path.insert(0, TOOLS)
 import rgd
 
 O = os.environ.get("O", "build")
