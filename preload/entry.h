@@ -19,6 +19,16 @@ static inline size_t request(size_t size)
 	return unlikely(size < request_min) ? live_round(size) : size;
 }
 
+/*
+ * Where a runtime's blocks start inside blocks of malloc (the debug hooks of PyMem: 16 bytes in), the words of both must not
+ * meet: what is asked for inside a bracket is raised to this. 0 or 48.
+ */
+extern size_t request_min_inside;
+static inline size_t request_inside(size_t size)
+{
+	return unlikely(size < request_min_inside) ? request_min_inside : request(size);
+}
+
 /* config.stacks and native_followed in one word for the hooks. */
 enum entry_mode { ENTRY_NOTHING, ENTRY_NONE, ENTRY_CALLER, ENTRY_FULL };
 extern uint32_t entry_mode;

@@ -20,6 +20,7 @@
 #include "entry.h"
 
 size_t request_min;
+size_t request_min_inside;
 bool native_followed;
 uint32_t entry_mode;
 const char *native_note = "not started";
@@ -323,7 +324,7 @@ EXPORT void *malloc(size_t size)
 	void *block;
 
 	if (unlikely(!t))
-		return real.malloc(request(size));
+		return real.malloc(request_inside(size));
 	block = real.malloc(request(size));
 	if (likely(block))
 		entry_record(t, block, size, CALLER, FRAME);
@@ -332,13 +333,12 @@ EXPORT void *malloc(size_t size)
 }
 extern __typeof__(boot_malloc) own_malloc __attribute__((alias("malloc"), copy(malloc)));
 
-static void *real_calloc(size_t n, size_t size)
+static void *real_calloc(size_t n, size_t size, size_t min)
 {
 	size_t total;
 
-	if (unlikely(request_min) && !__builtin_mul_overflow(n, size, &total) &&
-	    total < request_min)
-		return real.calloc(1, request_min);
+	if (unlikely(min) && !__builtin_mul_overflow(n, size, &total) && total < min)
+		return real.calloc(1, min);
 	return real.calloc(n, size);
 }
 
@@ -348,8 +348,8 @@ EXPORT void *calloc(size_t n, size_t size)
 	void *block;
 
 	if (unlikely(!t))
-		return real_calloc(n, size);
-	block = real_calloc(n, size);
+		return real_calloc(n, size, request_inside(0));
+	block = real_calloc(n, size, request_min);
 	if (likely(block))
 		entry_record(t, block, n * size, CALLER, FRAME);
 	hook_leave(t);
@@ -436,7 +436,7 @@ static inline __attribute__((always_inline)) void *realloc_hook(void *block, siz
 	if (unlikely(!t)) {
 		/* nobody else may touch this block meanwhile, so it can go back as it was */
 		known = block && entry_forget_any(thread_current, block, &was);
-		moved = real_realloc(block, size);
+		moved = real_realloc(block, size ? request_inside(size) : 0);
 		if (known && !moved && size) {
 			live_put_back(&was);
 			threads_count_made(thread_current, was.size);

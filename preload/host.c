@@ -64,6 +64,11 @@ static bool host_find(uintptr_t address, size_t *size, uint32_t *stack)
 	return true;
 }
 
+static void host_wrap_inside(void)
+{
+	request_min_inside = 48;
+}
+
 static void host_refuse(uint32_t runtime, const char *version, const char *note)
 {
 	struct refused *r = refused_used < REFUSED_MAX ? &refused[refused_used] : NULL;
@@ -141,6 +146,7 @@ static struct adapter_host host = {
 	.symbol = host_symbol,
 	.log = log_line,
 	.wrap = &wrap_functions,
+	.wrap_inside = host_wrap_inside,
 	.block_enter = host_enter,
 	.block_leave = host_leave,
 	.block_add = host_add,

@@ -67,6 +67,9 @@ struct adapter_host {
 	void (*log)(const char *text);
 	/* To be put in the place of a runtime's allocator, each with a struct adapter_wrap as context. The fast way. */
 	const struct adapter_allocator *wrap;
+	/* Blocks of the allocator beneath lie inside blocks of malloc, 16 bytes from their start: keeps the records of both
+	 * apart from now on. */
+	void (*wrap_inside)(void);
 	/* One block of the runtime's allocator, by hand. Inside block_enter/block_leave our malloc hooks record nothing, so that an
 	 * allocator on top of malloc is not counted twice. block_enter returns false when the shim is already inside a hook:
 	 * then pass through and do not record. */

@@ -34,6 +34,13 @@
 typedef int (*visit_function)(void *target, void *context);
 typedef int (*traverse_function)(uintptr_t object, visit_function visit, void *context);
 
+/* PyObjectArenaAllocator */
+struct arena_allocator {
+	void *context;
+	void *(*alloc)(void *context, size_t size);
+	void (*free)(void *context, void *block, size_t size);
+};
+
 /*
  * The functions of the runtime that we call: (our name, result, parameters, symbol, other symbol or 0, since minor,
  * until minor). One that is missing although its version should have it makes us refuse the runtime.
@@ -45,6 +52,8 @@ typedef int (*traverse_function)(uintptr_t object, visit_function visit, void *c
 	    13)                                                                                    \
 	API(set_allocator, void, (int, struct adapter_allocator *), "PyMem_SetAllocator", 0, 8,    \
 	    13)                                                                                    \
+	API(get_arenas, void, (struct arena_allocator *), "PyObject_GetArenaAllocator", 0, 8, 13)  \
+	API(set_arenas, void, (struct arena_allocator *), "PyObject_SetArenaAllocator", 0, 8, 13)  \
 	API(gil_ensure, int, (void), "PyGILState_Ensure", 0, 8, 13)                                \
 	API(gil_release, void, (int), "PyGILState_Release", 0, 8, 13)                              \
 	API(gil_thread_state, uintptr_t, (void), "PyGILState_GetThisThreadState", 0, 8, 13)        \

@@ -46,8 +46,9 @@ static bool on_top_of_us(const struct adapter_allocator *a)
 }
 
 /*
- * The debug hooks beneath us: {char api; struct allocator}. They put their own bytes around a block, so blocks are far enough
- * apart; and they report the size that was asked for, so that must not be changed.
+ * The debug hooks beneath us: {char api; struct allocator}. They put 16 bytes before a block and 8 behind it, so blocks are far
+ * enough apart from each other, but not always from the block of malloc that they lie in; and they report the size that was
+ * asked for, so that must not be changed.
  */
 static bool is_debug(const struct adapter_allocator *a)
 {
@@ -61,9 +62,43 @@ static void install(struct domain *d)
 	if (is_ours(&now) || on_top_of_us(&now))
 		return;
 	d->wrap.next = now;
-	d->wrap.smallest = is_debug(&now) ? 0 : SMALLEST;
+	d->wrap.smallest = SMALLEST;
+	if (is_debug(&now)) {
+		d->wrap.smallest = 0;
+		python.host->wrap_inside();
+	}
 	ours.context = &d->wrap;
 	python.api.set_allocator(d->number, &ours);
+}
+
+/*
+ * Arenas of pymalloc, and since 3.11 the stacks of frames, are mapped through one more allocator. They are marked so that nobody
+ * takes what is left over in them for roots: their blocks are objects, and the frames name their locals.
+ */
+#define REGION_ARENA 1
+static struct arena_allocator arenas;
+
+static void *arena_alloc_marked(void *unused, size_t size)
+{
+	void *p = arenas.alloc(arenas.context, size);
+	if (p)
+		python.host->region((uintptr_t)p, size, REGION_ARENA);
+	return p;
+}
+
+static void arena_free(void *unused, void *block, size_t size)
+{
+	arenas.free(arenas.context, block, size); /* munmap, which is followed */
+}
+
+static void install_arenas(void)
+{
+	struct arena_allocator now = {0}, ours = {NULL, arena_alloc_marked, arena_free};
+	python.api.get_arenas(&now);
+	if (now.alloc == arena_alloc_marked || !now.alloc)
+		return;
+	arenas = now;
+	python.api.set_arenas(&ours);
 }
 
 /* Called for each block: what is to be done early in the program's life, and its stack. */
@@ -87,6 +122,7 @@ void alloc_install(void)
 {
 	for (unsigned i = 0; i < DOMAINS; i++)
 		install(&domains[i]);
+	install_arenas();
 	alloc_stacks();
 }
 

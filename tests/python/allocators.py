@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 """Blocks of the runtime's allocator under every setting of PYTHONMALLOC: what is counted, what is recorded, with which size."""
 import json
+import os
 import sys
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "tools"))
 from shimmed import *
 
 SETTINGS = [
@@ -60,4 +62,31 @@ for version, python in at_hand:
         if (version, python) not in (at_hand[0], at_hand[-1]) and setting[0] not in EVERYWHERE:
             continue
         check(version, python, *setting)
+
+
+def neighbours(version, python):
+    """The debug hooks' blocks lie inside blocks of malloc: their records must not meet the next one's."""
+    name = version + " PYTHONMALLOC=malloc_debug: empty blocks beside blocks of malloc"
+    p = run(python, ["neighbours.py"], "neighbours" + version, {"PYTHONMALLOC": "malloc_debug"})
+    if p.returncode or p.stderr:
+        fail(name + " runs", p.stderr)
+        return
+    equal(name, dump("neighbours" + version).dump.counters["unknown.frees"], 0)
+
+
+def debug_report(version, python):
+    """The debug hooks tell of the size that was asked for, and see a write behind it: we must not have raised it."""
+    name = version + " PYTHONMALLOC=debug: reports an overflow as without the shim"
+    code = "import _testcapi; _testcapi.pymem_buffer_overflow()"
+    env = {"PYTHONMALLOC": "debug"}
+    p = run(python, ["-X", "faulthandler", "-c", code], "overflow", env, program=False)
+    if "No module named" in p.stderr:
+        print("skip %s: no _testcapi" % name)
+        return
+    equal(name, ("16 bytes originally requested" in p.stderr, p.returncode != 0), (True, True))
+
+
+for version, python in at_hand:
+    neighbours(version, python)
+    debug_report(version, python)
 sys.exit(failed)

@@ -2,8 +2,10 @@
 """Roots by name, and the collector's numbers, against what the program says. Places of allocation. Values only when asked for."""
 import collections
 import json
+import os
 import sys
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "tools"))
 from shimmed import *
 
 
@@ -56,6 +58,11 @@ def check(v, python):
     pinned = {r[3] for r in d.roots if r[0] == "PINNED"}
     static = [a for a in d.row if d.flags(a) & 15 == 1 and d.flags(a) & (STATIC | IMMORTAL)]
     equal(v + " roots: static objects are pinned", [hex(a) for a in static if a not in pinned], [])
+    # Arenas of pymalloc and stacks of frames hold leftovers: they are marked, and no root lies in them.
+    sizes = {r[1] for r in d.dump.rows("REGIONS") if r[4] == 1}
+    wanted = int(v.split(".")[1]) >= 11
+    equal(v + " roots: arenas are marked", (any(s >= 262144 for s in sizes), not wanted or 16384 in sizes), (True, True))
+    equal(v + " roots: none in arenas", [r for r in d.roots if r[0] == "REGION"], [])
     reach(v, d)
     if "interned strings" in {r[2] for r in d.roots}:
         ok(v + " roots: interned strings")
