@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """objgraph inside, refgraph outside, at the same instant, in programs that nobody here wrote: tracked objects of each type, and
-the lengths of chains to modules. `--all` takes the programs that need larger packages too (make check-long)."""
+the lengths of chains to modules, the nodes and edges of drawings. `--all` takes the programs that need larger packages too (make check-long)."""
 import http.client
 import importlib.util
 import json
@@ -15,6 +15,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "tools"))
 from shimmed import *
+from drawing import differences, parse
 
 OBJGRAPH = "/usr/lib/python3/dist-packages/objgraph.py"
 SYSTEM = "/usr/bin/python3"
@@ -65,8 +66,10 @@ def listening(port):
 
 
 def at_exit(name, argv, **more):
-    subprocess.run(argv, env=environment(name, True), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                   timeout=300, **more)
+    done = subprocess.run(argv, env=environment(name, True), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                          universal_newlines=True, timeout=300, **more)
+    if done.returncode != 0:
+        fail(name + ": the program itself", done.stderr[-500:])
 
 
 def while_running(name, argv, drive, env=None, **more):
@@ -207,7 +210,7 @@ PROGRAMS_HERE = [
     ("asyncio", asyncio_service, EVERYWHERE, (), False),
     ("pydoc", pydoc, EVERYWHERE, (), True),
     ("flask", flask, SYSTEM, ("flask",), False),
-    ("reportbug", reportbug, SYSTEM, ("reportbug",), False),
+    ("reportbug", reportbug, SYSTEM, ("reportbug", "reportbug.ui.text_ui"), False),
     ("django", django, SYSTEM, ("django",), True),
     ("sphinx", sphinx, SYSTEM, ("sphinx",), True),
     ("celery", celery, SYSTEM, ("celery", "redis"), True),
@@ -229,8 +232,14 @@ def outside_chain(path, address):
     return len(out.stdout.splitlines()) if out.returncode == 0 else out.stderr.strip()
 
 
+def outside_drawing(path, function, address, depth):
+    args = [function.replace("_", "-"), hex(address), path, "--max-depth", str(depth), "--too-many", "1000000"]
+    out = subprocess.run([REFGRAPH] + args, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    return out.stdout if out.returncode == 0 else b"digraph { \"%s\" }" % out.stderr.replace(b'"', b"")
+
+
 def examine(name):
-    """(difference of counts, chains inside, chains outside), or a reason why not."""
+    """(difference of counts, chains inside, chains outside, objects, what differs in the drawings), or a reason why not."""
     try:
         with open(os.path.join(TMP, name + ".json")) as f:
             inside = json.load(f)
@@ -244,7 +253,9 @@ def examine(name):
     got, want = outside_counts(dumps[0]), inside["before"]
     delta = {k: got.get(k, 0) - want.get(k, 0) for k in set(got) | set(want) if got.get(k, 0) != want.get(k, 0)}
     chains = [(t, n) for a, n, t in inside["chains"]]
-    return delta, chains, [(t, outside_chain(dumps[0], a)) for a, n, t in inside["chains"]], sum(want.values())
+    drawn = {"%s 0x%x" % (function, a): differences(parse(text), parse(outside_drawing(dumps[0], function, a, depth)))
+             for function, a, depth, text in inside["drawings"]}
+    return delta, chains, [(t, outside_chain(dumps[0], a)) for a, n, t in inside["chains"]], sum(want.values()), drawn
 
 
 def compare(version, name, own):
@@ -253,9 +264,13 @@ def compare(version, name, own):
     if not isinstance(found, tuple):
         fail(title, found or "no probe, or no dump")
         return
-    delta, inside, outside, total = found
+    delta, inside, outside, total, drawn = found
     equal("%s: %d objects counted alike" % (title, total), delta, own)
     equal("%s: %d chains as long" % (title, len(inside)), outside, inside)
+    if drawn:
+        equal("%s: %d drawings alike" % (title, len(drawn)), {k: v for k, v in drawn.items() if v}, {})
+    else:
+        fail("%s: drawings" % title, "none was made")
 
 
 def available(python, modules):

@@ -4,6 +4,7 @@ import atexit
 import ctypes
 import gc
 import importlib.util
+import io
 import json
 import os
 import signal
@@ -31,6 +32,22 @@ def chain_lengths(addresses):
     return out
 
 
+def drawings(addresses):
+    """[function, address, depth, objgraph's drawing] of each, both ways. The default extra_ignore=() would hide the one empty tuple
+    wherever it is. What a thread has let go of meanwhile is left out, and so is a drawing of half the program."""
+    out = []
+    for address in addresses:
+        if objgraph.at(address) is None:
+            continue
+        for function, depth in (("show_backrefs", 3), ("show_refs", 2)):
+            text = io.StringIO()
+            objgraph.__dict__[function]([objgraph.at(address)], max_depth=depth, too_many=10**6, output=text,
+                                        extra_ignore=[id(addresses), id(out), id(sys._getframe()), id(sys._getframe(1))])
+            if text.tell() < 1 << 20:
+                out.append((function, address, depth, text.getvalue()))
+    return out
+
+
 def some_addresses(n):
     """n tracked objects of different types, the same way each time; none of the interpreter's own plumbing."""
     seen, out = set(), []
@@ -52,13 +69,15 @@ def probe(*_):
     gc.disable()
     path = os.environ.pop("PROBE_OUT")
     addresses = some_addresses(int(os.environ.get("PROBE_CHAINS", "5")))
+    drawn = []
     for turn in range(2):  # the first turn warms every cache, ours and the interpreter's
+        drawn = drawings(addresses[:int(os.environ.get("PROBE_DRAWINGS", "3"))])
         before = objgraph.typestats(shortnames=False)
         status = snapshot(b"probe")
         after = objgraph.typestats(shortnames=False)
     chains = chain_lengths(addresses)
     with open(path + ".tmp", "w") as f:
-        json.dump({"version": sys.version.split()[0], "status": status, "before": before, "after": after, "chains": chains}, f)
+        json.dump({"version": sys.version.split()[0], "status": status, "before": before, "after": after, "chains": chains, "drawings": drawn}, f)
     os.rename(path + ".tmp", path)
     if enabled:
         gc.enable()
