@@ -1,4 +1,10 @@
-/* bfs.c - see bfs.h. Plain breadth-first search; the queue is the order of discovery itself. */
+/*
+ * bfs.c - see bfs.h. Plain breadth-first search; the queue is the order of discovery itself.
+ *
+ * What is looked up at random for every edge is one bit a node, which stays in the cache; what is
+ * kept of a node that was discovered lies in the order of the queue. So memory is written only for
+ * nodes that are reached.
+ */
 #include "graph/bfs.h"
 
 #include "util/big.h"
@@ -9,26 +15,34 @@ struct search {
 	const uint32_t *first, *neighbour; /* of either direction */
 	const uint8_t *class;		   /* by neighbour, NULL: all count */
 	uint32_t *queue;		   /* nodes in order of discovery */
-	/* node that discovered it + 1; its own number + 1 for a start; 0 = not seen */
-	uint32_t *parent;
+	uint32_t *from;			   /* by place in the queue: place of what discovered it */
+	uint64_t *shut;			   /* bit set: nodes that were discovered, or never are */
 	uint32_t n;
+	const uint64_t *goals; /* where the search ends; NULL: nowhere */
+	uint32_t goal;	       /* place in the queue of the goal that was met */
 };
 
-static bool may_enter(const struct bfs_query *q, uint32_t node)
+#define NOWHERE UINT32_MAX
+
+static void discover(struct search *s, uint32_t node, uint32_t from)
 {
-	return !q->closed || !bits_get(q->closed, node) || (q->goals && bits_get(q->goals, node));
+	bits_set(s->shut, node);
+	s->queue[s->n] = node;
+	s->from[s->n] = from;
+	if (s->goals && bits_get(s->goals, node) && s->goal == NOWHERE)
+		s->goal = s->n;
+	s->n++;
 }
 
-static void expand(struct search *s, uint32_t node)
+static void expand(struct search *s, uint32_t place)
 {
-	for (uint32_t i = s->first[node]; i < s->first[node + 1]; i++) {
+	uint32_t node = s->queue[place], end = s->first[node + 1];
+
+	for (uint32_t i = s->first[node]; i < end; i++) {
 		uint32_t other = s->neighbour[i];
 
-		if (s->parent[other] || (s->class && !s->q->follow->pass[s->class[i]]) ||
-		    !may_enter(s->q, other))
-			continue;
-		s->parent[other] = node + 1;
-		s->queue[s->n++] = other;
+		if (!bits_get(s->shut, other) && (!s->class || s->q->follow->pass[s->class[i]]))
+			discover(s, other, place);
 	}
 }
 
@@ -44,28 +58,28 @@ static inline void look_ahead(const struct search *s, uint32_t i)
 	__builtin_prefetch(&s->neighbour[s->first[s->queue[i + 16]]]);
 	at = s->first[s->queue[i + 8]];
 	for (unsigned k = 0; k < 4 && at + k < s->first[s->queue[i + 8] + 1]; k++)
-		__builtin_prefetch(&s->parent[s->neighbour[at + k]], 1);
+		__builtin_prefetch(&s->shut[s->neighbour[at + k] >> 6], 1);
 }
 
+/* Starts are entered even if closed. */
 static void begin(struct search *s)
 {
-	for (size_t i = 0; i < s->q->nstarts; i++) {
-		uint32_t node = s->q->starts[i];
+	const struct bfs_query *q = s->q;
 
-		if (s->parent[node])
-			continue;
-		s->parent[node] = node + 1;
-		s->queue[s->n++] = node;
-	}
+	for (size_t i = 0; i < q->nstarts; i++)
+		bits_clear(s->shut, q->starts[i]);
+	for (size_t i = 0; i < q->nstarts; i++)
+		if (!bits_get(s->shut, q->starts[i]))
+			discover(s, q->starts[i], s->n);
 }
 
-/* From a start to `node`. */
-static struct error *trace(const struct search *s, uint32_t node, struct ids *path)
+/* From a start to the node at `place`. */
+static struct error *trace(const struct search *s, uint32_t place, struct ids *path)
 {
-	for (;; node = s->parent[node] - 1) {
-		if (!VEC_PUSH(path, node))
+	for (;; place = s->from[place]) {
+		if (!VEC_PUSH(path, s->queue[place]))
 			return error_memory();
-		if (s->parent[node] == node + 1)
+		if (s->from[place] == place)
 			break;
 	}
 	for (size_t i = 0, j = path->n - 1; i < j; i++, j--) {
@@ -77,51 +91,66 @@ static struct error *trace(const struct search *s, uint32_t node, struct ids *pa
 	return NULL;
 }
 
-/* Node by node in order of distance. Ends at a goal, which is returned in *goal. */
-static void search(struct search *s, uint32_t *goal, uint32_t *distance)
+/*
+ * Node by node in order of distance. The goal that is discovered first is also the first that would
+ * have been expanded: the search ends there.
+ */
+static void search(struct search *s, uint32_t *distance)
 {
 	uint32_t depth = 0, level_end;
 
 	begin(s);
 	level_end = s->n;
-	for (uint32_t i = 0; i < s->n; i++) {
+	for (uint32_t i = 0; i < s->n && s->goal == NOWHERE; i++) {
 		if (i == level_end) {
 			depth++;
 			level_end = s->n;
 		}
 		if (distance)
 			distance[s->queue[i]] = depth;
-		if (goal && bits_get(s->q->goals, s->queue[i])) {
-			*goal = s->queue[i];
-			return;
-		}
 		look_ahead(s, i);
 		if (depth < s->q->max_depth)
-			expand(s, s->queue[i]);
+			expand(s, i);
 	}
+}
+
+static void shut_closed(struct search *s)
+{
+	const struct bfs_query *q = s->q;
+
+	if (!q->closed)
+		return;
+	for (size_t i = 0; i < bits_words(q->graph->nnodes); i++)
+		s->shut[i] = q->closed[i] & ~(q->goals ? q->goals[i] : 0);
 }
 
 static struct error *run(const struct bfs_query *q, struct ids *path, uint32_t *distance)
 {
-	uint32_t n = q->graph->nnodes, goal = UINT32_MAX;
+	uint32_t n = q->graph->nnodes;
 	struct search s = {
 		.q = q,
 		.first = q->reverse ? q->reverse->in_first : q->graph->out_first,
 		.neighbour = q->reverse ? q->reverse->in_source : q->graph->out_target,
 		.class = q->reverse || !q->follow ? NULL : q->graph->edge_class,
+		.goals = path ? q->goals : NULL,
+		.goal = NOWHERE,
 	};
 	struct error *e;
 
 	e = big_alloc(n, sizeof *s.queue, &s.queue);
 	if (!e)
-		e = big_alloc(n, sizeof *s.parent, &s.parent);
+		e = big_alloc(n, sizeof *s.from, &s.from);
+	if (!e)
+		e = big_alloc(bits_words(n), sizeof *s.shut, &s.shut);
 	if (!e) {
-		search(&s, path ? &goal : NULL, distance);
-		if (path && goal != UINT32_MAX)
-			e = trace(&s, goal, path);
+		shut_closed(&s);
+		search(&s, distance);
+		if (s.goal != NOWHERE)
+			e = trace(&s, s.goal, path);
 	}
 	big_free(s.queue, n, sizeof *s.queue);
-	big_free(s.parent, n, sizeof *s.parent);
+	big_free(s.from, n, sizeof *s.from);
+	big_free(s.shut, bits_words(n), sizeof *s.shut);
 	return e;
 }
 
