@@ -98,7 +98,8 @@ static struct error *print(struct context *c, struct model *m, const struct univ
 	struct table *table;
 	struct error *e;
 
-	TRY(model_load(m, MODEL_REPR | MODEL_SIZE | MODEL_ROOTS | MODEL_THREADS));
+	TRY(model_load_for(m, MODEL_REPR | MODEL_SIZE | MODEL_ROOTS | MODEL_THREADS, chain->data,
+			   chain->n));
 	TRY(table_create(columns, sizeof columns / sizeof *columns, &table));
 	e = add_rows(table, m, u, chain);
 	style.no_header = true;

@@ -103,7 +103,8 @@ struct error *print_objects(struct context *c, struct model *m, const struct ids
 										   : objects->n;
 	struct error *e;
 
-	TRY(model_load(m, MODEL_REPR | MODEL_SIZE | MODEL_REFCOUNT | MODEL_EPOCH));
+	TRY(model_load_for(m, MODEL_REPR | MODEL_SIZE | MODEL_REFCOUNT | MODEL_EPOCH, objects->data,
+			   n));
 	if (wants_edges(m, objects, n))
 		TRY(model_load(m, MODEL_EDGES));
 	if (wants_retained(&c->style))

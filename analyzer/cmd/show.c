@@ -425,8 +425,11 @@ static struct error *run(struct context *context)
 	TRY(context_universe(context, p.m, &universe));
 	e = context_select(context, p.m, &universe, &objects);
 	if (!e)
-		e = model_load(p.m, MODEL_REPR | MODEL_SIZE | MODEL_REFCOUNT | MODEL_EPOCH |
-					    MODEL_BASE | MODEL_EDGES | MODEL_ROOTS | MODEL_THREADS);
+		e = model_load_for(p.m,
+				   MODEL_REPR | MODEL_SIZE | MODEL_REFCOUNT | MODEL_EPOCH |
+					   MODEL_BASE | MODEL_EDGES | MODEL_ROOTS | MODEL_THREADS,
+				   objects.data,
+				   objects.n < OBJECTS_AT_ONCE ? objects.n : OBJECTS_AT_ONCE);
 	if (!e)
 		e = print_all(&p, &objects);
 	VEC_FREE(&objects);

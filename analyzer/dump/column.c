@@ -150,6 +150,31 @@ decode_width(const struct payload *p, uint64_t most, void *out, unsigned width)
 	}
 }
 
+static struct error *row_error(const struct dump *d, uint32_t chunk, uint64_t row, uint64_t most)
+{
+	return chunk_error(d, chunk, "column %u, row %" PRIu64 ": malformed, or above %" PRIu64,
+			   d->toc[chunk].header.column, row, most);
+}
+
+/* Decodes a chunk into out, where its first row goes. */
+static struct error *decode_into(const struct dump *d, uint32_t chunk, uint64_t most, void *out,
+				 unsigned width)
+{
+	const struct rgd_chunk_header *h = &d->toc[chunk].header;
+	struct payload p;
+	uint64_t bad;
+
+	TRY(chunk_payload(d, chunk, &p));
+	if (width == 1)
+		bad = decode_width(&p, most, out, 1);
+	else if (width == 4)
+		bad = decode_width(&p, most, out, 4);
+	else
+		bad = decode_width(&p, most, out, 8);
+	payload_free(&p);
+	return bad == UINT64_MAX ? NULL : row_error(d, chunk, h->first_row + bad, most);
+}
+
 struct column_job {
 	const struct dump *dump;
 	const struct column_chunks *chunks;
@@ -162,35 +187,25 @@ static struct error *decode_chunk(void *context, size_t i)
 {
 	struct column_job *job = context;
 	uint32_t chunk = job->chunks->chunks[i];
-	const struct rgd_chunk_header *h;
-	struct payload p;
-	uint64_t bad;
-	void *out;
+	uint64_t first = job->dump->toc[chunk].header.first_row;
 
-	TRY(chunk_payload(job->dump, chunk, &p));
-	out = job->out + p.first_row * job->width;
-	if (job->width == 1)
-		bad = decode_width(&p, job->most, out, 1);
-	else if (job->width == 4)
-		bad = decode_width(&p, job->most, out, 4);
-	else
-		bad = decode_width(&p, job->most, out, 8);
-	payload_free(&p);
-	if (bad == UINT64_MAX)
-		return NULL;
-	h = &job->dump->toc[chunk].header;
-	return chunk_error(job->dump, chunk,
-			   "column %u, row %" PRIu64 ": malformed, or above %" PRIu64, h->column,
-			   h->first_row + bad, job->most);
+	return decode_into(job->dump, chunk, job->most, job->out + first * job->width, job->width);
+}
+
+/* The largest value that is below the limit and fits. */
+static uint64_t at_most(uint64_t limit, unsigned width)
+{
+	uint64_t most = width == 8 ? UINT64_MAX : (1ull << (8 * width)) - 1;
+
+	return limit && limit - 1 < most ? limit - 1 : most;
 }
 
 static struct error *read_column(const struct dump *d, unsigned section, unsigned column,
-				 uint64_t limit, uint64_t most, void *out, unsigned width)
+				 uint64_t limit, void *out, unsigned width)
 {
-	struct column_job job = {d, &d->columns[section][column], most, width, out};
+	struct column_job job = {d, &d->columns[section][column], at_most(limit, width), width,
+				 out};
 
-	if (limit && limit - 1 < most)
-		job.most = limit - 1;
 	if (!job.chunks->n) {
 		memset(out, 0, dump_rows(d, section) * width);
 		return NULL;
@@ -201,19 +216,123 @@ static struct error *read_column(const struct dump *d, unsigned section, unsigne
 struct error *dump_read_u8(const struct dump *d, unsigned section, unsigned column, uint64_t limit,
 			   uint8_t *out)
 {
-	return read_column(d, section, column, limit, UINT8_MAX, out, 1);
+	return read_column(d, section, column, limit, out, 1);
 }
 
 struct error *dump_read_u32(const struct dump *d, unsigned section, unsigned column, uint64_t limit,
 			    uint32_t *out)
 {
-	return read_column(d, section, column, limit, UINT32_MAX, out, 4);
+	return read_column(d, section, column, limit, out, 4);
 }
 
 struct error *dump_read_u64(const struct dump *d, unsigned section, unsigned column, uint64_t limit,
 			    uint64_t *out)
 {
-	return read_column(d, section, column, limit, UINT64_MAX, out, 8);
+	return read_column(d, section, column, limit, out, 8);
+}
+
+/* ---- some rows of numbers -------------------------------------------------------------------- */
+
+size_t dump_column_chunks(const struct dump *d, unsigned section, unsigned column)
+{
+	return d->columns[section][column].n;
+}
+
+void dump_chunk_rows(const struct dump *d, unsigned section, unsigned column, size_t k,
+		     uint64_t *first, uint32_t *rows)
+{
+	const struct rgd_chunk_header *h = &d->toc[d->columns[section][column].chunks[k]].header;
+
+	*first = h->first_row;
+	*rows = h->rows;
+}
+
+struct error *dump_read_chunk(const struct dump *d, unsigned section, unsigned column, size_t k,
+			      uint64_t limit, void *out, unsigned width)
+{
+	return decode_into(d, d->columns[section][column].chunks[k], at_most(limit, width), out,
+			   width);
+}
+
+/* Passes over `rows` numbers of which nobody wants to know the value; NULL: malformed. Eight bytes
+ * at a time while no more than eight numbers can end in them. */
+static const uint8_t *skip_varints(const uint8_t *p, const uint8_t *end, uint64_t rows)
+{
+	uint64_t word;
+
+	while (rows >= 8 && end - p >= 8) {
+		memcpy(&word, p, sizeof word);
+		rows -= (unsigned)__builtin_popcountll(~word & 0x8080808080808080ull);
+		p += 8;
+	}
+	for (; rows && p < end; p++)
+		rows -= *p < 0x80;
+	return rows ? NULL : p;
+}
+
+/* out[i] = row rows[i] of p, counted from its first. Returns as decode_rows() does. */
+static inline __attribute__((always_inline)) uint64_t pick_rows(const struct payload *p,
+								unsigned encoding, uint64_t most,
+								const uint64_t *rows, size_t n,
+								uint64_t *out)
+{
+	const uint8_t *at = p->data;
+	uint64_t previous = 0, row = p->first_row;
+
+	for (size_t i = 0; i < n; i++) {
+		if (encoding == RGD_ENC_VARINT) {
+			at = skip_varints(at, p->end, rows[i] - row);
+			if (!at)
+				return row - p->first_row;
+			row = rows[i];
+		} else if (encoding <= RGD_ENC_U64) {
+			at = p->data + (rows[i] - p->first_row) * (encoding == RGD_ENC_U8    ? 1
+								   : encoding == RGD_ENC_U32 ? 4
+											     : 8);
+			row = rows[i];
+		}
+		for (; row <= rows[i]; row++)
+			if (!number(encoding, &at, p->end, &previous, &out[i]))
+				return row - p->first_row;
+		if (out[i] > most)
+			return rows[i] - p->first_row;
+	}
+	return UINT64_MAX;
+}
+
+static uint64_t pick(const struct payload *p, uint64_t most, const uint64_t *rows, size_t n,
+		     uint64_t *out)
+{
+	switch (p->encoding) {
+	case RGD_ENC_U8:
+		return pick_rows(p, RGD_ENC_U8, most, rows, n, out);
+	case RGD_ENC_U32:
+		return pick_rows(p, RGD_ENC_U32, most, rows, n, out);
+	case RGD_ENC_U64:
+		return pick_rows(p, RGD_ENC_U64, most, rows, n, out);
+	case RGD_ENC_VARINT:
+		return pick_rows(p, RGD_ENC_VARINT, most, rows, n, out);
+	case RGD_ENC_DELTA:
+		return pick_rows(p, RGD_ENC_DELTA, most, rows, n, out);
+	case RGD_ENC_ASC:
+		return pick_rows(p, RGD_ENC_ASC, most, rows, n, out);
+	default:
+		return 0;
+	}
+}
+
+struct error *dump_pick(const struct dump *d, unsigned section, unsigned column, size_t k,
+			uint64_t limit, const uint64_t *rows, size_t n, uint64_t *out)
+{
+	uint32_t chunk = d->columns[section][column].chunks[k];
+	uint64_t most = at_most(limit, 8), bad;
+	struct payload p;
+
+	TRY(chunk_payload(d, chunk, &p));
+	bad = pick(&p, most, rows, n, out);
+	payload_free(&p);
+	return bad == UINT64_MAX ? NULL
+				 : row_error(d, chunk, d->toc[chunk].header.first_row + bad, most);
 }
 
 /* ---- rows of text ---------------------------------------------------------------------------- */

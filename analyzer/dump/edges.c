@@ -315,6 +315,14 @@ static struct error *next_index(struct model *m, uint32_t source, uint32_t numbe
 	return NULL;
 }
 
+/* Whoever gets an edge looks at its ends, and at the key. */
+static struct error *load_ends(struct model *m, const struct edge *e)
+{
+	uint32_t objects[] = {e->source, e->target, e->value};
+
+	return model_load_for(m, m->rows_open, objects, e->class == RGD_LABEL_KEY_OBJECT ? 3 : 2);
+}
+
 struct error *model_edge(struct model *m, uint32_t source, uint32_t number, struct edge *ret)
 {
 	uint32_t row = number % RGD_GROUP_ROWS;
@@ -334,6 +342,8 @@ struct error *model_edge(struct model *m, uint32_t source, uint32_t number, stru
 		.value = d->value ? d->value[row] : 0,
 		.interior = d->interior ? d->interior[row] : 0,
 	};
+	if (m->rows_open & ~m->loaded)
+		TRY(load_ends(m, ret));
 	if (ret->class == RGD_LABEL_OFFSET)
 		ret->value *= 8;
 	if (ret->class != RGD_LABEL_NEXT)

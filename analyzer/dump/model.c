@@ -7,87 +7,9 @@
 
 #include "util/big.h"
 
-/* ---- columns of objects ---------------------------------------------------------------------- */
-
-static struct error *column32(struct model *m, unsigned column, uint64_t limit, uint32_t **field)
-{
-	uint32_t *values;
-	struct error *e;
-
-	TRY(big_alloc(m->nobjects, sizeof *values, &values));
-	e = dump_read_u32(m->dump, RGD_SEC_OBJECTS, column, limit, values);
-	if (e)
-		big_free(values, m->nobjects, sizeof *values);
-	else
-		*field = values;
-	return e;
-}
-
-static struct error *column64(struct model *m, unsigned column, uint64_t **field)
-{
-	uint64_t *values;
-	struct error *e;
-
-	TRY(big_alloc(m->nobjects, sizeof *values, &values));
-	e = dump_read_u64(m->dump, RGD_SEC_OBJECTS, column, 0, values);
-	if (e)
-		big_free(values, m->nobjects, sizeof *values);
-	else
-		*field = values;
-	return e;
-}
-
-/* Searches rely on the order. */
-static struct error *load_address(struct model *m)
-{
-	TRY(column64(m, RGD_OBJ_ADDRESS, &m->address));
-	for (uint32_t i = 1; i < m->nobjects; i++)
-		if (m->address[i] <= m->address[i - 1])
-			return dump_error(m->dump, RGD_SEC_OBJECTS, RGD_OBJ_ADDRESS, i,
-					  "object %u is not behind the one before it", i);
-	return NULL;
-}
-
-static struct error *load_type(struct model *m)
-{
-	if (!m->ntypes && m->nobjects)
-		return dump_error(m->dump, RGD_SEC_OBJECTS, RGD_OBJ_TYPE, 0,
-				  "objects without a table of types");
-	return column32(m, RGD_OBJ_TYPE, m->ntypes, &m->type);
-}
-
-static struct error *load_size(struct model *m)
-{
-	return column64(m, RGD_OBJ_SIZE, &m->size);
-}
-
-static struct error *load_refcount(struct model *m)
-{
-	return column64(m, RGD_OBJ_REFCOUNT, &m->refcount);
-}
-
-static struct error *load_flags(struct model *m)
-{
-	return column32(m, RGD_OBJ_FLAGS, 0, &m->flags);
-}
-
-static struct error *load_epoch(struct model *m)
-{
-	return column32(m, RGD_OBJ_EPOCH, 0, &m->epoch);
-}
-
-static struct error *load_stack(struct model *m)
-{
-	return column32(m, RGD_OBJ_STACK, (uint64_t)m->nstacks + 1, &m->stack);
-}
-
-static struct error *load_base(struct model *m)
-{
-	return column64(m, RGD_OBJ_BASE, &m->base);
-}
-
 /* ---- parts ----------------------------------------------------------------------------------- */
 
+/* `load` NULL: a column of objects. */
 static const struct {
 	unsigned part, needs;
 	struct error *(*load)(struct model *);
@@ -97,14 +19,14 @@ static const struct {
 	{MODEL_TYPES, MODEL_STRINGS, load_types},
 	{MODEL_LABELS, 0, load_labels},
 	{MODEL_SUMMARY, 0, load_summary},
-	{MODEL_ADDRESS, 0, load_address},
-	{MODEL_TYPE, 0, load_type},
-	{MODEL_SIZE, 0, load_size},
-	{MODEL_REFCOUNT, 0, load_refcount},
-	{MODEL_FLAGS, 0, load_flags},
-	{MODEL_EPOCH, 0, load_epoch},
-	{MODEL_STACK, 0, load_stack},
-	{MODEL_BASE, 0, load_base},
+	{MODEL_ADDRESS, 0, NULL},
+	{MODEL_TYPE, 0, NULL},
+	{MODEL_SIZE, 0, NULL},
+	{MODEL_REFCOUNT, 0, NULL},
+	{MODEL_FLAGS, 0, NULL},
+	{MODEL_EPOCH, 0, NULL},
+	{MODEL_STACK, 0, NULL},
+	{MODEL_BASE, 0, NULL},
 	{MODEL_EDGES, MODEL_LABELS, load_edges},
 	{MODEL_ROOTS, MODEL_STRINGS, load_roots},
 	{MODEL_FRAMES, MODEL_STRINGS, load_frames},
@@ -127,7 +49,7 @@ struct error *model_load(struct model *m, unsigned want)
 			continue;
 		if (parts[i].needs & ~m->loaded)
 			TRY(model_load(m, parts[i].needs));
-		TRY(parts[i].load(m));
+		TRY(parts[i].load ? parts[i].load(m) : load_object_column(m, parts[i].part));
 		m->loaded |= parts[i].part;
 	}
 	return NULL;
@@ -181,14 +103,8 @@ void model_close(struct model *m)
 		big_free(m->meta_text[i], m->meta_size[i], 1);
 		big_free(m->meta_start[i], m->nmeta, sizeof *m->meta_start[i]);
 	}
-	big_free(m->address, m->nobjects, sizeof *m->address);
-	big_free(m->size, m->nobjects, sizeof *m->size);
-	big_free(m->refcount, m->nobjects, sizeof *m->refcount);
-	big_free(m->base, m->nobjects, sizeof *m->base);
-	big_free(m->type, m->nobjects, sizeof *m->type);
-	big_free(m->flags, m->nobjects, sizeof *m->flags);
-	big_free(m->epoch, m->nobjects, sizeof *m->epoch);
-	big_free(m->stack, m->nobjects, sizeof *m->stack);
+	free_object_columns(m);
+	free_properties(m);
 	big_free(m->graph.out_first, (size_t)m->nobjects + 1, sizeof *m->graph.out_first);
 	big_free(m->graph.out_target, m->nedges, sizeof *m->graph.out_target);
 	big_free(m->graph.edge_class, m->nedges, sizeof *m->graph.edge_class);
@@ -203,7 +119,6 @@ void model_close(struct model *m)
 	big_free(m->runtimes, m->nruntimes, sizeof *m->runtimes);
 	big_free(m->gc, m->ngc, sizeof *m->gc);
 	big_free(m->counters, m->ncounters, sizeof *m->counters);
-	big_free(m->properties, m->nproperties, sizeof *m->properties);
 	big_free(m->epochs, m->nepochs, sizeof *m->epochs);
 	big_free(m->regions, m->nregions, sizeof *m->regions);
 	free(m->types);
@@ -264,7 +179,7 @@ uint32_t model_find_address(const struct model *m, uint64_t address, uint64_t *o
 
 const struct property *model_properties(const struct model *m, uint32_t object, uint32_t *n)
 {
-	uint32_t low = 0, high = m->nproperties;
+	uint32_t low = 0, high = m->nheld;
 
 	while (low < high) {
 		uint32_t middle = low + (high - low) / 2;
@@ -274,10 +189,10 @@ const struct property *model_properties(const struct model *m, uint32_t object, 
 		else
 			high = middle;
 	}
-	while (high < m->nproperties && m->properties[high].object == object)
+	while (high < m->nheld && m->properties[high].object == object)
 		high++;
 	*n = high - low;
-	return m->properties + low;
+	return *n ? m->properties + low : NULL;
 }
 
 bool model_property(const struct model *m, uint32_t object, enum rgd_property key, uint64_t *ret)

@@ -210,13 +210,17 @@ struct model {
 	struct runtime *runtimes;
 	struct gc_value *gc;
 	struct counter *counters;
-	struct property *properties; /* ascending by object */
+	struct property *properties; /* ascending by object; nheld of them are in memory */
+	uint32_t nheld;
 	struct epoch *epochs;
 	struct region *regions;
 	char *meta_text[2]; /* keys, values */
 	size_t meta_size[2];
 	uint64_t *meta_start[2];
 
+	unsigned rows_open;	  /* parts that were asked for by model_load_for() */
+	struct object_rows *rows; /* objects.c */
+	struct property_rows *property_rows;
 	struct edge_cache *edge_cache;
 	uint32_t *site_type;	 /* by stack: type number + 1, 0 = not asked for yet */
 	struct names site_names; /* number + ntypes = type; texts are malloc()ed */
@@ -226,6 +230,23 @@ struct error *model_open(const char *path, struct model **ret);
 void model_close(struct model *model); /* NULL is fine */
 
 struct error *model_load(struct model *model, unsigned parts);
+/*
+ * The same for who will look at some objects only: columns of objects and properties have valid
+ * rows for these objects (any order, repetitions are fine) and for those of earlier calls. Other
+ * objects must be asked for before they are looked at; model_edge() does so for those that it
+ * names.
+ */
+struct error *model_load_for(struct model *model, unsigned parts, const uint32_t *objects,
+			     size_t n);
+
+/*
+ * Passes over TYPE, FLAGS, EPOCH or STACK of all objects without keeping it: `visit` gets the values
+ * of objects [first, first + n), from several threads at a time; `first` is a multiple of 64.
+ */
+struct error *model_scan(struct model *model, unsigned part,
+			 struct error *(*visit)(void *context, uint32_t first,
+						const uint32_t *values, uint32_t n),
+			 void *context);
 
 static inline const char *model_string(const struct model *m, uint32_t string)
 {

@@ -4,6 +4,7 @@
 
 #include "dump/model.h"
 #include "util/hash.h"
+#include "util/vec.h"
 
 /* tables.c */
 struct error *load_strings(struct model *m);
@@ -20,9 +21,21 @@ struct error *load_threads(struct model *m);
 struct error *load_runtimes(struct model *m);
 struct error *load_gc(struct model *m);
 struct error *load_counters(struct model *m);
-struct error *load_properties(struct model *m);
+struct error *load_property_rows(struct model *m, struct property **ret);
 struct error *load_epochs(struct model *m);
 struct error *load_regions(struct model *m);
+
+/* objects.c */
+struct error *load_object_column(struct model *m, unsigned part);
+void free_object_columns(struct model *m);
+/* Those whose bit is not set, ascending, each once. */
+struct error *unknown_objects(const uint64_t *known, const uint32_t *objects, size_t n,
+			      struct ids *ret);
+
+/* properties.c */
+struct error *load_properties(struct model *m);
+struct error *load_properties_for(struct model *m, const uint32_t *objects, size_t n);
+void free_properties(struct model *m);
 
 /* edges.c */
 struct error *load_edges(struct model *m);

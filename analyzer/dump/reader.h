@@ -50,6 +50,19 @@ struct error *dump_read_u64(const struct dump *dump, unsigned section, unsigned 
 			    uint64_t limit, uint64_t *out);
 
 /*
+ * Parts of a column, for who needs few rows of many. A column is a run of chunks, numbered from 0;
+ * dump_read_chunk() decodes one (`width` 1, 4 or 8 bytes a row) to `out`, dump_pick() of one the
+ * given rows (ascending, of the section) only. Errors as above.
+ */
+size_t dump_column_chunks(const struct dump *dump, unsigned section, unsigned column);
+void dump_chunk_rows(const struct dump *dump, unsigned section, unsigned column, size_t k,
+		     uint64_t *first, uint32_t *rows);
+struct error *dump_read_chunk(const struct dump *dump, unsigned section, unsigned column, size_t k,
+			      uint64_t limit, void *out, unsigned width);
+struct error *dump_pick(const struct dump *dump, unsigned section, unsigned column, size_t k,
+			uint64_t limit, const uint64_t *rows, size_t n, uint64_t *out);
+
+/*
  * A column of byte strings: all texts one after the other, each ended by a NUL, and where each
  * begins. A text that is no UTF-8 or holds a NUL is an error. Both arrays are big_alloc()ed:
  * `*text` with *text_size bytes, `*starts` with rows entries.

@@ -363,31 +363,9 @@ static const struct field property_fields[] = {
 	FIELD(RGD_PROP_VALUE, property, value, ANY),
 };
 
-static bool is_string_property(unsigned key)
+struct error *load_property_rows(struct model *m, struct property **ret)
 {
-	return key == RGD_PROP_NAME || key == RGD_PROP_FILE || key == RGD_PROP_REPR ||
-	       key == RGD_PROP_STATE || key == RGD_PROP_QUALNAME;
-}
-
-struct error *load_properties(struct model *m)
-{
-	const char *fault = NULL;
-	struct property *rows;
-	uint32_t i;
-
-	TRY(LOAD_ROWS(m, RGD_SEC_PROPERTIES, property_fields, m->nproperties, rows));
-	for (i = 0; i < m->nproperties && !fault; i++) {
-		if (i && rows[i].object < rows[i - 1].object)
-			fault = "properties are not sorted by object";
-		else if (is_string_property(rows[i].key) && rows[i].value >= m->nstrings)
-			fault = "a property refers to a string that is not there";
-	}
-	if (fault) {
-		big_free(rows, m->nproperties, sizeof *rows);
-		return dump_error(m->dump, RGD_SEC_PROPERTIES, RGD_PROP_OBJECT, i - 1, "%s", fault);
-	}
-	m->properties = rows;
-	return NULL;
+	return LOAD_ROWS(m, RGD_SEC_PROPERTIES, property_fields, m->nproperties, *ret);
 }
 
 static const struct field epoch_fields[] = {

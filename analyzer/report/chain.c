@@ -156,7 +156,7 @@ struct error *chain_find(struct model *m, const struct chain_query *q, struct id
 	size_t words = bits_words(m->nobjects);
 	struct error *e;
 
-	TRY(model_load(m, MODEL_EDGES | MODEL_FLAGS));
+	TRY(model_load(m, MODEL_EDGES));
 	TRY(find_goals(m, q, &goals));
 	e = closed_nodes(m, q, &closed);
 	if (!e)

@@ -88,17 +88,19 @@ static char *object_attributes(struct picture *p, uint32_t object)
 
 static struct error *add_object(struct picture *p, uint32_t object, unsigned depth)
 {
-	uint32_t flags = model_type(p->model, p->model->type[object])->flags, number;
 	struct drawing_node node = {
-		.label = object_label(p, object),
-		.tooltip = object_tooltip(p, object),
 		.depth = depth,
 		.start = depth == 0,
-		.module = flags & RGD_TYPE_F_IS_MODULE,
-		.finalizer = flags & RGD_TYPE_F_FINALIZER,
 		.highlighted = p->highlight && where_test(p->highlight, object),
 	};
+	uint32_t flags, number;
 
+	TRY(model_load_for(p->model, LABEL_PARTS, &object, 1));
+	flags = model_type(p->model, p->model->type[object])->flags;
+	node.module = flags & RGD_TYPE_F_IS_MODULE;
+	node.finalizer = flags & RGD_TYPE_F_FINALIZER;
+	node.label = object_label(p, object);
+	node.tooltip = object_tooltip(p, object);
 	if (asprintf(&node.name, "o%" PRIu64, p->model->address[object]) < 0)
 		node.name = NULL;
 	if (p->query->extra_node_attrs)
@@ -210,11 +212,50 @@ static struct error *expand_forwards(struct picture *p, uint32_t number)
 	return NULL;
 }
 
+/* Whatever expand_forwards() may draw. */
+static bool list_targets(const struct picture *p, uint32_t source, struct ids *ret)
+{
+	const struct graph *graph = &p->model->graph;
+	uint64_t drawn = 0;
+
+	for (uint32_t e = graph->out_first[source];
+	     e < graph->out_first[source + 1] && drawn < p->query->too_many; e++) {
+		uint32_t target = graph->out_target[e];
+		if (!p->follow.pass[graph->edge_class[e]] || !visible(p, target))
+			continue;
+		if (!p->node[target] && !VEC_PUSH(ret, target))
+			return false;
+		drawn++;
+	}
+	return true;
+}
+
+/* What the labels of one more level say is read at once. */
+static struct error *load_level(struct picture *p, uint32_t from, uint32_t to)
+{
+	struct ids targets = {0};
+	struct error *error = NULL;
+
+	for (uint32_t i = from; i < to && !error; i++)
+		if (!list_targets(p, p->objects.data[i], &targets))
+			error = error_memory();
+	if (!error)
+		error = model_load_for(p->model, LABEL_PARTS, targets.data, targets.n);
+	VEC_FREE(&targets);
+	return error;
+}
+
 static struct error *draw_forwards(struct picture *p)
 {
-	for (uint32_t i = 0; i < p->objects.n; i++)
-		if (p->out->nodes[i].depth < p->query->max_depth)
+	uint32_t from = 0;
+
+	for (uint32_t depth = 0; depth < p->query->max_depth && from < p->objects.n; depth++) {
+		uint32_t to = (uint32_t)p->objects.n;
+		TRY(load_level(p, from, to));
+		for (uint32_t i = from; i < to; i++)
 			TRY(expand_forwards(p, i));
+		from = to;
+	}
 	return NULL;
 }
 
@@ -306,17 +347,50 @@ static struct error *find_hits(struct picture *p, uint32_t from, uint32_t to)
 	return good ? NULL : error_memory();
 }
 
+/* How many hits from number i on are parallel references. */
+static size_t parallel(const struct picture *p, size_t i)
+{
+	const struct hit *hits = p->hits.data;
+	size_t n = 1;
+
+	while (i + n < p->hits.n && hits[i + n].node == hits[i].node &&
+	       hits[i + n].source == hits[i].source)
+		n++;
+	return n;
+}
+
+/* What the labels of one more level say is read at once: of whatever draw_hits() may draw. */
+static struct error *load_sources(struct picture *p)
+{
+	const struct hit *hits = p->hits.data;
+	struct ids sources = {0};
+	struct error *error = NULL;
+	uint64_t drawn = 0;
+
+	for (size_t i = 0; i < p->hits.n && !error; i += parallel(p, i)) {
+		if (i && hits[i - 1].node != hits[i].node)
+			drawn = 0;
+		if (drawn >= p->query->too_many || !visible(p, hits[i].source))
+			continue;
+		drawn++;
+		if (!p->node[hits[i].source] && !VEC_PUSH(&sources, hits[i].source))
+			error = error_memory();
+	}
+	if (!error)
+		error = model_load_for(p->model, LABEL_PARTS, sources.data, sources.n);
+	VEC_FREE(&sources);
+	return error;
+}
+
 static struct error *draw_hits(struct picture *p)
 {
 	const struct hit *hits = p->hits.data;
 	uint64_t drawn = 0;
 
+	TRY(load_sources(p));
 	for (size_t i = 0, n; i < p->hits.n; i += n) {
 		uint32_t node = hits[i].node, source = hits[i].source;
-		for (n = 1;
-		     i + n < p->hits.n && hits[i + n].node == node && hits[i + n].source == source;
-		     n++)
-			;
+		n = parallel(p, i);
 		if (i && hits[i - 1].node != node)
 			drawn = 0;
 		if (!visible(p, source))
@@ -411,12 +485,12 @@ static struct error *prepare(struct picture *p)
 	uint32_t count;
 
 	TRY(labels_init(&p->labels));
-	TRY(model_load(p->model, MODEL_TYPES | MODEL_EDGES | MODEL_LABELS | UNIVERSE_PARTS));
+	TRY(model_load(p->model, MODEL_TYPES | MODEL_EDGES | MODEL_LABELS));
 	TRY(compile(p, query->filter, &p->filter));
 	TRY(compile(p, query->highlight, &p->highlight));
 	TRY(hide(p));
 	choose_edges(p);
-	TRY(big_alloc(p->model->nobjects, sizeof(*p->node), &p->node));
+	TRY(big_alloc_sparse(p->model->nobjects, sizeof(*p->node), &p->node));
 	if (!query->backwards)
 		return NULL;
 	TRY(universe_closed(query->universe, p->model, &p->closed));
@@ -429,6 +503,7 @@ static struct error *draw(struct picture *p)
 	const struct ids *starts = p->query->starts;
 
 	TRY(prepare(p));
+	TRY(model_load_for(p->model, LABEL_PARTS, starts->data, starts->n));
 	for (size_t i = 0; i < starts->n; i++)
 		if (!p->node[starts->data[i]])
 			TRY(add_object(p, starts->data[i], 0));

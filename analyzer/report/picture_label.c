@@ -159,8 +159,7 @@ static bool mentions(const char *list, const char *field)
 struct error *labels_init(struct labels *l)
 {
 	TRY(check_fields(l));
-	TRY(model_load(l->model,
-		       MODEL_REPR | MODEL_SIZE | MODEL_REFCOUNT | MODEL_EPOCH | MODEL_EPOCHS));
+	TRY(model_load_for(l->model, LABEL_PARTS | MODEL_EPOCHS, NULL, 0));
 	if (mentions(l->extra_info, "retained") || mentions(l->extra_node_attrs, "{retained}"))
 		return retained_sizes(l->model, &l->retained);
 	return NULL;

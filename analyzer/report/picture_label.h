@@ -17,7 +17,11 @@ struct labels {
 	uint64_t *retained; /* labels_init() fills it when a field asks for it */
 };
 
-/* The caller has set all but `retained`. Loads what the labels need; an unknown field is a usage error. */
+/* What labels need of an object, besides MODEL_EPOCHS: model_load_for(). */
+#define LABEL_PARTS (MODEL_REPR | MODEL_SIZE | MODEL_REFCOUNT | MODEL_EPOCH)
+
+/* The caller has set all but `retained`. Loads what the labels need of no
+ * object in particular; an unknown field is a usage error. */
 struct error *labels_init(struct labels *labels);
 void labels_deinit(struct labels *labels);
 

@@ -6,6 +6,7 @@
 
 #include "util/big.h"
 #include "util/bits.h"
+#include "util/vec.h"
 
 #define VALUE_CHARACTERS 40u
 
@@ -165,12 +166,29 @@ bool is_proper_module(const struct model *m, uint32_t object)
 	return false;
 }
 
+/* The properties of whatever lies in sys.modules. */
+static struct error *load_modules(struct model *m)
+{
+	struct ids modules = {0};
+	struct error *e = NULL;
+
+	for (uint32_t i = 0; i < m->nroots && !e; i++)
+		if (m->roots[i].class == RGD_ROOT_MODULE && !VEC_PUSH(&modules, m->roots[i].target))
+			e = error_memory();
+	if (!e)
+		e = model_load_for(m, MODEL_PROPERTIES, modules.data, modules.n);
+	VEC_FREE(&modules);
+	return e;
+}
+
 static struct error *collect(struct model *m, bool modules_only, uint64_t **ret, uint32_t *count)
 {
 	uint64_t *bits;
 	uint32_t n = 0;
 
-	TRY(model_load(m, MODEL_ROOTS | MODEL_STRINGS | (modules_only ? MODEL_PROPERTIES : 0)));
+	TRY(model_load(m, MODEL_ROOTS | MODEL_STRINGS));
+	if (modules_only)
+		TRY(load_modules(m));
 	TRY(big_alloc(bits_words(m->nobjects), sizeof *bits, &bits));
 	for (uint32_t i = 0; i < m->nroots; i++) {
 		const struct root *r = &m->roots[i];

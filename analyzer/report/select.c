@@ -104,9 +104,64 @@ struct error *select_unknown_type(struct model *m, const struct universe *u, con
 	return e;
 }
 
-static struct error *push_types(struct model *m, const struct universe *u, const uint64_t *types,
-				struct ids *ret)
+/* What a pass over the column of types finds: by group, because groups are visited in any order. */
+struct typed {
+	const uint64_t *types;
+	struct ids *groups;
+};
+
+static struct error *find_typed(void *context, uint32_t first, const uint32_t *types, uint32_t n)
 {
+	const struct typed *t = context;
+	struct ids *found = &t->groups[first / RGD_GROUP_ROWS];
+
+	for (uint32_t i = 0; i < n; i++)
+		if (bits_get(t->types, types[i]) && !VEC_PUSH(found, first + i))
+			return error_memory();
+	return NULL;
+}
+
+static struct error *list_typed(struct model *m, const uint64_t *types, struct ids *ret)
+{
+	size_t ngroups = m->nobjects / RGD_GROUP_ROWS + 1;
+	struct typed t = {types, calloc(ngroups, sizeof *t.groups)};
+	struct error *e;
+
+	if (!t.groups)
+		return error_memory();
+	e = model_scan(m, MODEL_TYPE, find_typed, &t);
+	for (size_t g = 0; g < ngroups; g++) {
+		for (size_t i = 0; i < t.groups[g].n && !e; i++)
+			if (!VEC_PUSH(ret, t.groups[g].data[i]))
+				e = error_memory();
+		VEC_FREE(&t.groups[g]);
+	}
+	free(t.groups);
+	return e;
+}
+
+/* The same as push_types(), of types that do not depend on the site. */
+static struct error *push_plain_types(struct model *m, const struct universe *u,
+				      const uint64_t *types, struct ids *ret)
+{
+	struct ids typed = {0};
+	struct error *e = list_typed(m, types, &typed);
+
+	if (!e)
+		e = model_load_for(m, UNIVERSE_PARTS, typed.data, typed.n);
+	for (size_t i = 0; i < typed.n && !e; i++)
+		if (universe_has(u, m, typed.data[i]) && !VEC_PUSH(ret, typed.data[i]))
+			e = error_memory();
+	VEC_FREE(&typed);
+	return e;
+}
+
+static struct error *push_types(struct model *m, const struct universe *u, const uint64_t *types,
+				bool sites, struct ids *ret)
+{
+	if (!sites)
+		return push_plain_types(m, u, types, ret);
+	TRY(model_load(m, MODEL_SITES | UNIVERSE_PARTS));
 	for (uint32_t i = 0; i < m->nobjects; i++) {
 		if (!universe_has(u, m, i) || !bits_get(types, model_type_of(m, i)))
 			continue;
@@ -124,13 +179,11 @@ static struct error *objects_of_type(struct model *m, const struct universe *u, 
 	uint64_t *types = NULL;
 	struct error *e;
 
-	TRY(model_load(m, MODEL_TYPES | MODEL_TYPE | MODEL_FLAGS));
-	if (is_about_sites(m, name))
-		TRY(model_load(m, MODEL_SITES));
+	TRY(model_load(m, MODEL_TYPES));
 	TRY(select_types(m, name, &types, &nfound));
-	e = nfound ? push_types(m, u, types, ret) : NULL;
+	e = nfound ? push_types(m, u, types, is_about_sites(m, name), ret) : NULL;
 	if (!e && nfound && ret->n == before && !u->chosen)
-		e = push_types(m, &all, types, ret);
+		e = push_types(m, &all, types, is_about_sites(m, name), ret);
 	free(types);
 	return e;
 }

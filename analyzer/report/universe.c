@@ -18,7 +18,7 @@ struct error *universe_parse(struct model *m, const char *text, struct universe 
 {
 	struct universe u = {.chosen = text != NULL};
 
-	TRY(model_load(m, MODEL_TYPES | MODEL_FLAGS));
+	TRY(model_load(m, MODEL_TYPES));
 	if (!text)
 		text = has_cpython(m) ? "gc" : "all";
 	if (strcmp(text, "gc") == 0) {
@@ -65,8 +65,18 @@ void universe_follow(const struct universe *u, struct follow *ret)
 	}
 }
 
-struct error *universe_closed(const struct universe *u, const struct model *m, uint64_t **ret)
+static struct error *close_group(void *context, uint32_t first, const uint32_t *flags, uint32_t n)
 {
+	uint64_t *bits = context;
+
+	for (uint32_t i = 0; i < n; i++)
+		bits[(first + i) >> 6] |= (uint64_t)!universe_gc(flags[i]) << (i & 63);
+	return NULL;
+}
+
+struct error *universe_closed(const struct universe *u, struct model *m, uint64_t **ret)
+{
+	struct error *e;
 	uint64_t *bits;
 
 	if (u->kind != UNIVERSE_GC) {
@@ -74,9 +84,10 @@ struct error *universe_closed(const struct universe *u, const struct model *m, u
 		return NULL;
 	}
 	TRY(big_alloc(bits_words(m->nobjects), sizeof *bits, &bits));
-	for (uint32_t i = 0; i < m->nobjects; i++)
-		if (!universe_gc(m->flags[i]))
-			bits_set(bits, i);
-	*ret = bits;
-	return NULL;
+	e = model_scan(m, MODEL_FLAGS, close_group, bits);
+	if (e)
+		big_free(bits, bits_words(m->nobjects), sizeof *bits);
+	else
+		*ret = bits;
+	return e;
 }

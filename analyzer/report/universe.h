@@ -49,7 +49,7 @@ bool universe_has_summary(const struct universe *u, const struct model *m,
  */
 void universe_follow(const struct universe *u, struct follow *ret);
 /* Bit set of the objects that may not be a referrer (gc.get_referrers sees tracked containers
- * only); NULL for none. big_alloc()ed words: bits_words(nobjects). */
-struct error *universe_closed(const struct universe *u, const struct model *m, uint64_t **ret);
+ * only); NULL for none. big_alloc()ed words: bits_words(nobjects). Loads no part. */
+struct error *universe_closed(const struct universe *u, struct model *m, uint64_t **ret);
 
 #endif

@@ -1,6 +1,7 @@
 /* big.c - see big.h. */
 #include "util/big.h"
 
+#include <stdbool.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -15,7 +16,7 @@ static size_t rounded(size_t count, size_t size)
 	return (bytes + 4096) & ~(size_t)4095; /* never 0 */
 }
 
-struct error *big_alloc(size_t count, size_t size, void *ret)
+static struct error *map(size_t count, size_t size, bool large, void *ret)
 {
 	size_t bytes = rounded(count, size);
 	void *p;
@@ -25,11 +26,21 @@ struct error *big_alloc(size_t count, size_t size, void *ret)
 	p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (p == MAP_FAILED)
 		return error_memory();
-	/* These arrays are written from end to end: large pages spare most of the page faults. */
-	if (bytes >= 2 * HUGE_PAGE)
+	if (large && bytes >= 2 * HUGE_PAGE)
 		madvise(p, bytes, MADV_HUGEPAGE);
 	memcpy(ret, &p, sizeof p);
 	return NULL;
+}
+
+/* These arrays are written from end to end: large pages spare most of the page faults. */
+struct error *big_alloc(size_t count, size_t size, void *ret)
+{
+	return map(count, size, true, ret);
+}
+
+struct error *big_alloc_sparse(size_t count, size_t size, void *ret)
+{
+	return map(count, size, false, ret);
 }
 
 void big_free(const void *p, size_t count, size_t size)

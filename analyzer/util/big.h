@@ -10,6 +10,8 @@
 
 /* `*ret` (any pointer) is set on success; also for count 0. */
 struct error *big_alloc(size_t count, size_t size, void *ret);
+/* The same for arrays of which few entries here and there are written: never with large pages. */
+struct error *big_alloc_sparse(size_t count, size_t size, void *ret);
 /* The same count and size. NULL is fine. */
 void big_free(const void *p, size_t count, size_t size);
 
