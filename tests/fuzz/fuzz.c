@@ -68,6 +68,12 @@ static const char *const command_lines[][12] = {
 	{"show-refs", "#3", "--highlight", "type == Node", "--extra-node-attrs", "URL={address}", "--legend", "--filename", "OUT", "PATH"},
 	{"by-type", "--where", "is-root or module ~ app and site ~ \"a\" and name != x", "--universe", "all", "PATH"},
 	{"roots", "PATH"},
+	{"retained", "Node", "PATH"},
+	{"by-type", "--where", "retained > 100", "--columns", "address,retained", "--universe", "all", "PATH"},
+	{"dominators", "--max-depth", "5", "PATH"},
+	{"dominators", "--group-by", "type", "PATH"},
+	{"cycles", "--universe", "all", "PATH"},
+	{"why", "#4", "PATH"},
 };
 
 static void run_command(const char *const *line)
