@@ -47,6 +47,7 @@ static const char *const fault_words[] = {
 	[FAULT_CLONE] = "clone",
 	[FAULT_WRITE] = "write",
 	[FAULT_ADAPTER_CRASH] = "adapter-crash",
+	[FAULT_HANG_TIMED] = "hang-timed",
 	NULL,
 };
 

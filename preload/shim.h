@@ -68,13 +68,14 @@ struct config {
 enum test_fault {
 	FAULT_NONE,
 	FAULT_CRASH,	     /* the walker crashes */
-	FAULT_HANG,	     /* the walker hangs */
+	FAULT_HANG,	     /* the walker hangs, and its own timer does not end it */
 	FAULT_ENOMEM,	     /* no memory for the shim from the start */
 	FAULT_LEAF,	     /* no memory for leaves of the live table */
 	FAULT_WALKER_ENOMEM, /* the walker gets no memory */
 	FAULT_CLONE,	     /* the walker cannot be started */
 	FAULT_WRITE,	     /* a write of the dump fails with ENOSPC */
 	FAULT_ADAPTER_CRASH, /* an adapter crashes in the walker */
+	FAULT_HANG_TIMED,    /* the walker hangs, and has its timer */
 };
 extern struct config config; /* write-once in the constructor */
 void config_init(void);

@@ -472,9 +472,13 @@ static void visit_runtime(struct walk *w, const struct adapter *adapter, uint32_
 
 static void faults(struct walk *w)
 {
+	struct itimerval never = {0};
+
 	if (w->plan->fault == FAULT_CRASH)
 		sys(SYS_kill, sys(SYS_getpid), SIGSEGV);
-	while (w->plan->fault == FAULT_HANG)
+	if (w->plan->fault == FAULT_HANG)
+		sys(SYS_setitimer, 0 /* ITIMER_REAL */, &never, 0);
+	while (w->plan->fault == FAULT_HANG || w->plan->fault == FAULT_HANG_TIMED)
 		sys(SYS_pause);
 	w->pool.refuse = w->plan->fault == FAULT_WALKER_ENOMEM;
 	if (w->pool.refuse)

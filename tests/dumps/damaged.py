@@ -40,8 +40,10 @@ def judge(name, path, want, everywhere, builds):
     for build in builds:
         why = one_line(Run(["check", path], build, MEMORY), path, want)
         for command in COMMANDS:
+            if why:  # perhaps a hang, which need not be waited for again
+                break
             run = Run(command + [path], build, MEMORY)
-            why = why or (one_line(run, path, want) if everywhere else run.crashed())
+            why = one_line(run, path, want) if everywhere else run.crashed()
         why = why or Run(["growth", path, path], build, MEMORY).crashed()
         if why:
             return "%s build: %s" % (build, why)
@@ -90,29 +92,30 @@ def finish():
 # ---- what is no dump ---------------------------------------------------------------------------------------------
 
 def foreign():
-    refuse("foreign: empty file", write("empty.rgd", b""))
+    refuse("foreign: empty file", write("empty.rgd", b""), "is empty")
     refuse("foreign: one byte", write("byte.rgd", b"\x89"))
-    refuse("foreign: text", write("text.rgd", b"I am a letter, not a dump.\n" * 100))
-    refuse("foreign: PNG", write("png.rgd", b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 9))
-    refuse("foreign: ELF", write("elf.rgd", open("/bin/true", "rb").read()))
-    refuse("foreign: zeros", write("zeros.rgd", bytes(100000)))
-    refuse("foreign: noise", write("noise.rgd", random.Random(1).randbytes(100000)))
+    refuse("foreign: text", write("text.rgd", b"I am a letter, not a dump.\n" * 100), "not a refgraph dump")
+    refuse("foreign: PNG", write("png.rgd", b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 9), "not a refgraph dump")
+    refuse("foreign: ELF", write("elf.rgd", open("/bin/true", "rb").read()), "not a refgraph dump")
+    refuse("foreign: zeros", write("zeros.rgd", bytes(100000)), "not a refgraph dump")
+    refuse("foreign: noise", write("noise.rgd", random.Random(1).randbytes(100000)), "not a refgraph dump")
     refuse("foreign: magic alone", write("magic.rgd", b"\x89RGD\r\n\x1a\n"))
-    refuse("foreign: newlines translated", write("crlf.rgd", small.replace(b"\r\n", b"\n")))
+    refuse("foreign: newlines translated", write("crlf.rgd", small.replace(b"\r\n", b"\n")), "text-mode copy")
     refuse("foreign: two dumps in one file", write("two.rgd", small + small))
     refuse("foreign: bytes after the end", write("after.rgd", small + b"\0"))
     refuse("foreign: nothing there", TMP + "/no-such-file")
     os.mkdir(TMP + "/directory.rgd")
-    refuse("foreign: directory", TMP + "/directory.rgd")
+    refuse("foreign: directory", TMP + "/directory.rgd", "is a directory")
     os.mkfifo(TMP + "/fifo.rgd")
-    refuse("foreign: FIFO without a writer", TMP + "/fifo.rgd")
+    refuse("foreign: FIFO without a writer", TMP + "/fifo.rgd", "is a pipe")
     s = socket.socket(socket.AF_UNIX)
     s.bind(TMP + "/socket.rgd")
-    refuse("foreign: socket", TMP + "/socket.rgd")
+    refuse("foreign: socket", TMP + "/socket.rgd", "is a socket")
     os.symlink(TMP + "/loop.rgd", TMP + "/loop.rgd")
     refuse("foreign: symbolic link to itself", TMP + "/loop.rgd")
-    for device in "zero", "null", "full", "urandom", "tty":
-        refuse("foreign: /dev/" + device, "/dev/" + device)
+    for device in "zero", "null", "full", "urandom":
+        refuse("foreign: /dev/" + device, "/dev/" + device, "is a device")
+    refuse("foreign: /dev/tty", "/dev/tty")
     with open(TMP + "/sparse.rgd", "wb") as f:
         f.truncate(1 << 40)
     refuse("foreign: sparse terabyte", TMP + "/sparse.rgd")
@@ -146,7 +149,7 @@ def truncated():
     for half in 0, 1:
         many("truncated%d: at every chunk and many offsets" % half,
              [("at %d" % n, small[:n]) for n in places[half::2]],
-             lambda path: one_line(Run(["check", path], "plain", MEMORY), path, None)
+             lambda path: one_line(Run(["check", path], "plain", MEMORY), path, "is empty|cut short")
              or one_line(Run(["typestats", path], "plain", MEMORY), path, None))
     many("truncated3: sanitized", [("at %d" % n, small[:n]) for n in places[::5]],
          lambda path: one_line(Run(["check", path], "san"), path, None))
@@ -189,13 +192,15 @@ STRUCTURE = [
     ("file size too small", None, ["--tail", "file_size=100"]),
     ("file size 0", None, ["--tail", "file_size=0"]),
     ("tail without magic", None, ["--tail", "magic=0"]),
-    ("contents: absurd rows", None, ["--chunk", "0.0.0", "rows=0xffffffff"]),
-    ("contents: rows one too many", None, ["--chunk", "0.0.0", "rows=116"]),
+    ("contents: absurd rows", "absurd number of chunks", ["--chunk", "0.0.0", "rows=0xffffffff"]),
+    ("contents: rows one too many", "absurd number of chunks", ["--chunk", "0.0.0", "rows=116"]),
+    ("contents: more chunks than fit into the file", "absurd number of chunks",
+     ["--chunk", "0.0.0", "raw_size=56000", "--chunk", "0.0.0", "rows=1000"]),
     ("contents: absurd raw size", None, ["--chunk", "0.0.0", "raw_size=0xffffffff"]),
-    ("contents: absurd both", None, ["--chunk", "0.0.0", "raw_size=0xffffffc0", "--chunk", "0.0.0", "rows=76695844"]),
+    ("contents: absurd both", "absurd number of chunks", ["--chunk", "0.0.0", "raw_size=0xffffffc0", "--chunk", "0.0.0", "rows=76695844"]),
     ("contents: absurd stored size", None, ["--chunk", "0.0.0", "stored_size=0xffffffff"]),
-    ("contents: not zstd", None, ["--junk", "0.0.0"]),
-    ("contents: a bomb", None, ["--bomb", "0.0.0", "100000000"]),
+    ("contents: not zstd", "zstd cannot decompress it", ["--junk", "0.0.0"]),
+    ("contents: a bomb", "zstd cannot decompress it", ["--bomb", "0.0.0", "100000000"]),
     ("contents: a bomb that says so", None, ["--bomb", "0.0.0", "200000000", "--chunk", "0.0.0", "raw_size=200000000"]),
     ("contents: all zero", None, ["--garble", "0.0.0", "0"]),
     ("contents: all ones", None, ["--garble", "0.0.0", "255"]),
@@ -210,7 +215,8 @@ STRUCTURE = [
     ("entry: wrong magic", None, ["--in-toc", "5.1.0", "magic=0"]),
     ("chunk: stored beyond the end", None, ["--chunk", "5.1.0", "stored_size=0x7fffffff"]),
     ("chunk: stored size 2^32-1", None, ["--chunk", "5.1.0", "stored_size=0xffffffff"]),
-    ("chunk: raw size above the limit", None, ["--chunk", "5.1.0", "raw_size=0x800001"]),
+    ("chunk: raw size above the limit", "larger than the format allows",
+     ["--chunk", "5.1.0", "compression=1", "--chunk", "5.1.0", "raw_size=0x800001"]),
     ("chunk: raw size 2^32-1", None, ["--chunk", "5.1.0", "raw_size=0xffffffff"]),
     ("chunk: rows 2^32-1", None, ["--chunk", "5.1.0", "rows=0xffffffff"]),
     ("chunk: rows above the limit everywhere", None,
@@ -227,7 +233,7 @@ STRUCTURE = [
     ("chunk: unknown encoding", None, ["--chunk", "5.2.0", "encoding=99"]),
     ("chunk: encoding 0", None, ["--chunk", "5.2.0", "encoding=0"]),
     ("chunk: uncompressed with two sizes", None, ["--no-zstd", "--chunk", "5.2.0", "raw_size=1000"]),
-    ("groups: too small", None, ["--group-rows", "5"]),
+    ("groups: too small", "not one group", ["--group-rows", "5"]),
     ("groups: a column with another grouping", None, ["--chunk", "6.1.0", "first_row=1"]),
 ]
 
@@ -242,8 +248,8 @@ CONTENT = [
     ("objects: payload is no zstd frame", "OBJECTS.*offset", ["--junk", "5.0.0"]),
     ("strings: payload is no zstd frame", "STRINGS.*offset", ["--junk", "2.0.0"]),
     ("edges: payload is no zstd frame", "EDGES.*offset", ["--junk", "6.2.0"]),
-    ("objects: bomb", "OBJECTS.*offset", ["--bomb", "5.1.0", "100000000"]),
-    ("strings: bomb", "STRINGS.*offset", ["--bomb", "2.0.0", "1000000000"]),
+    ("objects: bomb", "OBJECTS.*offset.*frame is not of", ["--bomb", "5.1.0", "100000000"]),
+    ("strings: bomb", "STRINGS.*offset.*frame is not of", ["--bomb", "2.0.0", "1000000000"]),
     ("objects: frame shorter than it says", "OBJECTS.*offset", ["--bomb", "5.1.0", "3"]),
     ("objects: last row missing", "OBJECTS.*offset", ["--cut", "5.1.0", "1"]),
     ("types: last rows missing", "TYPES.*offset", ["--cut", "3.0.0", "4"]),
@@ -253,7 +259,7 @@ CONTENT = [
     ("objects: numbers of ten bytes and more", "OBJECTS.*offset", ["--garble", "5.2.0", "0xff"]),
     ("edges: numbers of ten bytes and more", "EDGES.*offset", ["--garble", "6.2.0", "0xff"]),
     ("edges: labels of ten bytes and more", "EDGES.*offset", ["--garble", "6.0.0", "0xff"]),
-    ("strings: lengths beyond the end", "STRINGS.*offset", ["--garble", "2.0.0", "0x7f"]),
+    ("strings: lengths beyond the end", "STRINGS.*offset.*a text is cut off", ["--garble", "2.0.0", "0x7f"]),
     ("strings: no UTF-8", "STRINGS", ["--garble", "2.0.0", "0xc1"]),
     ("meta: lengths beyond the end", "META", ["--garble", "1.0.0", "0x7f"]),
     ("type of an object", "OBJECTS.*offset", ["--poke", "5.1.3", "9999"]),

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """Blocks of the runtime's allocator under every setting of PYTHONMALLOC: what is counted, what is recorded, with which size."""
+import glob
 import json
 import os
+import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "tools"))
@@ -86,6 +88,40 @@ def debug_report(version, python):
     equal(name, ("16 bytes originally requested" in p.stderr, p.returncode != 0), (True, True))
 
 
+EMBEDDED = r"""
+#include <stdio.h>
+void PyMem_SetupDebugHooks(void);
+void Py_Initialize(void);
+int PyRun_SimpleString(const char *), Py_FinalizeEx(void);
+int main(void)
+{
+	PyMem_SetupDebugHooks();
+	Py_Initialize();
+	printf("%d ", PyRun_SimpleString("kept = [object() for i in range(1000)]"));
+	printf("%d\n", Py_FinalizeEx());
+	return 0;
+}
+"""
+
+
+def embedded():
+    """A program that puts the debug hooks on top of ours before it starts Python: ours must not be put on top of them again."""
+    name = "embedded: debug hooks before the start"
+    library = sorted(glob.glob("/usr/lib/*/libpython3.[0-9]*[0-9].so.1.0"))
+    if not library:
+        print("skip %s: no libpython" % name)
+        return
+    program = os.path.join(TMP, "embedded")
+    p = subprocess.run(["gcc", "-x", "c", "-o", program, "-", "-x", "none", library[-1]], input=EMBEDDED, text=True,
+                       stderr=subprocess.PIPE)
+    if p.returncode:
+        fail(name + " builds", p.stderr)
+        return
+    p = run(program, [], "embedded", program=False)
+    equal(name, (p.returncode, p.stdout, p.stderr), (0, "0 0\n", ""))
+
+
+embedded()
 for version, python in at_hand:
     neighbours(version, python)
     debug_report(version, python)

@@ -32,6 +32,10 @@ fake next 'const char *Py_GetVersion(void) { return "3.14.0 (main)"; }'
 refused "3.14" "only CPython 3.8 to 3.13 is supported" "$TMP/next"
 fake pypy 'int rpython_startup_code;'
 refused "PyPy" "PyPy" "$TMP/pypy"
+fake pypylib 'const char *Py_GetVersion(void) { return "3.10.13 (main)"; } int pypy_main_startup;'
+refused "PyPy with a C API" "PyPy" "$TMP/pypylib"
+fake four 'const char *Py_GetVersion(void) { return "4.11.0 (main)"; }'
+refused "4.11" "only CPython 3.8 to 3.13 is supported" "$TMP/four"
 fake debug 'const char *Py_GetVersion(void) { return "3.11.2 (main)"; } int _Py_NegativeRefcount;'
 refused "debug build" "a debug build" "$TMP/debug"
 fake odd 'const char *Py_GetVersion(void) { return "3.11.2 (main)"; }'

@@ -6,14 +6,29 @@ well=", children 0, errno 0"
 # none_left NAME FOLDER: neither a dump nor one in the making
 none_left() { equal "faults: $1: nothing left" "$(ls "$2" 2>/dev/null)" ""; }
 
+# a walker that hangs and whose parent has died: its own timer ends it, a few seconds later; looked for at the end of this file
+mkdir "$TMP/orphan"
+REFGRAPH_TEST_FAULT=hang-timed REFGRAPH_DEADLINE=3s REFGRAPH_DIR=$TMP/orphan LD_PRELOAD=$SHIM "$TMP/faults" >/dev/null 2>&1 &
+orphaned=$!; test_pids+=($orphaned)
+walker_of() { ps -o pid=,comm= --ppid "$1" | awk '$2 == "refgraph-walk" { print $1; n++ } END { exit !n }'; }
+if wait_for 20 walker_of $orphaned; then
+	walker=$(walker_of $orphaned); test_pids+=($walker)
+else
+	fail "faults: a walker to be orphaned" "none"
+fi
+{ kill -9 $orphaned; wait $orphaned; } 2>/dev/null
+
 # planted: by REFGRAPH_TEST_FAULT
 planted() {
 	local fault=$1 want=$2 dir=$TMP/$1; shift 2
 	mkdir "$dir"
-	equal "faults: $fault" "$(env "$@" REFGRAPH_TEST_FAULT=$fault REFGRAPH_DIR="$dir" LD_PRELOAD=$SHIM "$TMP/faults" 2>&1)" "$want$well"
+	equal "faults: $fault" "$(timeout 60 env "$@" REFGRAPH_TEST_FAULT=$fault REFGRAPH_DIR="$dir" LD_PRELOAD=$SHIM "$TMP/faults" 2>&1)" "$want$well"
 	none_left "$fault" "$dir"
 }
 planted crash "Bad address"
+equal "faults: the program's handler of a fault is not the walker's" \
+	"$(REFGRAPH_TEST_FAULT=crash REFGRAPH_DIR=$TMP/crash LD_PRELOAD=$SHIM "$TMP/faults" handler="$TMP/witness" 2>&1) $(ls "$TMP/witness" 2>/dev/null)" \
+	"Bad address$well "
 planted hang "Connection timed out" REFGRAPH_DEADLINE=1s
 planted walker-enomem "Cannot allocate memory"
 planted write "No space left on device"
@@ -35,6 +50,11 @@ equal "faults: RLIMIT_FSIZE of 0" "$(REFGRAPH_DIR=$TMP/dir LD_PRELOAD=$SHIM "$TM
 none_left "RLIMIT_FSIZE" "$TMP/dir"
 equal "faults: RLIMIT_NOFILE" "$(REFGRAPH_DIR=$TMP/dir LD_PRELOAD=$SHIM "$TMP/faults" nofile=3 2>&1)" "fine$well"
 rm -f "$TMP"/dir/*
+# nothing but the walker's own care: no helper that has closed them already
+for limit in nofile=3 softfile=0 softspace=1024; do
+	equal "faults: $limit, no helper" "$(REFGRAPH_HELPER=off REFGRAPH_DIR=$TMP/dir LD_PRELOAD=$SHIM "$TMP/faults" $limit 2>&1)" "fine$well"
+	rm -f "$TMP"/dir/*
+done
 equal "faults: no such folder" "$(REFGRAPH_DIR=$TMP/none LD_PRELOAD=$SHIM "$TMP/faults" 2>&1)" "No such file or directory$well"
 ln -s "$TMP/dir/elsewhere" "$TMP/dir/link"
 equal "faults: a link instead of the dump" "$(REFGRAPH_DUMP=link REFGRAPH_DIR=$TMP/dir LD_PRELOAD=$SHIM "$TMP/faults" 2>&1)" "File exists$well"
@@ -80,4 +100,17 @@ for python in $(pythons | head -1); do
 	contains "faults: its dump is marked" "$("$REFGRAPH" check "$TMP"/py/*.rgd 2>&1)" "marked partial"
 	contains "faults: and says why" "$("$REFGRAPH" info "$TMP"/py/*.rgd 2>&1)" "its objects are only blocks here"
 done
+
+gone() { ! grep -q '^refgraph-walk$' "/proc/$1/comm"; }
+if wait_for 60 gone "${walker:-0}"; then ok "faults: an orphan that hangs ends itself"; else fail "faults: an orphan that hangs ends itself" "it is there"; fi
+
+# who may not write there
+if [ "$(id -u)" = 0 ] && id nobody >/dev/null 2>&1; then
+	mkdir "$TMP/mine"; chmod 755 "$TMP" "$TMP/faults"; cp "$SHIM" "$TMP/shim.so"; chmod 644 "$TMP/shim.so"
+	equal "faults: an unwritable folder" \
+		"$(REFGRAPH_DIR=$TMP/mine LD_PRELOAD=$TMP/shim.so setpriv --reuid nobody --clear-groups "$TMP/faults" 2>&1)" "Permission denied$well"
+	none_left "an unwritable folder" "$TMP/mine"
+else
+	skip "faults: an unwritable folder" "needs root"
+fi
 exit $failed

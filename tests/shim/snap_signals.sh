@@ -10,14 +10,16 @@ looks() {
 	mkfifo "$TMP/$name.in"
 	"$@" "$TMP/signals" look <"$TMP/$name.in" >"$TMP/$name" 2>&1 &
 	pid=$!; test_pids+=($pid)
-	exec 9>"$TMP/$name.in"
+	exec 9<>"$TMP/$name.in" # does not wait for a reader
 	wait_for 60 grep -q "start SigCgt" "$TMP/$name"
 	while [ "$snapshots" -gt 0 ]; do
-		"$REFGRAPH" snapshot "$pid" -o "$TMP/$name.$snapshots.rgd" >/dev/null 2>>"$TMP/$name.asked" || return 1
+		timeout 60 "$REFGRAPH" snapshot "$pid" -o "$TMP/$name.$snapshots.rgd" >/dev/null 2>>"$TMP/$name.asked" || { exec 9>&-; kill -9 "$pid"; return 1; }
 		snapshots=$((snapshots - 1))
 	done
 	printf 'go\n\n' >&9
 	exec 9>&-
+	over() { ! grep -q '^State:.[^Z]' "/proc/$pid/status"; }
+	wait_for 60 over || { echo "hung" >>"$TMP/$name"; kill -9 "$pid"; }
 	wait $pid
 }
 looks plain 0 "$TMP/signals" ignore
@@ -36,7 +38,7 @@ equal "signals: nothing is ignored, then and after an exec" "$(grep -E 'SigIgn|S
 
 mkdir "$TMP/dumps"
 equal "signals: execs while the world is being stopped" \
-	"$(REFGRAPH_SIGNAL=USR2 REFGRAPH_DIR=$TMP/dumps LD_PRELOAD=$SHIM "$TMP/signals" exec 300 2>&1; echo $?)" "through
+	"$(REFGRAPH_SIGNAL=USR2 REFGRAPH_DIR=$TMP/dumps LD_PRELOAD=$SHIM timeout 120 "$TMP/signals" exec 300 2>&1; echo $?)" "through
 0"
 n=$(find "$TMP/dumps" -name '*.rgd' | wc -l)
 if [ "$n" -ge 10 ]; then ok "signals: snapshots were taken meanwhile"; else fail "signals: snapshots were taken meanwhile" "$n"; fi

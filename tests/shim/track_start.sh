@@ -75,4 +75,21 @@ if [ "$(id -u)" = 0 ] && id nobody >/dev/null 2>&1; then
 else
 	skip "start: a set-uid program" "needs root"
 fi
+# and where the loader does let us in (a set-uid library in a folder of the system), the shim itself stays out
+name=libBrokenLocale.so.1 # of libc6, in whose place we lie in a mount namespace of our own
+place=$(ldconfig -p 2>/dev/null | sed -n "s/.*$name (libc6,x86-64) => //p" | head -1)
+if [ "$(id -u)" = 0 ] && [ -n "$place" ] && [ -d "$TMP/open" ] && unshare -m true 2>/dev/null; then
+	cp "$SHIM" "$TMP/privileged.so" && chmod 4755 "$TMP/privileged.so"
+	inside() { # PROGRAM: its status, output, and dumps
+		rm -f "$TMP"/open/*.rgd
+		out=$(unshare -m sh -c 'mount --bind "$1" "$2" && exec env REFGRAPH_ON_EXIT=1 REFGRAPH_DIR="$3" LD_PRELOAD="$4" \
+			setpriv --reuid nobody --clear-groups "$5"' - "$TMP/privileged.so" "$place" "$TMP/open" "$name" "$1" 2>&1)
+		echo "$? $out $(ls "$TMP/open" | grep -c '^p.*rgd')"
+	}
+	cp "$TMP/p" "$TMP/open/plain"
+	equal "start: the loader takes a library of the system" "$(inside "$TMP/open/plain")" "3 fine 1"
+	equal "start: a set-uid program that was given the shim" "$(inside "$TMP/open/p")" "3 fine 0"
+else
+	skip "start: a set-uid program that was given the shim" "needs root, mount namespaces, $name"
+fi
 exit $failed

@@ -1,6 +1,8 @@
 /* Takes one snapshot and says what came of it; then shows that it is unharmed: memory, threads, children. */
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,10 +16,38 @@ static void *run(void *argument)
 	return memset(malloc(100), 1, 100);
 }
 
+static const char *witness;
+
+/* The program's own handler: the walker must never run it. */
+static void on_fault(int number)
+{
+	open(witness, O_WRONLY | O_CREAT, 0600);
+	_exit(1);
+}
+
+static void soft_limit(int what, rlim_t n)
+{
+	struct rlimit limit;
+
+	getrlimit(what, &limit);
+	limit.rlim_cur = n;
+	setrlimit(what, &limit);
+}
+
+static rlim_t pages(void)
+{
+	unsigned long n = 0;
+	FILE *f = fopen("/proc/self/statm", "r");
+
+	if (f && fscanf(f, "%lu", &n) == 1)
+		fclose(f);
+	return n;
+}
+
 int main(int argc, char **argv)
 {
 	void *list[1000], *result;
-	struct rlimit limit = { 0, 0 };
+	struct rlimit limit = { 0, 0 }, before;
 	pthread_t thread;
 	int status;
 
@@ -31,8 +61,18 @@ int main(int argc, char **argv)
 		limit.rlim_cur = limit.rlim_max = (rlim_t)atol(argv[1] + 7);
 		setrlimit(RLIMIT_NOFILE, &limit);
 	}
+	if (argc > 1 && !strncmp(argv[1], "softfile=", 9))
+		soft_limit(RLIMIT_NOFILE, (rlim_t)atol(argv[1] + 9));
+	if (argc > 1 && !strncmp(argv[1], "handler=", 8)) {
+		witness = argv[1] + 8;
+		signal(SIGSEGV, on_fault);
+	}
+	getrlimit(RLIMIT_AS, &before);
+	if (argc > 1 && !strncmp(argv[1], "softspace=", 10))
+		soft_limit(RLIMIT_AS, (pages() << 12) + ((rlim_t)atol(argv[1] + 10) << 10));
 	errno = 0;
 	status = refgraph_snapshot("fault");
+	setrlimit(RLIMIT_AS, &before);
 	printf("%s", status ? strerror(status) : "fine");
 	for (int i = 0; i < 1000; i++)
 		free(list[i]);
