@@ -110,6 +110,9 @@ if [ "$(id -u)" = 0 ] && id nobody >/dev/null 2>&1; then
 	equal "faults: an unwritable folder" \
 		"$(REFGRAPH_DIR=$TMP/mine LD_PRELOAD=$TMP/shim.so setpriv --reuid nobody --clear-groups "$TMP/faults" 2>&1)" "Permission denied$well"
 	none_left "an unwritable folder" "$TMP/mine"
+	SHIM=$TMP/shim.so; with=(setpriv --reuid nobody --clear-groups env); chown nobody "$TMP/dir"
+	asked -o "$TMP/mine/x.rgd"
+	contains "faults: the tool says who may not write" "$said" "the program's user may not write there"
 else
 	skip "faults: an unwritable folder" "needs root"
 fi
