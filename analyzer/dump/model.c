@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "util/big.h"
+#include "util/progress.h"
 
 /* ---- parts ----------------------------------------------------------------------------------- */
 
@@ -42,17 +43,26 @@ static const struct {
 	{MODEL_REGIONS, 0, load_regions},
 };
 
-struct error *model_load(struct model *m, unsigned want)
+static struct error *load_parts(struct model *m, unsigned want)
 {
 	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
 		if (!(want & parts[i].part) || (m->loaded & parts[i].part))
 			continue;
 		if (parts[i].needs & ~m->loaded)
-			TRY(model_load(m, parts[i].needs));
+			TRY(load_parts(m, parts[i].needs));
 		TRY(parts[i].load ? parts[i].load(m) : load_object_column(m, parts[i].part));
 		m->loaded |= parts[i].part;
 	}
 	return NULL;
+}
+
+struct error *model_load(struct model *m, unsigned want)
+{
+	const char *outer = progress_begin("reading the dump");
+	struct error *e = load_parts(m, want);
+
+	progress_end(outer);
+	return e;
 }
 
 struct error *model_open(const char *path, struct model **ret)

@@ -9,6 +9,7 @@
 
 #include "util/big.h"
 #include "util/bits.h"
+#include "util/progress.h"
 
 struct search {
 	const struct bfs_query *q;
@@ -135,6 +136,7 @@ static struct error *run(const struct bfs_query *q, struct ids *path, uint32_t *
 		.goals = path ? q->goals : NULL,
 		.goal = NOWHERE,
 	};
+	const char *outer = progress_begin("searching paths");
 	struct error *e;
 
 	e = big_alloc(n, sizeof *s.queue, &s.queue);
@@ -151,6 +153,7 @@ static struct error *run(const struct bfs_query *q, struct ids *path, uint32_t *
 	big_free(s.queue, n, sizeof *s.queue);
 	big_free(s.from, n, sizeof *s.from);
 	big_free(s.shut, bits_words(n), sizeof *s.shut);
+	progress_end(outer);
 	return e;
 }
 

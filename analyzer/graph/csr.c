@@ -15,6 +15,7 @@
 #include <stdlib.h>
 
 #include "util/big.h"
+#include "util/progress.h"
 #include "util/threads.h"
 
 /* A test makes them small, to see many buckets and parts in small graphs. */
@@ -199,13 +200,16 @@ struct error *graph_reverse(const struct graph *g, const struct follow *follow, 
 	struct job job = {.graph = g, .follow = follow};
 	uint32_t most = 8 * threads_online();
 	struct reverse reverse = {.nnodes = g->nnodes};
+	const char *outer;
 	struct error *e;
 
 	job.nbuckets = (g->nnodes + (uint64_t)BUCKET_NODES - 1) >> BUCKET_SHIFT;
 	job.nblocks = g->nedges / BLOCK_EDGES < most ? g->nedges / BLOCK_EDGES + 1 : most;
 	job.place = calloc((size_t)job.nblocks * job.nbuckets + 1, sizeof *job.place);
 	job.begin = calloc((size_t)job.nbuckets + 1, sizeof *job.begin);
+	outer = progress_begin("turning references round");
 	e = job.place && job.begin ? run(&job) : error_memory();
+	progress_end(outer);
 	reverse.nedges = job.begin ? job.begin[job.nbuckets] : 0;
 	reverse.in_first = job.first;
 	reverse.in_source = job.source;

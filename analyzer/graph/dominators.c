@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "util/progress.h"
+
 /* What evaluate() follows from number to number: side by side, because each step is a cache miss. */
 struct link {
 	uint32_t ancestor; /* path-compressed tree parent */
@@ -248,6 +250,7 @@ struct error *dominators_compute(const struct dominators_query *query, uint32_t 
 				 uint32_t *preorder, uint32_t *reached)
 {
 	struct work w = {.q = query, .g = query->graph};
+	const char *outer = progress_begin("finding dominators");
 	struct error *error = error_memory();
 
 	if (!allocate(&w) || !search(&w) || !collect_predecessors(&w) || !allocate_second(&w))
@@ -265,6 +268,7 @@ struct error *dominators_compute(const struct dominators_query *query, uint32_t 
 	error = NULL;
 out:
 	release(&w);
+	progress_end(outer);
 	return error;
 }
 

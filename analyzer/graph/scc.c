@@ -7,6 +7,8 @@
 
 #include <stdlib.h>
 
+#include "util/progress.h"
+
 struct search {
 	const struct graph *g;
 	const struct follow *follow;
@@ -95,6 +97,7 @@ struct error *components_compute(const struct graph *graph, const struct follow 
 	size_t n = (size_t)graph->nnodes + 1;
 	struct search s = {.g = graph, .follow = follow, .next = 1};
 	uint32_t *low = malloc(n * sizeof *low);
+	const char *outer = progress_begin("finding cycles");
 	struct error *error = error_memory();
 
 	*ret = (struct components){0};
@@ -113,6 +116,7 @@ struct error *components_compute(const struct graph *graph, const struct follow 
 	free(s.path);
 	free(s.cursor);
 	free(s.open);
+	progress_end(outer);
 	return error;
 }
 

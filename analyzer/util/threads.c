@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
+#include "util/progress.h"
+
 #define MAX_THREADS 64
 
 struct job {
@@ -66,6 +68,7 @@ static void *run(void *argument)
 		e = job->work(job->context, i);
 		if (e)
 			keep_first(job, i, e);
+		progress_piece_done();
 	}
 	return NULL;
 }
@@ -81,6 +84,7 @@ struct error *parallel_for(size_t n, struct error *(*work)(void *context, size_t
 	 * will be heard. */
 	if (want > n)
 		want = n;
+	progress_pieces(n);
 	while (started + 1 < want && pthread_create(&threads[started], NULL, run, &job) == 0)
 		started++;
 	run(&job);

@@ -24,21 +24,40 @@ SETTINGS = [
 ]
 
 
-def check(version, python, what, env, options, arguments):
-    name = "%s %s" % (version, what)
-    file = "".join(c if c.isalnum() else "-" for c in name)
+def blocks(after, before):
+    return after.dump.counters["python.blocks"] - before.dump.counters["python.blocks"]
+
+
+def observe(python, name, file, env, options, arguments):
+    """(what the program saw, dump before, dump after), or None."""
     path = os.path.join(TMP, file + ".json")
     p = run(python, options + [os.path.join(PROGRAMS, "blocks.py"), path] + arguments, file, env, program=False)
     if p.returncode or p.stdout or not os.path.exists(path):
         fail(name + " runs", p.stderr + p.stdout)
-        return
+        return None
     with open(path) as f:
         seen = json.load(f)
     more = "tracemalloc" in arguments
-    before, after = dump(file, 2 if more else 1), dump(file, 3 if more else 2)
+    return seen, dump(file, 2 if more else 1), dump(file, 3 if more else 2)
+
+
+# What ctypes makes for a call may go to a free list, or not, between the snapshot and the program's own count: now and then that is one
+# block. A block that we miss or count twice would be there in each of the runs.
+ATTEMPTS = 5
+
+
+def check(version, python, what, env, options, arguments):
+    name = "%s %s" % (version, what)
+    file = "".join(c if c.isalnum() else "-" for c in name)
+    for attempt in range(ATTEMPTS):
+        found = observe(python, name, "%s-%d" % (file, attempt), env, options, arguments)
+        if not found:
+            return
+        seen, before, after = found
+        if seen["counts"][1] <= 1000 or blocks(after, before) == seen["counts"][1] - seen["counts"][0]:
+            break
     if seen["counts"][1] > 1000:  # 0 when pymalloc is not in use
-        got = after.dump.counters["python.blocks"] - before.dump.counters["python.blocks"]
-        equal(name + ": as many blocks as sys.getallocatedblocks() says", got, seen["counts"][1] - seen["counts"][0])
+        equal(name + ": as many blocks as sys.getallocatedblocks() says", blocks(after, before), seen["counts"][1] - seen["counts"][0])
     equal(name + ": no unknown frees", after.dump.counters["unknown.frees"], 0)
     equal(name + ": nothing lost", {k: n for k, n in after.dump.counters.items() if k.startswith("lost.") and n}, {})
     wrong = [(n, after.row[a][2] if a in after.row else None) for a, n in seen["bytes"]
