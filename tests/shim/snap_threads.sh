@@ -24,13 +24,18 @@ for path in glob.glob(sys.argv[2] + "/*.rgd"):
     leaks = [size[i] for i in range(len(size)) if i not in seen]
     found[leaks.count(4321)] += 1
     blocks[len(leaks)] += 1
-    lost.update({k: v for k, v in d.counters.items() if k.startswith("lost.") and v})
+    for k, v in d.counters.items(): # they count from the program's start
+        if k.startswith("lost.") and v:
+            lost[k] = max(lost[k], v)
 def equal(name, got, want):
     print("ok threads: " + name if got == want else "not ok threads: %s: got %s, want %s" % (name, got, want))
     return got != want
 bad = equal("planted leaks in each dump", dict(found), {777: 50})
 bad |= equal("nothing else unreachable", dict(blocks), {777: 50})
-bad |= equal("nothing lost", dict(lost), {})
+# On a machine that gives them no processor, the threads of one snapshot may not come in time: counted, and their whole stacks are scanned.
+threads = lost.pop("lost.threads", 0)
+bad |= equal("no thread lost, but those of one snapshot at most", threads <= 8, True)
+bad |= equal("nothing else lost", dict(lost), {})
 sys.exit(bad)
 PY
 exit $failed
