@@ -91,8 +91,6 @@ void cycles_label(const struct model *m, const struct edge *e, struct str *out)
 
 	switch (e->class) {
 	case RGD_LABEL_ATTRIBUTE:
-		str_printf(out, ".%s", text);
-		break;
 	case RGD_LABEL_PART:
 	case RGD_LABEL_LOCAL:
 	case RGD_LABEL_CELL:
