@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cmd/cmd.h"
+#include "cmd/subject.h"
 #include "report/cycles.h"
 #include "util/bits.h"
 
@@ -46,10 +46,8 @@ static const struct column columns[] = {
 
 struct page {
 	struct context *context;
-	struct model *m;
-	struct alive alive;
+	struct subject subject;
 	struct cycles cycles;
-	struct ids chosen;
 	uint8_t *wanted; /* by pattern; NULL all */
 };
 
@@ -107,18 +105,16 @@ static struct error *add_rows(struct page *p, struct table *t)
 
 static struct error *choose(struct page *p)
 {
-	struct universe universe;
+	const struct ids *chosen = &p->subject.chosen;
 
-	if (!p->context->nargs && !p->context->options[OPT_WHERE].given)
+	if (!p->subject.selected)
 		return NULL;
-	TRY(context_universe(p->context, p->m, &universe));
-	TRY(context_select(p->context, p->m, &universe, &p->chosen));
 	p->wanted = calloc(p->cycles.patterns.n + 1, 1);
 	if (!p->wanted)
 		return error_memory();
-	for (size_t i = 0; i < p->chosen.n; i++)
-		if (p->cycles.pattern_of[p->chosen.data[i]])
-			p->wanted[p->cycles.pattern_of[p->chosen.data[i]] - 1] = 1;
+	for (size_t i = 0; i < chosen->n; i++)
+		if (p->cycles.pattern_of[chosen->data[i]])
+			p->wanted[p->cycles.pattern_of[chosen->data[i]] - 1] = 1;
 	return NULL;
 }
 
@@ -140,9 +136,9 @@ static struct error *print(struct page *p)
 
 static struct error *make(struct page *p)
 {
-	TRY(context_model(p->context, 0, &p->m));
-	TRY(alive_init(&p->alive, p->m));
-	TRY(cycles_find(&p->alive, option_flag(p->context, OPT_WITH_TYPES, false), &p->cycles));
+	TRY(subject_init(p->context, false, &p->subject));
+	TRY(cycles_find(&p->subject.alive, option_flag(p->context, OPT_WITH_TYPES, false),
+			&p->cycles));
 	TRY(choose(p));
 	return print(p);
 }
@@ -153,9 +149,8 @@ static struct error *run(struct context *context)
 	struct error *e = make(&p);
 
 	free(p.wanted);
-	VEC_FREE(&p.chosen);
 	cycles_deinit(&p.cycles);
-	alive_deinit(&p.alive);
+	subject_deinit(&p.subject);
 	return e;
 }
 

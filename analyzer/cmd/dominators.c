@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cmd/cmd.h"
+#include "cmd/subject.h"
 #include "report/edge_name.h"
 #include "report/holder.h"
 #include "report/repr.h"
@@ -60,11 +60,9 @@ static const struct column columns[] = {
 
 struct page {
 	struct context *context;
-	struct model *m;
-	struct alive alive;
+	struct subject subject;
 	struct tree_query query;
 	struct tree tree;
-	struct ids starts;
 	struct str text;
 };
 
@@ -77,7 +75,7 @@ static void indent(struct str *s, uint32_t depth)
 /* "['sessions'] dict 400 items #17"; "400 x Session" */
 static void add_what(struct page *p, const struct tree_row *row, const char *held, const char *repr)
 {
-	const char *type = model_type_name(p->m, row->object);
+	const char *type = model_type_name(p->subject.m, row->object);
 
 	str_clear(&p->text);
 	indent(&p->text, row->depth);
@@ -97,13 +95,13 @@ static struct error *add_row(struct page *p, struct table *t, const struct tree_
 	struct error *e = NULL;
 
 	if (row->members == 1)
-		e = holder_name(&p->alive, up, row->object, &held);
-	repr_object(p->m, row->object, &repr);
+		e = holder_name(&p->subject.alive, up, row->object, &held);
+	repr_object(p->subject.m, row->object, &repr);
 	table_row(t);
 	table_number(t, RETAINED, row->retained);
 	table_real(t, SHARE,
-		   p->alive.reached_bytes
-			   ? 100.0 * (double)row->retained / (double)p->alive.reached_bytes
+		   p->subject.alive.reached_bytes
+			   ? 100.0 * (double)row->retained / (double)p->subject.alive.reached_bytes
 			   : 0);
 	table_number(t, OBJECTS, row->objects);
 	table_number(t, SIZE, row->size);
@@ -114,10 +112,10 @@ static struct error *add_row(struct page *p, struct table *t, const struct tree_
 		table_number(t, PARENT, up);
 	table_number(t, COUNT, row->members);
 	table_text(t, HELD, str_text(&held));
-	table_text(t, TYPE, model_type_name(p->m, row->object));
+	table_text(t, TYPE, model_type_name(p->subject.m, row->object));
 	table_text(t, REPR, str_text(&repr));
 	table_number(t, ID, row->object);
-	table_number(t, ADDRESS, p->m->address[row->object]);
+	table_number(t, ADDRESS, p->subject.m->address[row->object]);
 	table_number(t, HIDDEN, row->hidden);
 	table_number(t, HIDDEN_BYTES, row->hidden_bytes);
 	if (!e && (held.failed || repr.failed))
@@ -138,8 +136,9 @@ static void add_hidden(struct page *p, struct table *t, uint32_t depth, uint64_t
 	table_row(t);
 	table_number(t, RETAINED, bytes);
 	table_real(t, SHARE,
-		   p->alive.reached_bytes ? 100.0 * (double)bytes / (double)p->alive.reached_bytes
-					  : 0);
+		   p->subject.alive.reached_bytes
+			   ? 100.0 * (double)bytes / (double)p->subject.alive.reached_bytes
+			   : 0);
 	table_text(t, WHAT, str_text(&p->text));
 }
 
@@ -171,8 +170,8 @@ static void print_head(struct page *p)
 	bool exact = p->context->style.exact_sizes;
 
 	str_clear(&p->text);
-	str_size_words(&p->text, p->alive.reached_bytes, exact);
-	str_printf(&p->text, " in %" PRIu64 " objects are alive", p->alive.reached_objects);
+	str_size_words(&p->text, p->subject.alive.reached_bytes, exact);
+	str_printf(&p->text, " in %" PRIu64 " objects are alive", p->subject.alive.reached_objects);
 	if (p->query.min) {
 		str_add(&p->text, "; below: what retains ");
 		str_size_words(&p->text, p->query.min, exact);
@@ -187,7 +186,7 @@ static struct error *print(struct page *p)
 	struct table *t;
 	struct error *e;
 
-	TRY(model_load(p->m, MODEL_REPR | MODEL_ROOTS | MODEL_THREADS));
+	TRY(model_load(p->subject.m, MODEL_REPR | MODEL_ROOTS | MODEL_THREADS));
 	TRY(table_create(columns, sizeof columns / sizeof *columns, &t));
 	style.limit = 0; /* the tree was cut by its own rule */
 	e = add_rows(p, t);
@@ -204,23 +203,17 @@ static struct error *print(struct page *p)
 static struct error *make(struct page *p)
 {
 	struct context *c = p->context;
-	struct universe universe;
 
-	TRY(context_model(c, 0, &p->m));
-	TRY(context_universe(c, p->m, &universe));
-	if (c->nargs || c->options[OPT_WHERE].given) {
-		TRY(context_select(c, p->m, &universe, &p->starts));
-		p->query.starts = &p->starts;
-	}
-	TRY(alive_init(&p->alive, p->m));
-	TRY(alive_reach(&p->alive));
-	p->query.min = option_number(c, OPT_MIN, p->alive.reached_bytes / PARTS_OF_ALL);
+	TRY(subject_init(c, false, &p->subject));
+	p->query.starts = p->subject.selected ? &p->subject.chosen : NULL;
+	TRY(alive_reach(&p->subject.alive));
+	p->query.min = option_number(c, OPT_MIN, p->subject.alive.reached_bytes / PARTS_OF_ALL);
 	p->query.limit = option_number(c, OPT_LIMIT, DEFAULT_LIMIT);
 	p->query.max_depth = option_number(c, OPT_LEVELS, UINT32_MAX) < UINT32_MAX
 				     ? option_number(c, OPT_LEVELS, UINT32_MAX)
 				     : UINT32_MAX;
 	p->query.by_type = strcmp(option_text(c, OPT_GROUP_BY, "none"), "type") == 0;
-	TRY(tree_make(&p->alive, &p->query, &p->tree));
+	TRY(tree_make(&p->subject.alive, &p->query, &p->tree));
 	return print(p);
 }
 
@@ -230,8 +223,7 @@ static struct error *run(struct context *context)
 	struct error *e = make(&p);
 
 	tree_deinit(&p.tree);
-	alive_deinit(&p.alive);
-	VEC_FREE(&p.starts);
+	subject_deinit(&p.subject);
 	str_free(&p.text);
 	return e;
 }

@@ -2,8 +2,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "cmd/cmd.h"
-#include "report/alive.h"
+#include "cmd/subject.h"
 #include "report/type_sums.h"
 #include "util/big.h"
 #include "util/bits.h"
@@ -22,9 +21,7 @@ static const struct column columns[] = {
 
 struct answer {
 	struct context *context;
-	struct model *m;
-	struct alive alive;
-	struct ids selection;
+	struct subject subject;
 	uint64_t *selected, *freed;
 	uint64_t bytes, garbage; /* of the selection; selected objects that no root reaches */
 	struct type_sums sums;
@@ -38,7 +35,7 @@ static const char *plural(uint64_t n)
 /* "400 objects of 18.8 KiB: 2800 objects, 412.3 KiB would be freed with them, 38.0 % of what is alive" */
 static void print_head(const struct answer *a)
 {
-	uint64_t n = a->selection.n, all = a->alive.reached_bytes;
+	uint64_t n = a->subject.chosen.n, all = a->subject.alive.reached_bytes;
 	bool exact = a->context->style.exact_sizes;
 	struct str s = {0};
 
@@ -66,12 +63,12 @@ static void add_rows(const struct answer *a, struct table *t)
 		table_row(t);
 		table_text(t, RECORD, "total");
 		table_number(t, COUNT, a->sums.count);
-		table_number(t, SELECTED, a->selection.n - a->garbage);
+		table_number(t, SELECTED, a->subject.chosen.n - a->garbage);
 		table_number(t, BYTES, a->sums.bytes);
 	}
 	for (size_t i = 0; i < a->sums.rows.n; i++) {
 		const struct type_sum *r = &a->sums.rows.data[i];
-		const struct type *type = model_type(a->m, r->type);
+		const struct type *type = model_type(a->subject.m, r->type);
 
 		table_row(t);
 		table_text(t, RECORD, "type");
@@ -101,22 +98,17 @@ static struct error *print(const struct answer *a)
 
 static struct error *answer(struct answer *a)
 {
-	struct universe universe;
-
-	TRY(context_model(a->context, 0, &a->m));
-	TRY(context_universe(a->context, a->m, &universe));
-	TRY(context_select(a->context, a->m, &universe, &a->selection));
-	TRY(alive_init(&a->alive, a->m));
-	TRY(big_alloc(bits_words(a->m->nobjects), sizeof *a->selected, &a->selected));
-	TRY(alive_retained_set(&a->alive, &a->selection, &a->freed));
-	for (size_t i = 0; i < a->selection.n; i++) {
-		uint32_t o = a->selection.data[i];
+	TRY(subject_init(a->context, true, &a->subject));
+	TRY(big_alloc(bits_words(a->subject.m->nobjects), sizeof *a->selected, &a->selected));
+	TRY(alive_retained_set(&a->subject.alive, &a->subject.chosen, &a->freed));
+	for (size_t i = 0; i < a->subject.chosen.n; i++) {
+		uint32_t o = a->subject.chosen.data[i];
 
 		bits_set(a->selected, o);
-		a->bytes += a->m->size[o];
-		a->garbage += !bits_get(a->alive.reached, o);
+		a->bytes += a->subject.m->size[o];
+		a->garbage += !bits_get(a->subject.alive.reached, o);
 	}
-	TRY(type_sums_collect(a->m, a->freed, a->selected, &a->sums));
+	TRY(type_sums_collect(a->subject.m, a->freed, a->selected, &a->sums));
 	return print(a);
 }
 
@@ -124,13 +116,12 @@ static struct error *run(struct context *context)
 {
 	struct answer a = {.context = context};
 	struct error *e = answer(&a);
-	size_t words = a.m ? bits_words(a.m->nobjects) : 0;
+	size_t words = a.subject.m ? bits_words(a.subject.m->nobjects) : 0;
 
 	big_free(a.selected, words, sizeof *a.selected);
 	big_free(a.freed, words, sizeof *a.freed);
 	type_sums_deinit(&a.sums);
-	alive_deinit(&a.alive);
-	VEC_FREE(&a.selection);
+	subject_deinit(&a.subject);
 	return e;
 }
 

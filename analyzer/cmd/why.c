@@ -2,9 +2,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "cmd/cmd.h"
+#include "cmd/subject.h"
 #include "graph/bfs.h"
-#include "report/alive.h"
 #include "report/edge_name.h"
 #include "report/holder.h"
 #include "report/repr.h"
@@ -29,27 +28,26 @@ static const struct column columns[] = {
 
 struct page {
 	struct context *context;
-	struct model *m;
-	struct alive alive;
-	struct ids chosen, path;
+	struct subject subject;
+	struct ids path;
 	uint32_t object;
 };
 
 static struct error *find_path(struct page *p)
 {
 	uint64_t *goal;
-	struct bfs_query q = {.graph = &p->alive.graph,
-			      .follow = &p->alive.follow,
-			      .starts = p->alive.roots.data,
-			      .nstarts = p->alive.roots.n,
+	struct bfs_query q = {.graph = &p->subject.alive.graph,
+			      .follow = &p->subject.alive.follow,
+			      .starts = p->subject.alive.roots.data,
+			      .nstarts = p->subject.alive.roots.n,
 			      .max_depth = UINT32_MAX};
 	struct error *e;
 
-	TRY(big_alloc(bits_words(p->m->nobjects), sizeof *goal, &goal));
+	TRY(big_alloc(bits_words(p->subject.m->nobjects), sizeof *goal, &goal));
 	bits_set(goal, p->object);
 	q.goals = goal;
 	e = bfs_path(&q, &p->path);
-	big_free(goal, bits_words(p->m->nobjects), sizeof *goal);
+	big_free(goal, bits_words(p->subject.m->nobjects), sizeof *goal);
 	return e;
 }
 
@@ -59,10 +57,10 @@ static struct error *try_cut(struct page *p, const struct ids *edges, const stru
 {
 	uint64_t *freed, objects;
 
-	TRY(alive_freed_by_cut(&p->alive, edges, roots, &freed));
+	TRY(alive_freed_by_cut(&p->subject.alive, edges, roots, &freed));
 	*is_cut = bits_get(freed, p->object);
-	alive_sum(&p->alive, freed, &objects, bytes);
-	big_free(freed, bits_words(p->m->nobjects), sizeof *freed);
+	alive_sum(&p->subject.alive, freed, &objects, bytes);
+	big_free(freed, bits_words(p->subject.m->nobjects), sizeof *freed);
 	return NULL;
 }
 
@@ -74,38 +72,38 @@ static struct error *add_row(struct page *p, struct table *t, size_t i, struct s
 	unsigned kind;
 	bool is_cut;
 
-	number = i ? holder_edge(&p->alive, up, o) : holder_root(&p->alive, o);
+	number = i ? holder_edge(&p->subject.alive, up, o) : holder_root(&p->subject.alive, o);
 	TRY(try_cut(p, i ? &one : NULL, i ? NULL : &one, &is_cut, &bytes));
-	kind = i ? MODEL_CLASS_KIND(p->m->graph.edge_class[number])
-		 : p->m->roots[p->alive.root_rows.data[number]].kind;
+	kind = i ? MODEL_CLASS_KIND(p->subject.m->graph.edge_class[number])
+		 : p->subject.m->roots[p->subject.alive.root_rows.data[number]].kind;
 	str_clear(text);
-	TRY(holder_name(&p->alive, up, o, text));
+	TRY(holder_name(&p->subject.alive, up, o, text));
 	table_row(t);
 	table_text(t, EDGE, str_text(text));
 	str_clear(text);
-	repr_object(p->m, o, text);
-	table_text(t, TYPE, model_type_name(p->m, o));
+	repr_object(p->subject.m, o, text);
+	table_text(t, TYPE, model_type_name(p->subject.m, o));
 	table_text(t, REPR, str_text(text));
 	table_number(t, ID, o);
 	if (is_cut)
 		table_number(t, FREES, bytes);
 	table_text(t, KIND, model_edge_kind_name(kind));
-	table_number(t, ADDRESS, p->m->address[o]);
+	table_number(t, ADDRESS, p->subject.m->address[o]);
 	return NULL;
 }
 
 static void print_head(struct page *p, struct str *s)
 {
-	const struct model *m = p->m;
+	const struct model *m = p->subject.m;
 	uint32_t o = p->object;
 
 	str_clear(s);
-	repr_full(p->m, o, s);
+	repr_full(p->subject.m, o, s);
 	str_printf(s, " #%" PRIu32 ", ", o);
 	str_size_words(s, m->size[o], p->context->style.exact_sizes);
 	if (m->refcount[o])
 		str_printf(s, ", refcount %" PRIu64 " (%" PRIu32 " seen)", m->refcount[o],
-			   p->alive.strong[o]);
+			   p->subject.alive.strong[o]);
 	str_printf(s, ", born in epoch %" PRIu32, m->epoch[o]);
 	if (m->stack[o])
 		str_add(s, ", made by ");
@@ -120,9 +118,9 @@ static struct error *print(struct page *p)
 	struct table *t;
 	struct error *e;
 
-	TRY(model_load(p->m, MODEL_REPR | MODEL_THREADS | MODEL_EPOCH));
+	TRY(model_load(p->subject.m, MODEL_REPR | MODEL_THREADS | MODEL_EPOCH));
 	TRY(table_create(columns, sizeof columns / sizeof *columns, &t));
-	e = alive_reach(&p->alive);
+	e = alive_reach(&p->subject.alive);
 	for (size_t i = 0; i < p->path.n && !e; i++)
 		e = add_row(p, t, i, &text);
 	if (!e && p->context->style.format == TABLE_TEXT && !p->context->style.no_header)
@@ -138,20 +136,8 @@ static struct error *print(struct page *p)
 
 static struct error *make(struct page *p)
 {
-	struct universe universe;
-
-	TRY(context_model(p->context, 0, &p->m));
-	TRY(context_universe(p->context, p->m, &universe));
-	TRY(context_select(p->context, p->m, &universe, &p->chosen));
-	if (!p->chosen.n)
-		return error_usage("no object for which %s",
-				   option_text(p->context, OPT_WHERE, ""));
-	p->object = p->chosen.data[0];
-	if (p->chosen.n > 1)
-		fprintf(stderr,
-			"refgraph: %zu objects match; this is about the first, #%" PRIu32 "\n",
-			p->chosen.n, p->object);
-	TRY(alive_init(&p->alive, p->m));
+	TRY(subject_init(p->context, true, &p->subject));
+	TRY(subject_one(&p->subject, p->context, "about", &p->object));
 	TRY(find_path(p));
 	return print(p);
 }
@@ -161,8 +147,7 @@ static struct error *run(struct context *context)
 	struct page p = {.context = context};
 	struct error *e = make(&p);
 
-	alive_deinit(&p.alive);
-	VEC_FREE(&p.chosen);
+	subject_deinit(&p.subject);
 	VEC_FREE(&p.path);
 	return e;
 }
