@@ -1,22 +1,12 @@
 #!/usr/bin/env python3
 """The same program drawn by objgraph inside of it and by refgraph from outside: the same nodes, colours, edges and names."""
-import glob, json, os, shutil, subprocess, sys, tempfile, textwrap
+import glob, json, os, shutil, subprocess, sys, textwrap
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-sys.path.insert(0, os.path.join(ROOT, 'tests', 'tools'))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), '..', 'tools'))
 from drawing import differences, parse
-O = os.path.join(ROOT, os.environ.get('O', 'build'))
-REFGRAPH = O + '/refgraph'
-TMP = tempfile.mkdtemp(prefix='refgraph-test.')
+from verdict import *
+
 os.chdir(TMP)
-failed = 0
-
-
-def ok(name, good, why=''):
-    global failed
-    failed |= not good
-    print('ok ' + name if good else 'not ok %s: %s' % (name, str(why).replace('\n', '|')[:900]))
-
 
 PROGRAM = textwrap.dedent(r'''
     import collections, functools, io, json, os, sys, types, weakref
@@ -107,7 +97,7 @@ def one(python, version):
                          env={**os.environ, 'REFGRAPH_DIR': TMP})
     line = p.stdout.readline().split()
     if not line:
-        ok('%s: program' % version, False, 'it did not start')
+        judge('%s: program' % version, False, 'it did not start')
         return
     subprocess.run([REFGRAPH, 'snapshot', line[1].decode(), '-o', 'o.rgd'], check=True, stdout=subprocess.DEVNULL)
     p.communicate(b'\n')
@@ -128,8 +118,8 @@ def one(python, version):
         if found:
             bad[kind, target, tuple(args)] = found
     for key, found in bad.items():
-        ok('%s: %s %s %s' % (version, key[0], key[1], ' '.join(key[2])), False, '%d differences: %s' % (len(found), '; '.join(found[:6])))
-    ok('%s: %d of 118 drawings are alike' % (version, count - len(bad)), (count, len(bad)) == (118, 0))
+        judge('%s: %s %s %s' % (version, key[0], key[1], ' '.join(key[2])), False, '%d differences: %s' % (len(found), '; '.join(found[:6])))
+    judge('%s: %d of 118 drawings are alike' % (version, count - len(bad)), (count, len(bad)) == (118, 0))
 
 
 def pythons():
@@ -150,5 +140,4 @@ if os.path.exists(LIBRARY):
         one(python, python.replace('/bin/python3', '').split('/')[-1])
 else:
     print('skip objgraph: %s is missing' % LIBRARY)
-shutil.rmtree(TMP)
-sys.exit(failed)
+sys.exit(status())

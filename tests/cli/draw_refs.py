@@ -1,23 +1,12 @@
 #!/usr/bin/env python3
 """show-refs, show-backrefs, show-chain: the drawing's nodes, edges, colours and words, read back by Graphviz's own parser."""
-import json, os, random, re, shutil, subprocess, sys, tempfile
+import json, os, random, re, subprocess, sys
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-O = os.path.join(ROOT, os.environ.get('O', 'build'))
-REFGRAPH, MKDUMP = O + '/refgraph', O + '/tests/tools/mkdump'
-TMP = tempfile.mkdtemp(prefix='refgraph-test.')
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), '..', 'tools'))
+from verdict import *
+
+MKDUMP = O + '/tests/tools/mkdump'
 os.chdir(TMP)
-failed = 0
-
-
-def ok(name, good, why=''):
-    global failed
-    failed |= not good
-    print('ok ' + name if good else 'not ok %s: %s' % (name, str(why).replace('\n', '|')[:600]))
-
-
-def equal(name, got, want):
-    ok(name, got == want, 'got %r, want %r' % (got, want))
 
 
 def dump(text, file='x.rgd'):
@@ -28,7 +17,7 @@ def dump(text, file='x.rgd'):
 def rg(*args, status=0, env=None):
     p = subprocess.run([REFGRAPH, *map(str, args)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env)
     if status is not None and p.returncode != status:
-        ok('status of ' + ' '.join(map(str, args)), False, '%d: %s' % (p.returncode, p.stderr.decode()))
+        judge('status of ' + ' '.join(map(str, args)), False, '%d: %s' % (p.returncode, p.stderr.decode()))
     return p
 
 
@@ -131,13 +120,13 @@ equal('extra-info', nodes[d][0], 'dict\\n3 items\\n232 bytes\\nrefcount 2\\ngene
 nodes, _ = draw('show-refs', 'dict[0]', '--max-depth', 0, '--extra-node-attrs', 'URL=http://h/{id}?t={type},penwidth=2', 'x.rgd')
 equal('extra-node-attrs', nodes[d][5], 'http://h/1?t=dict')
 p = rg('show-refs', 'dict[0]', '--extra-info', 'size,colour', 'x.rgd', status=2)
-ok('extra-info: unknown field', b"--extra-info: there is no field 'colour'; there are: size, retained, refcount," in p.stderr, p.stderr)
+judge('extra-info: unknown field', b"--extra-info: there is no field 'colour'; there are: size, retained, refcount," in p.stderr, p.stderr)
 p = rg('show-refs', 'dict[0]', '--extra-node-attrs', 'URL={nope}', 'x.rgd', status=2)
-ok('extra-node-attrs: unknown field', b"there is no field 'nope'" in p.stderr, p.stderr)
+judge('extra-node-attrs: unknown field', b"there is no field 'nope'" in p.stderr, p.stderr)
 rg('show-refs', 'dict[0]', '--filter', 'size >', 'x.rgd', status=2)
 rg('show-refs', 'dict[0]', '--highlight', 'colour == 3', 'x.rgd', status=2)
 p = rg('show-refs', 'dict[0]', '-o', 'a.dot', '--filename', 'b.dot', 'x.rgd', status=2)
-ok('one file name only', b'--filename and --output are the same thing' in p.stderr, p.stderr)
+judge('one file name only', b'--filename and --output are the same thing' in p.stderr, p.stderr)
 lines = [json.loads(l) for l in rg('show-backrefs', 'DEL', '--max-depth', 1, '--too-many', 1, '--json', 'x.rgd').stdout.decode().splitlines()]
 equal('json', lines, [
     {'kind': 'node', 'name': o, 'label': 'DEL\nhello', 'depth': 0, 'start': True, 'module': False, 'highlighted': False, 'finalizer': True, 'more': 4},
@@ -201,8 +190,8 @@ nodes, edges = draw('show-backrefs', 'OBJ', '--universe', 'all', 'x.rgd')
 roots = {nodes[k][0]: k for k in nodes if k.startswith('root_')}
 equal('all: objects', sorted(k for k in nodes if k[0] == 'o'), sorted([o, n, w, u]))
 equal('all: two roots, two slots of one stack are one', len(roots), 2)
-ok('all: the global has its name', any('g_cache' in label for label in roots), roots)
-ok('all: roots are ellipses', all(nodes[k][3] == 'ellipse' for k in roots.values()), nodes)
+judge('all: the global has its name', any('g_cache' in label for label in roots), roots)
+judge('all: roots are ellipses', all(nodes[k][3] == 'ellipse' for k in roots.values()), nodes)
 style = {(t, h): (st, c) for t, h, l, st, c, wt in edges}
 equal('all: conservative is dotted', style[n, o], ('dotted', 'black'))
 equal('all: borrowed beats weak', style[w, o], ('dashed', 'gray55'))
@@ -245,10 +234,10 @@ for text, want in [('quo"te', 'quo\\"te'), ('back\\slash', 'back\\\\\\\\slash'),
     quoted = '"%s"' % text.replace('\\', '\\\\').replace('"', '\\"')
     dump(HEAD + 'object o OBJ rc=1 prop.name=%s\nobject p OBJ rc=1\nedge p o attr=%s\ntype %s runtime=python flags=gc\nobject q %s\nedge q o attr=x\n' % ((quoted,) * 4))
     raw = rg('show-backrefs', 'OBJ[0]', 'x.rgd').stdout
-    ok('name %s: in the text' % text, ('label="%s"' % want.replace('\\\\\\\\', '\\\\')).encode() in raw or ('label=%s' % want).encode() in raw, raw)
+    judge('name %s: in the text' % text, ('label="%s"' % want.replace('\\\\\\\\', '\\\\')).encode() in raw or ('label=%s' % want).encode() in raw, raw)
     svg = subprocess.run(['dot', '-Tsvg'], input=raw, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     shown = text.replace('&', '&amp;').replace('<', '&lt;').replace('>', '&gt;').replace('"', '&quot;')
-    ok('name %s: as the picture shows it' % text, svg.stdout.decode().count('>%s<' % shown) == 3 and not svg.stderr, svg.stdout.decode())
+    judge('name %s: as the picture shows it' % text, svg.stdout.decode().count('>%s<' % shown) == 3 and not svg.stderr, svg.stdout.decode())
 dump(HEAD + 'object o OBJ rc=1 prop.name="a\\nb\\x1b[31mc"\n')
 nodes, _ = draw('show-refs', 'OBJ', 'x.rgd')
 equal('control characters are shown, not sent', nodes[name(0)][0], 'OBJ\\na\\\\nb\\\\x1b[31mc')
@@ -310,7 +299,7 @@ for seed in range(60):
         got_more = {number[k[9:]]: int(nodes[k][0].split()[0]) for k in nodes if k.startswith('too_many_')}
         if got_depth != {k: shade(v, depth) for k, v in want[0].items()} or got_edges != want[1] or got_more != want[2]:
             bad.append((seed, backwards, got_edges, want))
-ok('120 random graphs', not bad, bad[:1])
+judge('120 random graphs', not bad, bad[:1])
 
 # ---- chains
 text = HEAD + '''object m module rc=1 prop.name=app
@@ -339,7 +328,7 @@ equal('chain: around what is ignored', plain(edges), sorted([(m, d, '__dict__'),
 nodes, edges = draw('show-chain', 'module', '--no-backrefs', '--predicate', 'type == OBJ', 'x.rgd')
 equal('chain: forwards', (nodes[m][2], sorted(nodes)), ('red', sorted([m, d, other, o])))
 p = rg('show-chain', 'OBJ', '--max-depth', 2, 'x.rgd')
-ok('chain: none found', b'no chain for #4 within --max-depth 2' in p.stderr and sorted(parse(p.stdout)[0]) == [o], p.stderr)
+judge('chain: none found', b'no chain for #4 within --max-depth 2' in p.stderr and sorted(parse(p.stdout)[0]) == [o], p.stderr)
 equal('chain: several', sorted(draw('show-chain', 'OBJ', 'list[1]', 'x.rgd')[0]), sorted([m, d, a, b, o, other]))
 
 # ---- legend
@@ -351,33 +340,32 @@ equal('legend: what is there', legend, ['what was asked for', 'the darker, the m
 for format, magic in [('svg', b'<?xml'), ('png', b'\x89PNG\r\n'), ('pdf', b'%PDF-')]:
     file = 'pic ture"ü.' + format
     rg('show-backrefs', 'OBJ', '-o', file, 'x.rgd')
-    ok('picture by ending ' + format, open(file, 'rb').read().startswith(magic))
-    ok('picture by -T ' + format, rg('show-backrefs', 'OBJ', '-T', format, 'x.rgd').stdout.startswith(magic))
+    judge('picture by ending ' + format, open(file, 'rb').read().startswith(magic))
+    judge('picture by -T ' + format, rg('show-backrefs', 'OBJ', '-T', format, 'x.rgd').stdout.startswith(magic))
 rg('show-backrefs', 'OBJ', '-T', 'svg', '-o', 'named.dot', 'x.rgd')
-ok('-T beats the ending', open('named.dot', 'rb').read().startswith(b'<?xml'))
+judge('-T beats the ending', open('named.dot', 'rb').read().startswith(b'<?xml'))
 rg('show-backrefs', 'OBJ', '-o', 'no-ending', 'x.rgd')
-ok('no ending is DOT', open('no-ending', 'rb').read().startswith(b'digraph ObjectGraph'))
-ok('-o - is standard output', rg('show-backrefs', 'OBJ', '-o', '-', 'x.rgd').stdout.startswith(b'digraph ObjectGraph'))
+judge('no ending is DOT', open('no-ending', 'rb').read().startswith(b'digraph ObjectGraph'))
+judge('-o - is standard output', rg('show-backrefs', 'OBJ', '-o', '-', 'x.rgd').stdout.startswith(b'digraph ObjectGraph'))
 open('old.svg', 'w').write('old')
 p = rg('show-backrefs', 'OBJ', '-o', 'old.svg', 'x.rgd', status=3, env={**os.environ, 'PATH': '/nonexistent'})
-ok('no Graphviz: says so', b"Graphviz's program dot is not installed" in p.stderr, p.stderr)
+judge('no Graphviz: says so', b"Graphviz's program dot is not installed" in p.stderr, p.stderr)
 equal('no Graphviz: the old file stays', open('old.svg').read(), 'old')
 p = rg('show-backrefs', 'OBJ', '-o', 'x.nonsense', 'x.rgd', status=3)
-ok('unknown format: says so', b'Graphviz\'s program dot failed: Format: "nonsense" not recognized' in p.stderr, p.stderr)
+judge('unknown format: says so', b'Graphviz\'s program dot failed: Format: "nonsense" not recognized' in p.stderr, p.stderr)
 p = rg('show-backrefs', 'OBJ', '-T', '../x', 'x.rgd', status=2)
 p = rg('show-backrefs', 'OBJ', '-o', '/no/such/folder/x.dot', 'x.rgd', status=3)
-ok('unwritable: says so', b'/no/such/folder/x.dot' in p.stderr, p.stderr)
+judge('unwritable: says so', b'/no/such/folder/x.dot' in p.stderr, p.stderr)
 equal('nothing is left behind', sorted(f for f in os.listdir('.') if re.search(r'\.[A-Za-z0-9]{6}$', f) or 'nonsense' in f), [])
 if os.path.exists('/dev/full'):
     p = rg('show-backrefs', 'OBJ', '-o', '/dev/full', '-T', 'dot', 'x.rgd', status=3)
-    ok('full disk: says so', b'No space left on device' in p.stderr, p.stderr)
+    judge('full disk: says so', b'No space left on device' in p.stderr, p.stderr)
 # a dot that crashes must not take the old picture with it
 os.mkdir('bin')
 open('bin/dot', 'w').write('#!/bin/sh\necho half a picture\nkill -SEGV $$\n')
 os.chmod('bin/dot', 0o755)
 p = rg('show-backrefs', 'OBJ', '-o', 'old.svg', 'x.rgd', status=3, env={**os.environ, 'PATH': TMP + '/bin:' + os.environ['PATH']})
-ok('dot crashes: says so', b'was killed by signal 11' in p.stderr, p.stderr)
+judge('dot crashes: says so', b'was killed by signal 11' in p.stderr, p.stderr)
 equal('dot crashes: the old file stays', open('old.svg').read(), 'old')
 
-shutil.rmtree(TMP)
-sys.exit(failed)
+sys.exit(status())

@@ -392,4 +392,4 @@ for part in foreign, truncated, flipped, tables, texts:
     if not only or part.__name__ in only:
         part()
         finish()
-sys.exit(rgd.failed)
+sys.exit(rgd.status())

@@ -28,4 +28,4 @@ def main():
 
 
 main()
-sys.exit(rgd.failed)
+sys.exit(rgd.status())

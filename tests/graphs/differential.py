@@ -378,4 +378,4 @@ def main():
 
 
 main()
-sys.exit(rgd.failed)
+sys.exit(rgd.status())

@@ -226,4 +226,4 @@ def main():
 
 
 main()
-sys.exit(rgd.failed)
+sys.exit(rgd.status())

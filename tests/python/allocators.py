@@ -144,4 +144,4 @@ embedded()
 for version, python in at_hand:
     neighbours(version, python)
     debug_report(version, python)
-sys.exit(failed)
+sys.exit(status())

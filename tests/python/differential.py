@@ -137,4 +137,4 @@ def compare(version, python):
 
 for version, python in pythons():
     compare(version, python)
-sys.exit(failed)
+sys.exit(status())

@@ -81,4 +81,4 @@ def check(version, python):
 
 for version, python in pythons():
     check(version, python)
-sys.exit(failed)
+sys.exit(status())

@@ -126,4 +126,4 @@ for version, python in at_hand:
 for version, python in (at_hand[0], at_hand[-1]):
     collecting(version, python)
     busy(version, python)
-sys.exit(failed)
+sys.exit(status())

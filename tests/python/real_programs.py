@@ -300,7 +300,7 @@ def main():
                 fail("%s %s" % (version, name), repr(e))
                 continue
             compare(version, name, own)
-    sys.exit(failed)
+    sys.exit(status())
 
 
 main()

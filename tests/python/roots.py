@@ -152,4 +152,4 @@ for version, python in pythons():
     check(version, python)
     values(version, python)
     places(version, python)
-sys.exit(failed)
+sys.exit(status())

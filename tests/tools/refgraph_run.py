@@ -1,33 +1,12 @@
 """refgraph_run.py - what Python tests over dumps share: the tools, where chunks lie in a file, and judging a run of refgraph."""
-import atexit, os, resource, shlex, shutil, struct, subprocess, tempfile
+import os, resource, shlex, struct, subprocess, sys
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-ROOT = os.path.dirname(os.path.dirname(HERE))
-O = os.environ.get("O", "build")
-O = O if O.startswith("/") else os.path.join(ROOT, O)
+sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
+from verdict import O, REFGRAPH, ROOT, TMP, equal, fail, ok, status
+
 MKDUMP = os.path.join(O, "tests/tools/mkdump")
 GEN = os.path.join(O, "tests/bench/gen")
 SMALL = os.path.join(ROOT, "tests/dumps/v1.0-small.txt")
-TMP = tempfile.mkdtemp(prefix="refgraph-test.", dir=os.environ.get("TMPDIR", "/tmp"))
-atexit.register(shutil.rmtree, TMP, True)
-failed = 0
-
-
-def ok(name):
-    print("ok", name, flush=True)
-
-
-def fail(name, why):
-    global failed
-    failed = 1
-    print("not ok %s: %s" % (name, str(why).replace("\n", "|")[:400]), flush=True)
-
-
-def equal(name, got, want):
-    if got == want:
-        ok(name)
-    else:
-        fail(name, "got «%s», want «%s»" % (got, want))
 
 
 def sanitized():
@@ -42,7 +21,7 @@ def sanitized():
     return san + "/refgraph"
 
 
-BINARIES = {"plain": os.path.join(O, "refgraph")}
+BINARIES = {"plain": REFGRAPH}
 SAN_ENV = {"ASAN_OPTIONS": "detect_leaks=1:exitcode=99:allocator_may_return_null=1",
            "UBSAN_OPTIONS": "halt_on_error=1:exitcode=99:print_stacktrace=1"}
 

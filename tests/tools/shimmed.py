@@ -1,48 +1,20 @@
 """What the tests of the CPython adapter share: the Pythons at hand, running one under the shim, reading its dump."""
-import atexit
 import glob
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 
-TOOLS = os.path.dirname(os.path.realpath(__file__))
-ROOT = os.path.dirname(os.path.dirname(TOOLS))
-HERE = os.path.join(ROOT, "tests", "python")
-sys.path.insert(0, TOOLS)
+sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
 import rgd
+from verdict import *
 
-O = os.environ.get("O", "build")
-O = O if O.startswith("/") else os.path.join(ROOT, O)
-SHIM = os.path.join(O, "librefgraph.so")
-REFGRAPH = os.path.join(O, "refgraph")
+HERE = os.path.join(ROOT, "tests", "python")
 PROGRAMS = os.path.join(HERE, "programs")
-TMP = tempfile.mkdtemp(prefix="refgraph-test.", dir=os.environ.get("TMPDIR", "/tmp"))
-atexit.register(shutil.rmtree, TMP, True)
-failed = 0
 
 KINDS = "STRONG WEAK INTERNAL CONSERVATIVE BORROWED".split()
 CLASSES = "NONE ATTRIBUTE KEY INDEX NEXT KEY_OBJECT IS_KEY MEMBER LOCAL CELL PART OFFSET STACK KEY_INT KEY_TEXT".split()
 ROOTS = " GLOBAL STACK REGISTER TLS RUNTIME LOCAL MODULE REGION ANNOTATED PINNED".split(" ")
 TRACKED, STATIC, INTERNAL, IMMORTAL, FINALIZED, RUNTIME_CPYTHON = 0x10, 0x800, 0x400, 0x100, 0x200, 1
-
-
-def ok(name):
-    print("ok", name, flush=True)
-
-
-def fail(name, why):
-    global failed
-    failed = 1
-    print("not ok %s: %s" % (name, str(why).replace("\n", "|")[:1500]), flush=True)
-
-
-def equal(name, got, want):
-    if got == want:
-        ok(name)
-    else:
-        fail(name, "got «%s», want «%s»" % (got, want))
 
 
 def pythons():
