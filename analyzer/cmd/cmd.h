@@ -44,6 +44,13 @@ enum option_id {
 	OPT_FILTER,
 	/* OPTIONS_GROWTH */
 	OPT_BASELINE,
+	/* OPTIONS_NEW_IDS, OPTIONS_LIST, OPTIONS_COLLECT, OPTIONS_AUDIT */
+	OPT_SKIP_UPDATE,
+	OPT_SORTBY,
+	OPT_LIST,
+	OPT_GENERATION,
+	OPT_ALL,
+	OPT_FAIL,
 	/* OPTIONS_CHAIN */
 	OPT_MAX_DEPTH,
 	OPT_PREDICATE,
@@ -114,6 +121,11 @@ enum option_group {
 	OPTIONS_BYTES = 1u << 15, /* --bytes alone */
 	OPTIONS_TREE = 1u << 16,
 	OPTIONS_CYCLES = 1u << 17,
+	OPTIONS_NEW_IDS = 1u << 18,
+	OPTIONS_LIST = 1u << 19,
+	OPTIONS_COLLECT = 1u << 20,
+	OPTIONS_AUDIT = 1u << 21,
+	OPTIONS_WHERE = 1u << 22, /* --where and --symbol-path alone */
 	OPTIONS_ALL = 1u << 31,
 };
 

@@ -5,7 +5,9 @@ extern const struct command cmd_run, cmd_ps, cmd_snapshot, cmd_mark, cmd_watch, 
 	cmd_count, cmd_typestats, cmd_most_common_types, cmd_show_most_common_types, cmd_by_type,
 	cmd_at, cmd_at_addrs, cmd_show, cmd_roots, cmd_growth, cmd_show_growth,
 	cmd_find_backref_chain, cmd_find_ref_chain, cmd_show_backrefs, cmd_show_refs,
-	cmd_show_chain, cmd_retained, cmd_dominators, cmd_cycles, cmd_why;
+	cmd_show_chain, cmd_retained, cmd_dominators, cmd_cycles, cmd_why, cmd_get_new_ids,
+	cmd_get_leaking_objects, cmd_is_proper_module, cmd_referents, cmd_referrers, cmd_refcount,
+	cmd_gc;
 
 const struct command *const commands[] = {
 	/* processes */
@@ -22,11 +24,17 @@ const struct command *const commands[] = {
 	&cmd_show_most_common_types,
 	&cmd_growth,
 	&cmd_show_growth,
+	&cmd_get_new_ids,
 	/* objects and who holds them */
 	&cmd_by_type,
 	&cmd_at,
 	&cmd_at_addrs,
 	&cmd_show,
+	&cmd_is_proper_module,
+	&cmd_get_leaking_objects,
+	&cmd_referents,
+	&cmd_referrers,
+	&cmd_refcount,
 	&cmd_find_backref_chain,
 	&cmd_find_ref_chain,
 	&cmd_show_backrefs,
@@ -37,6 +45,8 @@ const struct command *const commands[] = {
 	&cmd_dominators,
 	&cmd_cycles,
 	&cmd_why,
+	/* CPython's collector */
+	&cmd_gc,
 	/* files */
 	&cmd_check,
 	NULL,

@@ -12,9 +12,9 @@ const struct option_row option_table[] = {
 	{OPT_UNIVERSE, OPTIONS_UNIVERSE, "universe", 'u', OPTION_TEXT, "SET",
 	 "objects in question: gc (those the collector tracks; the default for Python), all, "
 	 "native, python, php, gobject"},
-	{OPT_WHERE, OPTIONS_UNIVERSE, "where", 'w', OPTION_TEXT, "EXPR",
+	{OPT_WHERE, OPTIONS_UNIVERSE | OPTIONS_WHERE, "where", 'w', OPTION_TEXT, "EXPR",
 	 "only objects for which EXPR holds, such as 'size > 1k and type ~ \"Session\"'"},
-	{OPT_SYMBOL_PATH, OPTIONS_UNIVERSE, "symbol-path", 0, OPTION_TEXT, "DIRS",
+	{OPT_SYMBOL_PATH, OPTIONS_UNIVERSE | OPTIONS_WHERE, "symbol-path", 0, OPTION_TEXT, "DIRS",
 	 "look for programs and debug files in these folders first (a:b:c)"},
 
 	{OPT_SHORTNAMES, OPTIONS_TYPES | DRAWING, "shortnames", 0, OPTION_FLAG, NULL,
@@ -24,6 +24,12 @@ const struct option_row option_table[] = {
 	{OPT_BASELINE, OPTIONS_GROWTH, "baseline", 0, OPTION_CHOICE, "peak|previous",
 	 "compare the last dump with the highest count so far (default) or with the dump before "
 	 "it"},
+	{OPT_SORTBY, OPTIONS_NEW_IDS, "sortby", 0, OPTION_CHOICE, "old|current|new|deltas",
+	 "the column that the rows descend by (deltas); then by name"},
+	{OPT_SKIP_UPDATE, OPTIONS_NEW_IDS, "skip-update", 0, OPTION_FLAG, NULL,
+	 "leave the last dump out: list what was new in the one before it"},
+	{OPT_LIST, OPTIONS_LIST, "list", 'l', OPTION_FLAG, NULL,
+	 "the objects themselves, one a row, instead of the summary"},
 
 	{OPT_MAX_DEPTH, OPTIONS_CHAIN | OPTIONS_DEPTH, "max-depth", 'd', OPTION_NUMBER, "N",
 	 "references to follow, at most (chains: 20, drawings: 3)"},

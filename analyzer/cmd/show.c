@@ -1,74 +1,23 @@
 /* show.c - `refgraph show`: everything that is known about an object. */
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "cmd/cmd.h"
 #include "out/json.h"
 #include "report/edge_name.h"
+#include "report/references.h"
 #include "report/repr.h"
 
 #define DEFAULT_LIMIT 20u
 #define OBJECTS_AT_ONCE 50u
 
-/* What refers to one of the objects, found in one pass over all edges. */
-struct in_edge {
-	uint32_t target, source, number;
-};
-
-struct in_edges {
-	VEC(struct in_edge) edges; /* ascending by target, then source */
-};
-
 struct page {
 	struct context *context;
 	struct model *m;
-	struct in_edges in;
+	struct references in;
 	uint64_t limit;
 	struct str text;
 };
-
-/* ---- references to the objects --------------------------------------------------------------- */
-
-static int by_target(const void *a, const void *b)
-{
-	const struct in_edge *x = a, *y = b;
-
-	if (x->target != y->target)
-		return x->target < y->target ? -1 : 1;
-	return (x->number > y->number) - (x->number < y->number);
-}
-
-static int by_id(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return (x > y) - (x < y);
-}
-
-/* Reverse edges of all objects would cost more than this scan for a few. */
-static struct error *find_in_edges(const struct model *m, const struct ids *objects,
-				   struct in_edges *ret)
-{
-	const struct graph *g = &m->graph;
-	uint32_t source = 0;
-
-	for (uint32_t e = 0; e < g->nedges; e++) {
-		uint32_t target = g->out_target[e];
-
-		if (objects->n == 1
-			    ? target != objects->data[0]
-			    : !bsearch(&target, objects->data, objects->n, sizeof target, by_id))
-			continue;
-		while (g->out_first[source + 1] <= e)
-			source++;
-		if (!VEC_PUSH(&ret->edges, ((struct in_edge){target, source, e})))
-			return error_memory();
-	}
-	if (ret->edges.n)
-		qsort(ret->edges.data, ret->edges.n, sizeof *ret->edges.data, by_target);
-	return NULL;
-}
 
 /* ---- one reference --------------------------------------------------------------------------- */
 
@@ -151,34 +100,24 @@ static struct error *out_references(struct page *p, uint32_t object)
 	return NULL;
 }
 
-static void in_range(const struct page *p, uint32_t object, size_t *first, size_t *end)
-{
-	*first = 0;
-	while (*first < p->in.edges.n && p->in.edges.data[*first].target < object)
-		++*first;
-	*end = *first;
-	while (*end < p->in.edges.n && p->in.edges.data[*end].target == object)
-		++*end;
-}
-
 /* A reference to itself stands among those that go out. */
 static struct error *in_references(struct page *p, uint32_t object)
 {
 	size_t first, end, shown = 0, others = 0;
 
-	in_range(p, object, &first, &end);
+	references_range(&p->in, object, &first, &end);
 	for (size_t i = first; i < end; i++)
-		others += p->in.edges.data[i].source != object;
+		others += p->in.rows.data[i].other != object;
 	if (p->context->style.format != TABLE_JSON && others)
 		printf("referred to by (%zu):\n", others);
 	for (size_t i = first; i < end; i++) {
-		const struct in_edge *e = &p->in.edges.data[i];
+		const struct reference *e = &p->in.rows.data[i];
 
-		if (e->source == object)
+		if (e->other == object)
 			continue;
 		if (beyond(p, shown, others))
 			break;
-		TRY(reference(p, object, e->source, e->number));
+		TRY(reference(p, object, e->other, e->number));
 		shown++;
 	}
 	return NULL;
@@ -226,9 +165,9 @@ static uint64_t seen_references(const struct page *p, uint32_t object)
 	size_t first, end;
 	uint64_t n = 0;
 
-	in_range(p, object, &first, &end);
+	references_range(&p->in, object, &first, &end);
 	for (size_t i = first; i < end; i++)
-		n += MODEL_CLASS_KIND(p->m->graph.edge_class[p->in.edges.data[i].number]) ==
+		n += MODEL_CLASS_KIND(p->m->graph.edge_class[p->in.rows.data[i].number]) ==
 		     RGD_EDGE_STRONG;
 	for (uint32_t i = 0; i < p->m->nroots; i++)
 		n += p->m->roots[i].target == object && p->m->roots[i].kind == RGD_EDGE_STRONG;
@@ -401,7 +340,7 @@ static struct error *print_all(struct page *p, struct ids *objects)
 
 	if (objects->n > OBJECTS_AT_ONCE)
 		objects->n = OBJECTS_AT_ONCE;
-	TRY(find_in_edges(p->m, objects, &p->in));
+	TRY(references_in(p->m, objects, NULL, NULL, &p->in));
 	for (size_t i = 0; i < objects->n; i++) {
 		if (i && p->context->style.format != TABLE_JSON)
 			putchar('\n');
@@ -433,7 +372,7 @@ static struct error *run(struct context *context)
 	if (!e)
 		e = print_all(&p, &objects);
 	VEC_FREE(&objects);
-	VEC_FREE(&p.in.edges);
+	VEC_FREE(&p.in.rows);
 	str_free(&p.text);
 	return e;
 }

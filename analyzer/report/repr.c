@@ -154,8 +154,11 @@ void repr_full(struct model *m, uint32_t object, struct str *out)
 static bool is_own_name(const struct model *m, const struct root *r)
 {
 	const char *name = model_property_text(m, r->target, RGD_PROP_NAME);
+	bool module = m->types[m->type[r->target]].flags & RGD_TYPE_F_IS_MODULE;
 
-	return r->class == RGD_ROOT_MODULE && name && strcmp(name, model_string(m, r->label)) == 0;
+	/* anything may stand in sys.modules: a class under its own name is no module */
+	return r->class == RGD_ROOT_MODULE && module && name &&
+	       strcmp(name, model_string(m, r->label)) == 0;
 }
 
 bool is_proper_module(const struct model *m, uint32_t object)
@@ -166,7 +169,7 @@ bool is_proper_module(const struct model *m, uint32_t object)
 	return false;
 }
 
-/* The properties of whatever lies in sys.modules. */
+/* Type and properties of whatever lies in sys.modules. */
 static struct error *load_modules(struct model *m)
 {
 	struct ids modules = {0};
@@ -176,7 +179,7 @@ static struct error *load_modules(struct model *m)
 		if (m->roots[i].class == RGD_ROOT_MODULE && !VEC_PUSH(&modules, m->roots[i].target))
 			e = error_memory();
 	if (!e)
-		e = model_load_for(m, MODEL_PROPERTIES, modules.data, modules.n);
+		e = model_load_for(m, MODEL_PROPERTIES | MODEL_TYPE, modules.data, modules.n);
 	VEC_FREE(&modules);
 	return e;
 }
@@ -186,7 +189,7 @@ static struct error *collect(struct model *m, bool modules_only, uint64_t **ret,
 	uint64_t *bits;
 	uint32_t n = 0;
 
-	TRY(model_load(m, MODEL_ROOTS | MODEL_STRINGS));
+	TRY(model_load(m, MODEL_ROOTS | MODEL_STRINGS | (modules_only ? MODEL_TYPES : 0)));
 	if (modules_only)
 		TRY(load_modules(m));
 	TRY(big_alloc(bits_words(m->nobjects), sizeof *bits, &bits));

@@ -14,8 +14,8 @@
 void repr_object(struct model *model, uint32_t object, struct str *out);
 /* "dict 3 items", "Session", "malloc in parse_line": type name and short representation. */
 void repr_full(struct model *model, uint32_t object, struct str *out);
-/* True when the object is a module that sys.modules holds under its own name. MODEL_ROOTS and
- * MODEL_PROPERTIES. */
+/* True when the object is a module that sys.modules holds under its own name. MODEL_ROOTS,
+ * MODEL_TYPES, MODEL_TYPE and MODEL_PROPERTIES. */
 bool is_proper_module(const struct model *model, uint32_t object);
 /* Bit set of all proper modules, or of all targets of roots; big_alloc()ed. Loads what it needs. */
 struct error *proper_modules(struct model *model, uint64_t **ret, uint32_t *count);

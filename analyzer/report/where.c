@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "report/references.h"
 #include "report/repr.h"
 #include "report/retained.h"
 #include "util/big.h"
@@ -468,22 +469,6 @@ static struct error *count_indegree(struct where *w)
 	return NULL;
 }
 
-static struct error *count_counted(struct where *w)
-{
-	const struct model *m = w->model;
-	const struct graph *g = &m->graph;
-
-	if (w->counted)
-		return NULL;
-	TRY(big_alloc(g->nnodes, sizeof *w->counted, &w->counted));
-	for (uint32_t e = 0; e < g->nedges; e++)
-		w->counted[g->out_target[e]] +=
-			MODEL_CLASS_KIND(g->edge_class[e]) == RGD_EDGE_STRONG;
-	for (uint32_t i = 0; i < m->nroots; i++)
-		w->counted[m->roots[i].target] += m->roots[i].kind == RGD_EDGE_STRONG;
-	return NULL;
-}
-
 static uint64_t last_epoch(const struct model *m)
 {
 	uint64_t last = 0;
@@ -508,7 +493,7 @@ struct error *where_bind(struct where *w, struct model *m)
 		if (n->field == F_INDEGREE)
 			TRY(count_indegree(w));
 		if (n->field == F_UNEXPLAINED)
-			TRY(count_counted(w));
+			TRY(w->counted ? NULL : references_counted(m, &w->counted));
 		if (n->field == F_RETAINED && !w->retained)
 			TRY(retained_sizes(m, &w->retained));
 		if (n->field == F_PROPER_MODULE && !w->proper)

@@ -84,7 +84,9 @@
 	SAME(GC_STATS, "struct _gc_runtime_state", "generation_stats", 128) \
 	SAME(GC_COLLECTING, "struct _gc_runtime_state", "collecting", 200) \
 	SAME(GC_GARBAGE, "struct _gc_runtime_state", "garbage", 208) \
-	SAME(GC_CALLBACKS, "struct _gc_runtime_state", "callbacks", 216)
+	SAME(GC_CALLBACKS, "struct _gc_runtime_state", "callbacks", 216) \
+	SAME(GC_LONG_LIVED_TOTAL, "struct _gc_runtime_state", "long_lived_total", 224) \
+	SAME(GC_LONG_LIVED_PENDING, "struct _gc_runtime_state", "long_lived_pending", 232)
 
 #define LAYOUT_VARY(VARY) \
 	/* the heap part of a type */ \

@@ -491,6 +491,11 @@ static void gc_rows(struct walk *walk, uintptr_t heads)
 	}
 	walk_gc(walk, RGD_RT_CPYTHON, "freeze_count", 0,
 		list_length(heads + (GC_PERMANENT - GC_GENERATIONS)));
+	/* what decides whether the oldest generation is due: new in it, and what survived the last full collection */
+	walk_gc(walk, RGD_RT_CPYTHON, "long_lived_pending", 0,
+		word_at(heads, GC_LONG_LIVED_PENDING - GC_GENERATIONS));
+	walk_gc(walk, RGD_RT_CPYTHON, "long_lived_total", 0,
+		word_at(heads, GC_LONG_LIVED_TOTAL - GC_GENERATIONS));
 }
 
 void python_state(struct walk *walk)

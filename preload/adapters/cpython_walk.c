@@ -270,6 +270,14 @@ static void describe_type(struct walk *walk, uintptr_t type)
 	}
 }
 
+/* What __name__ says: a module may rename itself, as _collections_abc does. */
+static uintptr_t name_of_module(uintptr_t module)
+{
+	uintptr_t dict = word_at(module, MODULE_DICT);
+	uintptr_t name = dict ? dict_get(dict, "__name__") : 0;
+	return name ? name : word_at(module, MODULE_NAME);
+}
+
 static void describe_properties(struct walk *walk, uintptr_t object, const struct py_class *c)
 {
 	const struct layout *at = python.at;
@@ -303,7 +311,7 @@ static void describe_properties(struct walk *walk, uintptr_t object, const struc
 			walk_property(walk, RGD_PROP_NAME, walk_string(walk, name, strlen(name)));
 		break;
 	case SHAPE_MODULE:
-		string_property(walk, RGD_PROP_NAME, word_at(object, MODULE_NAME));
+		string_property(walk, RGD_PROP_NAME, name_of_module(object));
 		break;
 	case SHAPE_CODE:
 		names(walk, word_at(object, at->code_name),

@@ -74,6 +74,15 @@ static const char *const command_lines[][12] = {
 	{"dominators", "--group-by", "type", "PATH"},
 	{"cycles", "--universe", "all", "PATH"},
 	{"why", "#4", "PATH"},
+	{"get-new-ids", "--limit", "0", "PATH", "PATH"},
+	{"get-new-ids", "--list", "--universe", "all", "PATH"},
+	{"get-leaking-objects", "--universe", "all", "PATH"},
+	{"is-proper-module", "--where", "size > 0", "--universe", "all", "PATH"},
+	{"at-addrs", "0x7f2000000010", "0x7f2000000000", "PATH"},
+	{"referents", "#2", "--universe", "all", "PATH"},
+	{"referrers", "#5", "#4", "--universe", "all", "PATH"},
+	{"refcount", "#5", "#2", "PATH"},
+	{"gc", "PATH"},
 };
 
 static void run_command(const char *const *line)

@@ -1,0 +1,228 @@
+/* gc.c - `refgraph gc`: the state of CPython's collector at the instant of the dump. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "cmd/cmd.h"
+#include "out/json.h"
+#include "report/repr.h"
+
+enum { GENERATION, TRACKED, THRESHOLD, COUNT, COLLECTIONS, COLLECTED, UNCOLLECTABLE, NCOLUMNS };
+
+static const struct column columns[] = {
+	[GENERATION] = {"generation", "GENERATION", CELL_TEXT, .about = "0, 1, 2 or permanent"},
+	[TRACKED] = {"tracked", "OBJECTS", CELL_NUMBER, .about = "objects in its list"},
+	[THRESHOLD] = {"threshold", "THRESHOLD", CELL_NUMBER, .about = "gc.get_threshold()"},
+	[COUNT] = {"count", "COUNT", CELL_NUMBER, .about = "gc.get_count()"},
+	[COLLECTIONS] = {"collections", "COLLECTIONS", CELL_NUMBER,
+			 .about = "how often it was collected"},
+	[COLLECTED] = {"collected", "COLLECTED", CELL_NUMBER,
+		       .about = "objects that these collections freed"},
+	[UNCOLLECTABLE] = {"uncollectable", "UNCOLLECTABLE", CELL_NUMBER,
+			   .about = "objects that they could not free"},
+};
+
+/* The value of a row of GC; false when the dump has none. */
+static bool value_of(const struct model *m, const char *name, uint64_t index, uint64_t *ret)
+{
+	for (uint32_t i = 0; i < m->ngc; i++) {
+		const struct gc_value *v = &m->gc[i];
+
+		if (v->runtime == RGD_RT_CPYTHON && v->index == index &&
+		    strcmp(model_string(m, v->name), name) == 0) {
+			*ret = v->value;
+			return true;
+		}
+	}
+	return false;
+}
+
+static uint64_t number(const struct model *m, const char *name, uint64_t index)
+{
+	uint64_t value = 0;
+
+	value_of(m, name, index, &value);
+	return value;
+}
+
+/* As the gc module names them. */
+static void debug_words(uint64_t flags, struct str *out)
+{
+	static const char *const names[] = {"STATS", "COLLECTABLE", "UNCOLLECTABLE",
+					    NULL,    NULL,	    "SAVEALL"};
+
+	for (unsigned i = 0; i < sizeof names / sizeof *names; i++)
+		if (names[i] && (flags >> i & 1))
+			str_printf(out, "%sDEBUG_%s", out->n ? "|" : "", names[i]);
+	if (!out->n)
+		str_add(out, "0");
+}
+
+/* What a list of the collector's holds; it is found as the target of its root. */
+static uint32_t list_of(const struct model *m, const char *root)
+{
+	for (uint32_t i = 0; i < m->nroots; i++)
+		if (m->roots[i].class == RGD_ROOT_RUNTIME &&
+		    strcmp(model_string(m, m->roots[i].label), root) == 0)
+			return m->roots[i].target;
+	return MODEL_NONE;
+}
+
+static uint64_t length_of(const struct model *m, uint32_t list)
+{
+	uint64_t length = 0;
+
+	if (list != MODEL_NONE)
+		model_property(m, list, RGD_PROP_LENGTH, &length);
+	return length;
+}
+
+/*
+ * Which generation the next allocation past the threshold would collect, by the collector's own
+ * rule: the oldest whose count exceeds its threshold; the oldest of all only when a quarter of it
+ * is new.
+ */
+static void due_text(const struct model *m, struct str *out)
+{
+	uint64_t pending, total;
+
+	for (unsigned g = 3; g-- > 0;) {
+		if (number(m, "count", g) <= number(m, "threshold", g))
+			continue;
+		if (g == 2 && value_of(m, "long_lived_pending", 0, &pending) &&
+		    value_of(m, "long_lived_total", 0, &total) && pending < total / 4)
+			continue;
+		str_printf(out, "generation %u, at the next allocation", g);
+		return;
+	}
+	str_printf(out, "generation 0, in %" PRIu64 " net allocations",
+		   number(m, "threshold", 0) - number(m, "count", 0) + 1);
+}
+
+static void line(const char *name, const char *text)
+{
+	printf("%-10s %s\n", name, text);
+}
+
+/* gc.callbacks, one line each. */
+static void print_callbacks(struct model *m)
+{
+	uint32_t list = list_of(m, "gc.callbacks");
+	struct str what = {0}, safe = {0};
+
+	if (list == MODEL_NONE)
+		return;
+	for (uint32_t e = m->graph.out_first[list]; e < m->graph.out_first[list + 1]; e++) {
+		if (!(m->graph.edge_class[e] & MODEL_CLASS_TRAVERSED))
+			continue;
+		str_clear(&what);
+		str_clear(&safe);
+		repr_full(m, m->graph.out_target[e], &what);
+		str_printable(&safe, str_text(&what));
+		str_printf(&safe, "  #%" PRIu32, m->graph.out_target[e]);
+		line("callback", str_text(&safe));
+	}
+	str_free(&what);
+	str_free(&safe);
+}
+
+static void print_state(struct model *m)
+{
+	struct str s = {0};
+
+	line("enabled", number(m, "enabled", 0) ? "yes" : "no");
+	debug_words(number(m, "debug", 0), &s);
+	line("debug", str_text(&s));
+	str_clear(&s);
+	if (!number(m, "enabled", 0))
+		str_add(&s, "nothing: collection is disabled");
+	else if (!number(m, "threshold", 0))
+		str_add(&s, "nothing: the threshold is 0");
+	else
+		due_text(m, &s);
+	line("due", str_text(&s));
+	str_clear(&s);
+	str_printf(&s, "%" PRIu64 " objects in gc.garbage", length_of(m, list_of(m, "gc.garbage")));
+	line("garbage", str_text(&s));
+	print_callbacks(m);
+	putchar('\n');
+	str_free(&s);
+}
+
+static void json_state(struct model *m)
+{
+	struct str debug = {0};
+	uint64_t value;
+	struct json j;
+
+	debug_words(number(m, "debug", 0), &debug);
+	json_begin(&j, stdout);
+	json_text(&j, "record", "collector");
+	json_bool(&j, "enabled", number(m, "enabled", 0));
+	json_text(&j, "debug", str_text(&debug));
+	json_number(&j, "freeze_count", number(m, "freeze_count", 0));
+	json_number(&j, "garbage", length_of(m, list_of(m, "gc.garbage")));
+	json_number(&j, "callbacks", length_of(m, list_of(m, "gc.callbacks")));
+	if (value_of(m, "long_lived_pending", 0, &value))
+		json_number(&j, "long_lived_pending", value);
+	if (value_of(m, "long_lived_total", 0, &value))
+		json_number(&j, "long_lived_total", value);
+	json_end(&j);
+	str_free(&debug);
+}
+
+static void fill(struct table *t, const struct model *m)
+{
+	static const char *const names[] = {
+		[TRACKED] = "tracked",	   [THRESHOLD] = "threshold",
+		[COUNT] = "count",	   [COLLECTIONS] = "collections",
+		[COLLECTED] = "collected", [UNCOLLECTABLE] = "uncollectable"};
+
+	for (unsigned g = 0; g < 3; g++) {
+		char digit[2] = {(char)('0' + g), 0};
+
+		table_row(t);
+		table_text(t, GENERATION, digit);
+		for (unsigned c = TRACKED; c < NCOLUMNS; c++)
+			table_number(t, c, number(m, names[c], g));
+	}
+	table_row(t);
+	table_text(t, GENERATION, "permanent");
+	table_number(t, TRACKED, number(m, "freeze_count", 0));
+}
+
+static struct error *run(struct context *c)
+{
+	struct table *table;
+	struct model *m;
+	struct error *e;
+
+	TRY(context_model(c, 0, &m));
+	TRY(model_load(m, MODEL_GC | MODEL_STRINGS | MODEL_ROOTS | MODEL_REPR | MODEL_EDGES));
+	if (!m->ngc)
+		return error_usage("gc: %s knows of no collector: no CPython was in the process, "
+				   "or it was not followed",
+				   m->path);
+	TRY(table_create(columns, NCOLUMNS, &table));
+	fill(table, m);
+	if (c->style.format == TABLE_JSON)
+		json_state(m);
+	else if (c->style.format == TABLE_TEXT && !c->style.columns)
+		print_state(m);
+	e = table_print(table, &c->style, stdout);
+	table_destroy(table);
+	return e;
+}
+
+const struct command cmd_gc = {
+	.name = "gc",
+	.usage = "DUMP",
+	.summary = "show the state of CPython's collector: thresholds, counts, statistics, what is "
+		   "due",
+	.about = "What gc.get_threshold(), get_count(), get_stats(), get_freeze_count(), "
+		 "isenabled() and get_debug() would have said, and "
+		 "gc.callbacks and the length of gc.garbage.",
+	.options = OPTIONS_OUTPUT,
+	.min_dumps = 1,
+	.max_dumps = 1,
+	.run = run,
+};
