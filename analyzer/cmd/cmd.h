@@ -74,6 +74,10 @@ enum option_id {
 	/* OPTIONS_CYCLES */
 	OPT_STATE,
 	OPT_WITH_TYPES,
+	/* OPTIONS_DIFF */
+	OPT_DIFF_BY,
+	OPT_DIFF_STATE,
+	OPT_FAIL_IF,
 	/* OPTIONS_SNAPSHOT, OPTIONS_RUN, OPTIONS_WATCH, OPTIONS_PS */
 	OPT_SNAPSHOT_OUTPUT,
 	OPT_LABEL,
@@ -126,6 +130,7 @@ enum option_group {
 	OPTIONS_COLLECT = 1u << 20,
 	OPTIONS_AUDIT = 1u << 21,
 	OPTIONS_WHERE = 1u << 22, /* --where and --symbol-path alone */
+	OPTIONS_DIFF = 1u << 23,
 	OPTIONS_ALL = 1u << 31,
 };
 

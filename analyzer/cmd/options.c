@@ -70,6 +70,13 @@ const struct option_row option_table[] = {
 	{OPT_WITH_TYPES, OPTIONS_CYCLES, "with-types", 0, OPTION_FLAG, NULL,
 	 "live cycles through types and modules too: nearly everything is on one"},
 
+	{OPT_DIFF_BY, OPTIONS_DIFF, "by", 0, OPTION_CHOICE, "type|site|path|identity",
+	 "what a row is: a type (default), an allocation site, an owner path with a type, or an object"},
+	{OPT_DIFF_STATE, OPTIONS_DIFF, "state", 0, OPTION_CHOICE, "changed|new|gone|resized|survived|all",
+	 "by identity: only these objects (changed)"},
+	{OPT_FAIL_IF, OPTIONS_DIFF, "fail-if", 0, OPTION_TEXT, "EXPR",
+	 "exit with status 1 if EXPR holds, such as 'retained_delta(Cache) > 1M or delta > 10k'"},
+
 	{OPT_SNAPSHOT_OUTPUT, OPTIONS_SNAPSHOT, "output", 'o', OPTION_TEXT, "FILE",
 	 "name of the dump"},
 	{OPT_LABEL, OPTIONS_SNAPSHOT, "label", 'l', OPTION_TEXT, "TEXT",

@@ -5,8 +5,10 @@
 
 #include "graph/dominators.h"
 #include "graph/reach.h"
+#include "graph/reach_without.h"
 #include "util/big.h"
 #include "util/bits.h"
+#include "util/progress.h"
 
 /* Class of edges that keep nothing alive; MODEL_CLASS_KIND() of it is no kind of the format. */
 #define CLASS_NONE 0xffu
@@ -193,6 +195,90 @@ struct error *alive_retained_set(struct alive *a, const struct ids *set, uint64_
 	*ret = bits;
 	return NULL;
 }
+
+/* ---- sets by the dozen ------------------------------------------------------------------------ */
+
+struct batch {
+	uint32_t groups[REACH_WITHOUT_GROUPS];
+	unsigned n;
+	uint8_t *slot_of_group; /* 255: not in this batch */
+	uint8_t *slot;		/* by object */
+	uint64_t *reached;
+};
+
+static void add_lost(const struct alive *a, const struct batch *b, uint64_t *retained)
+{
+	uint64_t all = b->n == 64 ? UINT64_MAX : (1ull << b->n) - 1;
+
+	for (uint32_t o = 0; o < a->model->nobjects; o++) {
+		if (!bits_get(a->reached, o))
+			continue;
+		for (uint64_t lost = all & ~b->reached[o]; lost; lost &= lost - 1)
+			retained[b->groups[__builtin_ctzll(lost)]] += a->model->size[o];
+	}
+}
+
+static struct error *run_batch(struct alive *a, const uint32_t *group, uint32_t ngroups,
+			       struct batch *b, uint64_t *retained)
+{
+	for (unsigned i = 0; i < b->n; i++) {
+		b->slot_of_group[b->groups[i]] = i;
+		retained[b->groups[i]] = 0;
+	}
+	for (uint32_t o = 0; o < a->model->nobjects; o++)
+		b->slot[o] = group[o] < ngroups ? b->slot_of_group[group[o]] : 255;
+	memset(b->reached, 0, a->model->nobjects * sizeof *b->reached);
+	TRY(reach_without(&a->graph, &a->follow, a->roots.data, a->roots.n, b->slot, b->reached));
+	add_lost(a, b, retained);
+	for (unsigned i = 0; i < b->n; i++)
+		b->slot_of_group[b->groups[i]] = 255;
+	b->n = 0;
+	progress_piece_done();
+	return NULL;
+}
+
+static struct error *run_batches(struct alive *a, const uint32_t *group, uint32_t ngroups,
+				 const bool *wanted, struct batch *b, uint64_t *retained)
+{
+	size_t n = 0;
+
+	for (uint32_t g = 0; g < ngroups; g++)
+		n += !wanted || wanted[g];
+	progress_pieces((n + REACH_WITHOUT_GROUPS - 1) / REACH_WITHOUT_GROUPS);
+	for (uint32_t g = 0; g < ngroups; g++) {
+		if (wanted && !wanted[g])
+			continue;
+		b->groups[b->n++] = g;
+		if (b->n == REACH_WITHOUT_GROUPS)
+			TRY(run_batch(a, group, ngroups, b, retained));
+	}
+	return b->n ? run_batch(a, group, ngroups, b, retained) : NULL;
+}
+
+struct error *alive_retained_groups(struct alive *a, const uint32_t *group, uint32_t ngroups,
+				    const bool *wanted, uint64_t *retained)
+{
+	const char *outer = progress_begin("measuring what is retained");
+	size_t n = a->model->nobjects;
+	struct batch b = {.slot_of_group = malloc((size_t)ngroups + 1)};
+	struct error *e = b.slot_of_group ? alive_reach(a) : error_memory();
+
+	if (!e)
+		e = big_alloc(n, sizeof *b.slot, &b.slot);
+	if (!e)
+		e = big_alloc(n, sizeof *b.reached, &b.reached);
+	if (!e) {
+		memset(b.slot_of_group, 255, (size_t)ngroups + 1);
+		e = run_batches(a, group, ngroups, wanted, &b, retained);
+	}
+	free(b.slot_of_group);
+	big_free(b.slot, n, sizeof *b.slot);
+	big_free(b.reached, n, sizeof *b.reached);
+	progress_end(outer);
+	return e;
+}
+
+/* ---- cuts ------------------------------------------------------------------------------------- */
 
 /* The roots but for those in `without`, which ascends. */
 static struct error *other_roots(const struct alive *a, const struct ids *without, struct ids *ret)

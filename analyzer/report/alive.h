@@ -54,6 +54,12 @@ void alive_cut_edge(struct alive *alive, uint32_t number);
  * What no root reaches is not in it.
  */
 struct error *alive_retained_set(struct alive *alive, const struct ids *set, uint64_t **ret);
+/*
+ * retained[g]: bytes that would be freed if all objects of group g went, for groups [0, ngroups); `wanted` (by group, NULL all): the
+ * others stay as they are. group: by object, numbers from ngroups up belong to none.
+ */
+struct error *alive_retained_groups(struct alive *alive, const uint32_t *group, uint32_t ngroups,
+				    const bool *wanted, uint64_t *retained);
 /* What would be freed if edges (numbers) and roots (places in alive->roots, ascending) went. Either may be NULL. */
 struct error *alive_freed_by_cut(struct alive *alive, const struct ids *edges,
 				 const struct ids *roots, uint64_t **ret);

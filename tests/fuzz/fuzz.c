@@ -83,6 +83,10 @@ static const char *const command_lines[][12] = {
 	{"referrers", "#5", "#4", "--universe", "all", "PATH"},
 	{"refcount", "#5", "#2", "PATH"},
 	{"gc", "PATH"},
+	{"diff", "--fail-if", "retained_delta(Node) > 1 or delta > 0", "PATH", "PATH"},
+	{"diff", "--by", "path", "--universe", "all", "PATH", "PATH"},
+	{"diff", "--by", "site", "PATH", "PATH"},
+	{"diff", "--by", "identity", "--state", "all", "PATH", "PATH"},
 };
 
 static void run_command(const char *const *line)

@@ -1,0 +1,156 @@
+/* spell.c - see spell.h. */
+#include "report/spell.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "report/edge_name.h"
+#include "report/repr.h"
+
+#define DICT ".__dict__"
+
+/* ---- roots ----------------------------------------------------------------------------------- */
+
+static struct error *add_module_dict(struct spell *s, uint32_t row)
+{
+	struct model *m = s->alive->model;
+	uint32_t module = m->roots[row].target;
+
+	for (uint32_t e = m->graph.out_first[module]; e < m->graph.out_first[module + 1]; e++) {
+		struct edge edge;
+
+		TRY(model_edge(m, module, e, &edge));
+		if (edge.class != RGD_LABEL_PART ||
+		    strcmp(model_string(m, edge.string), "__dict__") != 0)
+			continue;
+		if (!VEC_PUSH(&s->dicts, edge.target) || !VEC_PUSH(&s->module_roots, row))
+			return error_memory();
+		return NULL;
+	}
+	return NULL;
+}
+
+struct error *spell_init(struct spell *s, const struct alive *alive)
+{
+	struct model *m = alive->model;
+
+	*s = (struct spell){.alive = alive};
+	TRY(model_load(m,
+		       MODEL_EDGES | MODEL_ROOTS | MODEL_THREADS | MODEL_STRINGS | MODEL_MODULES));
+	for (uint32_t i = 0; i < m->nroots; i++)
+		if (m->roots[i].class == RGD_ROOT_MODULE)
+			TRY(add_module_dict(s, i));
+	return NULL;
+}
+
+void spell_deinit(struct spell *s)
+{
+	VEC_FREE(&s->dicts);
+	VEC_FREE(&s->module_roots);
+}
+
+void spell_root(const struct spell *s, uint32_t root, struct str *path)
+{
+	struct model *m = s->alive->model;
+	const struct root *r = &m->roots[s->alive->root_rows.data[root]];
+	struct str name = {0};
+
+	for (size_t i = 0; i < s->dicts.n; i++) {
+		if (s->dicts.data[i] == r->target) {
+			str_add(path, model_string(m, m->roots[s->module_roots.data[i]].label));
+			str_add(path, DICT);
+			return;
+		}
+	}
+	if (r->class == RGD_ROOT_MODULE)
+		str_add(&name, model_string(m, r->label));
+	else
+		root_name(m, r, &name);
+	if (strchr(str_text(&name), ' '))
+		str_printf(path, "(%s)", str_text(&name));
+	else
+		str_add(path, str_text(&name));
+	str_free(&name);
+}
+
+/* ---- references ------------------------------------------------------------------------------ */
+
+/* app.__dict__['x'] is app.x */
+static bool drop_dict(struct str *path)
+{
+	size_t n = sizeof DICT - 1;
+
+	if (path->n < n || memcmp(path->data + path->n - n, DICT, n) != 0)
+		return false;
+	path->n -= n;
+	path->data[path->n] = 0;
+	return true;
+}
+
+static bool is_name(const char *text)
+{
+	if (!isalpha((unsigned char)*text) && *text != '_')
+		return false;
+	for (; *text; text++)
+		if (!isalnum((unsigned char)*text) && *text != '_')
+			return false;
+	return true;
+}
+
+static void in_brackets(struct model *m, const struct edge *e, struct str *path)
+{
+	switch (e->class) {
+	case RGD_LABEL_KEY:
+		str_printf(path, "['%s']", model_string(m, e->string));
+		break;
+	case RGD_LABEL_KEY_TEXT:
+		str_printf(path, "[%s]", model_string(m, e->string));
+		break;
+	case RGD_LABEL_KEY_OBJECT:
+		str_char(path, '[');
+		repr_full(m, e->value, path);
+		str_char(path, ']');
+		break;
+	default:
+		edge_name(m, e, path); /* [17] */
+	}
+}
+
+static bool is_subscript(const struct edge *e)
+{
+	return e->class == RGD_LABEL_KEY || e->class == RGD_LABEL_KEY_TEXT ||
+	       e->class == RGD_LABEL_KEY_OBJECT || e->class == RGD_LABEL_KEY_INT ||
+	       e->class == RGD_LABEL_INDEX;
+}
+
+void spell_edge(struct model *m, const struct edge *e, bool general, struct str *path)
+{
+	const char *text = model_string(m, e->string);
+
+	if (e->class == RGD_LABEL_KEY && drop_dict(path))
+		str_printf(path, is_name(text) ? ".%s" : "['%s']", text);
+	else if (is_subscript(e) && general)
+		str_add(path, "[]");
+	else if (is_subscript(e))
+		in_brackets(m, e, path);
+	else if (e->class == RGD_LABEL_ATTRIBUTE ||
+		 (e->class == RGD_LABEL_PART && e->kind != RGD_EDGE_INTERNAL && is_name(text)))
+		str_printf(path, ".%s", text);
+	else if (e->class == RGD_LABEL_OFFSET)
+		str_printf(path, "->+0x%" PRIx64, e->value);
+	else if (e->class == RGD_LABEL_IS_KEY)
+		str_add(path, "<key>");
+	else if (e->class == RGD_LABEL_MEMBER)
+		str_add(path, "<member>");
+	else if (e->class == RGD_LABEL_STACK && general)
+		str_add(path, "<stack[]>");
+	else if (e->class == RGD_LABEL_LOCAL || e->class == RGD_LABEL_CELL ||
+		 e->class == RGD_LABEL_STACK || text[0]) {
+		str_char(path, '<');
+		edge_label(m, e, path);
+		str_char(path, '>');
+	} else {
+		str_add(path, "->");
+	}
+}

@@ -1,0 +1,30 @@
+/*
+ * spell.h - the way to an object as a programmer would write it: app.sessions['k'].handlers[3].
+ *
+ * What has no notation stands in angle brackets: function<cell x>, list<items>. A root that is no module is in parentheses when it
+ * takes several words: (local x of main() app.py:12).items[3]. Native fields are offsets: sessions->+0x18.
+ */
+#ifndef REFGRAPH_SPELL_H
+#define REFGRAPH_SPELL_H
+
+#include <stdbool.h>
+
+#include "report/alive.h"
+#include "util/str.h"
+
+struct spell {
+	const struct alive *alive;
+	/* a module's dictionary is named after the module, whoever holds it */
+	struct ids dicts, module_roots; /* module_roots: numbers in model->roots */
+};
+
+/* Loads MODEL_ROOTS, THREADS, STRINGS, MODULES and edges; who spells keys that are objects loads MODEL_REPR. */
+struct error *spell_init(struct spell *spell, const struct alive *alive);
+void spell_deinit(struct spell *spell);
+
+/* An object that a root holds; root: a place in alive->roots. Appended. */
+void spell_root(const struct spell *spell, uint32_t root, struct str *path);
+/* One reference on from what `path` says. `general`: indexes and keys are left out, "[]". */
+void spell_edge(struct model *model, const struct edge *edge, bool general, struct str *path);
+
+#endif
