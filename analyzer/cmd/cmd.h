@@ -74,6 +74,10 @@ enum option_id {
 	/* OPTIONS_CYCLES */
 	OPT_STATE,
 	OPT_WITH_TYPES,
+	/* OPTIONS_WHY */
+	OPT_AVOID,
+	OPT_WAYS,
+	OPT_MERGE,
 	/* OPTIONS_DIFF */
 	OPT_DIFF_BY,
 	OPT_DIFF_STATE,
@@ -131,6 +135,7 @@ enum option_group {
 	OPTIONS_AUDIT = 1u << 21,
 	OPTIONS_WHERE = 1u << 22, /* --where and --symbol-path alone */
 	OPTIONS_DIFF = 1u << 23,
+	OPTIONS_WHY = 1u << 24,
 	OPTIONS_ALL = 1u << 31,
 };
 

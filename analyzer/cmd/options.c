@@ -70,6 +70,12 @@ const struct option_row option_table[] = {
 	{OPT_WITH_TYPES, OPTIONS_CYCLES, "with-types", 0, OPTION_FLAG, NULL,
 	 "live cycles through types and modules too: nearly everything is on one"},
 
+	{OPT_AVOID, OPTIONS_WHY, "avoid", 0, OPTION_TEXT, "LIST",
+	 "selectors, separated by commas, of objects that no way may pass"},
+	{OPT_WAYS, OPTIONS_WHY, "ways", 0, OPTION_NUMBER, "N",
+	 "ways that share no reference with each other, at most (3)"},
+	{OPT_MERGE, OPTIONS_WHY, "merge", 0, OPTION_FLAG, NULL,
+	 "the paths to all selected objects as one tree, with counts"},
 	{OPT_DIFF_BY, OPTIONS_DIFF, "by", 0, OPTION_CHOICE, "type|site|path|identity",
 	 "what a row is: a type (default), an allocation site, an owner path with a type, or an object"},
 	{OPT_DIFF_STATE, OPTIONS_DIFF, "state", 0, OPTION_CHOICE, "changed|new|gone|resized|survived|all",

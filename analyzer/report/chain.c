@@ -54,27 +54,6 @@ static struct error *find_goals(struct model *m, const struct chain_query *q, ui
 	return goals_where(m, predicate, ret);
 }
 
-/* Sets the bits of what selectors name. */
-static struct error *ignore(struct model *m, const struct universe *u, const char *list,
-			    uint64_t *bits)
-{
-	struct ids ids = {0};
-	struct error *e = NULL;
-
-	while (list && *list && !e) {
-		size_t n = strcspn(list, ",");
-		char *selector = strndup(list, n);
-
-		e = selector ? select_objects(m, u, selector, &ids) : error_memory();
-		free(selector);
-		list += n + (list[n] == ',');
-	}
-	for (size_t i = 0; i < ids.n; i++)
-		bits_set(bits, ids.data[i]);
-	VEC_FREE(&ids);
-	return e;
-}
-
 static struct error *closed_nodes(struct model *m, const struct chain_query *q, uint64_t **ret)
 {
 	uint64_t *bits = NULL;
@@ -85,7 +64,7 @@ static struct error *closed_nodes(struct model *m, const struct chain_query *q, 
 	if (!bits && q->extra_ignore)
 		TRY(big_alloc(bits_words(m->nobjects), sizeof *bits, &bits));
 	if (bits)
-		e = ignore(m, q->universe, q->extra_ignore, bits);
+		e = select_list(m, q->universe, q->extra_ignore, bits);
 	if (e)
 		big_free(bits, bits_words(m->nobjects), sizeof *bits);
 	else

@@ -49,6 +49,8 @@ static struct error *spell_object(const struct spell *s, const struct bfs_tree *
 	struct edge e;
 
 	str_clear(path);
+	if (spell_landmark(s, object, path))
+		return NULL;
 	if (edge == BFS_TREE_START) {
 		spell_root(s, up, path);
 		return NULL;

@@ -357,3 +357,23 @@ struct error *select_where(struct model *m, const struct universe *u, const char
 	where_destroy(where);
 	return e;
 }
+
+struct error *select_list(struct model *m, const struct universe *u, const char *list,
+			  uint64_t *bits)
+{
+	struct ids ids = {0};
+	struct error *e = NULL;
+
+	while (list && *list && !e) {
+		size_t n = strcspn(list, ",");
+		char *selector = strndup(list, n);
+
+		e = selector ? select_objects(m, u, selector, &ids) : error_memory();
+		free(selector);
+		list += n + (list[n] == ',');
+	}
+	for (size_t i = 0; i < ids.n; i++)
+		bits_set(bits, ids.data[i]);
+	VEC_FREE(&ids);
+	return e;
+}

@@ -19,6 +19,9 @@ struct error *select_objects(struct model *model, const struct universe *univers
 /* The one object that a selector names; the first when it names several. */
 struct error *select_one(struct model *model, const struct universe *universe, const char *selector,
 			 uint32_t *ret);
+/* Sets the bits of what selectors name that are separated by commas. */
+struct error *select_list(struct model *model, const struct universe *universe, const char *list,
+			  uint64_t *bits);
 /* All objects of the universe for which the expression holds. */
 struct error *select_where(struct model *model, const struct universe *universe,
 			   const char *expression, struct ids *ret);

@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "report/edge_name.h"
@@ -12,23 +13,38 @@
 
 /* ---- roots ----------------------------------------------------------------------------------- */
 
-static struct error *add_module_dict(struct spell *s, uint32_t row)
+static struct error *add_landmark(struct spell *s, uint32_t object, uint32_t root, bool is_dict)
+{
+	struct landmark l = {object, root, is_dict};
+
+	return VEC_PUSH(&s->landmarks, l) ? NULL : error_memory();
+}
+
+static struct error *add_module(struct spell *s, uint32_t row)
 {
 	struct model *m = s->alive->model;
 	uint32_t module = m->roots[row].target;
 
+	TRY(add_landmark(s, module, row, false));
 	for (uint32_t e = m->graph.out_first[module]; e < m->graph.out_first[module + 1]; e++) {
 		struct edge edge;
 
 		TRY(model_edge(m, module, e, &edge));
-		if (edge.class != RGD_LABEL_PART ||
-		    strcmp(model_string(m, edge.string), "__dict__") != 0)
-			continue;
-		if (!VEC_PUSH(&s->dicts, edge.target) || !VEC_PUSH(&s->module_roots, row))
-			return error_memory();
-		return NULL;
+		if (edge.class == RGD_LABEL_PART &&
+		    strcmp(model_string(m, edge.string), "__dict__") == 0)
+			return add_landmark(s, edge.target, row, true);
 	}
 	return NULL;
+}
+
+/* Under several names: the first one counts. */
+static int by_object(const void *a, const void *b)
+{
+	const struct landmark *x = a, *y = b;
+
+	if (x->object != y->object)
+		return x->object < y->object ? -1 : 1;
+	return (x->root > y->root) - (x->root < y->root);
 }
 
 struct error *spell_init(struct spell *s, const struct alive *alive)
@@ -40,14 +56,37 @@ struct error *spell_init(struct spell *s, const struct alive *alive)
 		       MODEL_EDGES | MODEL_ROOTS | MODEL_THREADS | MODEL_STRINGS | MODEL_MODULES));
 	for (uint32_t i = 0; i < m->nroots; i++)
 		if (m->roots[i].class == RGD_ROOT_MODULE)
-			TRY(add_module_dict(s, i));
+			TRY(add_module(s, i));
+	if (s->landmarks.n)
+		qsort(s->landmarks.data, s->landmarks.n, sizeof *s->landmarks.data, by_object);
 	return NULL;
 }
 
 void spell_deinit(struct spell *s)
 {
-	VEC_FREE(&s->dicts);
-	VEC_FREE(&s->module_roots);
+	VEC_FREE(&s->landmarks);
+}
+
+bool spell_landmark(const struct spell *s, uint32_t object, struct str *path)
+{
+	const struct model *m = s->alive->model;
+	size_t low = 0, high = s->landmarks.n;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (s->landmarks.data[middle].object < object)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low == s->landmarks.n || s->landmarks.data[low].object != object)
+		return false;
+	str_clear(path);
+	str_add(path, model_string(m, m->roots[s->landmarks.data[low].root].label));
+	if (s->landmarks.data[low].is_dict)
+		str_add(path, DICT);
+	return true;
 }
 
 void spell_root(const struct spell *s, uint32_t root, struct str *path)
@@ -56,21 +95,14 @@ void spell_root(const struct spell *s, uint32_t root, struct str *path)
 	const struct root *r = &m->roots[s->alive->root_rows.data[root]];
 	struct str name = {0};
 
-	for (size_t i = 0; i < s->dicts.n; i++) {
-		if (s->dicts.data[i] == r->target) {
-			str_add(path, model_string(m, m->roots[s->module_roots.data[i]].label));
-			str_add(path, DICT);
-			return;
+	if (!spell_landmark(s, r->target, &name)) {
+		root_name(m, r, &name);
+		if (strchr(str_text(&name), ' ')) {
+			str_printf(path, "(%s)", str_text(&name));
+			str_clear(&name);
 		}
 	}
-	if (r->class == RGD_ROOT_MODULE)
-		str_add(&name, model_string(m, r->label));
-	else
-		root_name(m, r, &name);
-	if (strchr(str_text(&name), ' '))
-		str_printf(path, "(%s)", str_text(&name));
-	else
-		str_add(path, str_text(&name));
+	str_add(path, name.n ? str_text(&name) : "");
 	str_free(&name);
 }
 

@@ -12,10 +12,15 @@
 #include "report/alive.h"
 #include "util/str.h"
 
+/* Modules of a runtime and their dictionaries are named after the module, whoever holds them. */
+struct landmark {
+	uint32_t object, root; /* root: number in model->roots */
+	bool is_dict;
+};
+
 struct spell {
 	const struct alive *alive;
-	/* a module's dictionary is named after the module, whoever holds it */
-	struct ids dicts, module_roots; /* module_roots: numbers in model->roots */
+	VEC(struct landmark) landmarks; /* ascending by object */
 };
 
 /* Loads MODEL_ROOTS, THREADS, STRINGS, MODULES and edges; who spells keys that are objects loads MODEL_REPR. */
@@ -24,6 +29,8 @@ void spell_deinit(struct spell *spell);
 
 /* An object that a root holds; root: a place in alive->roots. Appended. */
 void spell_root(const struct spell *spell, uint32_t root, struct str *path);
+/* When the object is a module or its dictionary: `path` becomes "app" or "app.__dict__". */
+bool spell_landmark(const struct spell *spell, uint32_t object, struct str *path);
 /* One reference on from what `path` says. `general`: indexes and keys are left out, "[]". */
 void spell_edge(struct model *model, const struct edge *edge, bool general, struct str *path);
 

@@ -183,31 +183,123 @@ def cycles(g, dump, r):
     same("cycles", got, want)
 
 
-def why(g, dump, r):
+def distances(g, avoid=(), holds=None, starts=None):
     far, level = {}, 0
-    while True:
-        new = {b for a, b in g.holds if a in far} | set(g.starts) if level else set(g.starts)
-        if not new - set(far):
-            break
-        far.update((i, level) for i in new - set(far))
+    new = {i for i in (g.starts if starts is None else starts) if i not in avoid}
+    while new:
+        far.update((i, level) for i in new)
         level += 1
+        new = {b for a, b in (g.holds if holds is None else holds) if a in far and b not in avoid} - set(far)
+    return far
+
+
+def without(g, lost):
+    """What is freed when these references go: (None, target) is one of a root's."""
+    starts, holds = list(g.starts), list(g.holds)
+    for a, b in lost:
+        starts.remove(b) if a is None else holds.remove((a, b))  # raises when there is no such reference
+    return g.live - g.reach(starts=starts, holds=holds), starts, holds
+
+
+def fewest(g, goal):
+    """References that must go at least, by Ford and Fulkerson over lists."""
+    left = collections.Counter([("root", t) for t in g.starts] + [e for e in g.holds])
+    ways = 0
+    while True:
+        came, todo = {"root": None}, ["root"]
+        while todo:
+            a = todo.pop()
+            for (x, b), n in left.items():
+                if x == a and n > 0 and b not in came:
+                    came[b] = a
+                    todo.append(b)
+        if goal not in came:
+            return ways
+        ways += 1
+        at = goal
+        while came[at] is not None:
+            left[came[at], at] -= 1
+            left[at, came[at]] += 1
+            at = came[at]
+
+
+def why(g, dump, r):
     for i in r.sample(range(g.n), min(g.n, 4)):
-        path = rows(["why", "#%d" % i, dump])
-        same("why #%d: length" % i, len(path), far[i] + 1 if i in far else 0)
-        for k, row in enumerate(path):
-            starts, holds = list(g.starts), list(g.holds)
-            if k:
-                holds.remove((path[k - 1]["id"], row["id"]))  # raises when there is no such reference
-            else:
-                starts.remove(row["id"])
-            lost = g.live - g.reach(starts=starts, holds=holds)
-            same("why #%d: cut %d" % (i, k), row["frees"], g.bytes(lost) if i in lost else None)
-        if path:
-            same("why #%d: end" % i, path[-1]["id"], i)
+        avoid = set(r.sample(range(g.n), min(g.n, r.choice([0, 0, 1, 2]))))
+        args = ["why", "#%d" % i, dump] + (["--avoid", ",".join("#%d" % k for k in avoid)] if avoid else [])
+        found = rows(args)
+        what, steps, cut = found[0], [x for x in found if x["record"] == "step"], [x for x in found if x["record"] == "cut"]
+        same("object", (what["record"], what["id"]), ("object", i))
+        closed = avoid - {i}
+        ways = collections.defaultdict(list)
+        for x in steps:
+            ways[x["way"]].append(x)
+        lost, starts, holds = set(), list(g.starts), list(g.holds)
+        for number in range(1, len(ways) + 2):
+            near = distances(g, closed, holds, starts).get(i)
+            way = [x["id"] for x in ways.get(number, [])]
+            if number == 4:
+                break
+            same("%s: way %d: length" % (args, number), len(way), 0 if near is None else near + 1)
+            if near is None:
+                break
+            same("%s: end" % args, (way[-1], set(way) & closed), (i, set()))
+            for k, at in enumerate(way):
+                starts.remove(at) if k == 0 else holds.remove((way[k - 1], at))
+        for k, row in enumerate(ways.get(1, [])):
+            freed = without(g, [(ways[1][k - 1]["id"] if k else None, row["id"])])[0]
+            same("why #%d: cut %d" % (i, k), row["frees"], g.bytes(freed) if i in freed else None)
+        least = fewest(g, i)
+        same("why #%d: the smallest cut" % i, what["cut_size"], least if least <= 8 else None)
+        same("why #%d: its references" % i, len(cut), least if least <= 8 else 0)
+        direct = [b for b in g.starts if b == i] + [a for a, b in g.holds if b == i and a in g.live - g.dominated(i)]
+        same("why #%d: references to it" % i, sum(x["record"] == "direct" for x in found), len(direct) if len(direct) <= 8 else 0)
+        same("why #%d: retained" % i, what["retained"], g.bytes(g.dominated(i)) if i in g.live else None)
+        if cut:
+            # a path is root.attribute.attribute...; here each reference has a name of its own
+            names = [x["path"].replace("[", ".").split(".")[-1] for x in cut]
+            gone = [(None, int(n[1:])) if n[0] == "r" else int(n[1:]) for n in names]
+            refs = [(None, g.roots[n[1]][0]) if isinstance(n, tuple) else g.edges[n][:2] for n in gone]
+            freed = without(g, refs)[0]
+            same("why #%d: the cut frees it" % i, (i in freed, what["frees"]), (True, g.bytes(freed)))
+
+
+def merged(g, dump, r):
+    chosen = r.sample(range(g.n), r.randrange(1, g.n + 1))
+    avoid = set(r.sample(range(g.n), r.choice([0, 0, 1])))
+    args = ["why", "--merge", *["#%d" % i for i in chosen], dump, "--limit", "0"] + (["--avoid", "#%d" % min(avoid)] if avoid else [])
+    # parents as a breadth-first search in the order of roots and references meets them
+    up, queue = {}, []
+    for k, i in enumerate(g.starts):
+        if i not in up and i not in avoid:
+            up[i] = None
+            queue.append(i)
+    for i in queue:
+        for a, b in g.holds:
+            if a == i and b not in up and b not in avoid:
+                up[b] = i
+                queue.append(b)
+    # all labels differ here, but where parallel references have the same ends: a row is an object, or a chain of them
+    below = collections.Counter()
+    for i in chosen:
+        while i is not None and i in up:
+            below[i] += 1
+            i = up[i]
+    ends = [i for i in below if i in chosen or not any(up[k] == i and below[k] == below[i] for k in below)]
+    got = rows(args)
+    same(" ".join(args), sorted((x["id"], x["count"], x["here"]) for x in got), sorted((i, below[i], int(i in chosen)) for i in ends))
+    depth = {}
+    for i in ends:
+        k, n = up[i], 0
+        while k is not None:
+            n += k in ends
+            k = up[k]
+        depth[i] = n
+    same("depth", {x["id"]: x["depth"] for x in got}, depth)
 
 
 def main():
-    cases = [retained, dominators, cycles, why]
+    cases = [retained, dominators, cycles, why, merged]
     wrong = {}
     for seed in range(FIRST, FIRST + SEEDS):
         g = Graph(seed)
