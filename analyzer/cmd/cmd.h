@@ -82,6 +82,9 @@ enum option_id {
 	OPT_DIFF_BY,
 	OPT_DIFF_STATE,
 	OPT_FAIL_IF,
+	/* OPTIONS_LEAKS */
+	OPT_LEAK_KINDS,
+	OPT_ERROR_KINDS,
 	/* OPTIONS_SNAPSHOT, OPTIONS_RUN, OPTIONS_WATCH, OPTIONS_PS */
 	OPT_SNAPSHOT_OUTPUT,
 	OPT_LABEL,
@@ -136,6 +139,7 @@ enum option_group {
 	OPTIONS_WHERE = 1u << 22, /* --where and --symbol-path alone */
 	OPTIONS_DIFF = 1u << 23,
 	OPTIONS_WHY = 1u << 24,
+	OPTIONS_LEAKS = 1u << 25,
 	OPTIONS_ALL = 1u << 31,
 };
 

@@ -83,6 +83,11 @@ const struct option_row option_table[] = {
 	{OPT_FAIL_IF, OPTIONS_DIFF, "fail-if", 0, OPTION_TEXT, "EXPR",
 	 "exit with status 1 if EXPR holds, such as 'retained_delta(Cache) > 1M or delta > 10k'"},
 
+	{OPT_LEAK_KINDS, OPTIONS_LEAKS, "show-leak-kinds", 0, OPTION_TEXT, "KINDS",
+	 "list these: definite,indirect,possible,garbage,reachable,all,none (definite,possible)"},
+	{OPT_ERROR_KINDS, OPTIONS_LEAKS, "errors-for-leak-kinds", 0, OPTION_TEXT, "KINDS",
+	 "exit with status 1 if there are blocks of these kinds"},
+
 	{OPT_SNAPSHOT_OUTPUT, OPTIONS_SNAPSHOT, "output", 'o', OPTION_TEXT, "FILE",
 	 "name of the dump"},
 	{OPT_LABEL, OPTIONS_SNAPSHOT, "label", 'l', OPTION_TEXT, "TEXT",

@@ -20,7 +20,7 @@
 /* What decoding needs to know of a label, in one byte: the edge's class below, then these. */
 #define INFO_HAS_VALUE 0x40u
 #define INFO_IS_OFFSET 0x80u
-#define INFO_CLASS 0x0fu
+#define INFO_CLASS 0x1fu
 
 struct edges_job {
 	struct model *model;
@@ -35,6 +35,8 @@ static uint8_t label_info(const struct label *l)
 
 	if (l->flags & RGD_LABEL_F_TRAVERSED)
 		info |= MODEL_CLASS_TRAVERSED;
+	if (l->flags & RGD_LABEL_F_INTERIOR)
+		info |= MODEL_CLASS_INTERIOR;
 	if (RGD_LABEL_HAS_VALUE(l->class))
 		info |= INFO_HAS_VALUE;
 	if (l->class == RGD_LABEL_OFFSET)

@@ -158,11 +158,12 @@ struct edge {
 };
 
 /*
- * An edge's class byte in struct graph: its kind, and whether the runtime's collector sees it.
- * (Interior or not, and what it is called, takes model_edge().)
+ * An edge's class byte in struct graph: its kind, whether the runtime's collector sees it, and whether it points inside its
+ * target. (How far, and what it is called, takes model_edge().)
  */
 #define MODEL_CLASS_KIND(c) ((c)&7u)
 #define MODEL_CLASS_TRAVERSED 8u
+#define MODEL_CLASS_INTERIOR 16u
 
 /*
  * Names of native code come from outside: dump/ knows no ELF. All may be called for any native

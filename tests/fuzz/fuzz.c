@@ -73,6 +73,7 @@ static const char *const command_lines[][12] = {
 	{"dominators", "--max-depth", "5", "PATH"},
 	{"dominators", "--group-by", "type", "PATH"},
 	{"cycles", "--universe", "all", "PATH"},
+	{"leaks", "--show-leak-kinds", "all", "--json", "PATH"},
 	{"why", "#4", "PATH"},
 	{"why", "--json", "--ways", "9", "--avoid", "#3", "--universe", "all", "#5", "PATH"},
 	{"why", "--merge", "--where", "size > 0", "--universe", "all", "PATH"},

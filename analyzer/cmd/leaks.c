@@ -1,0 +1,282 @@
+/* leaks.c - `refgraph leaks`: native blocks by what still reaches them, gathered by where they were allocated. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cmd/subject.h"
+#include "report/leaks.h"
+#include "util/bits.h"
+
+#define DEFAULT_KINDS "definite,possible"
+#define DEFAULT_LIMIT 20u
+
+enum {
+	KIND,
+	BYTES,
+	BLOCKS,
+	INDIRECT_BYTES,
+	INDIRECT_BLOCKS,
+	TYPE,
+	SITE,
+	ID,
+	CYCLIC,
+	OLDEST,
+	NEWEST,
+	STACK
+};
+
+static const struct column columns[] = {
+	[KIND] = {"kind", "KIND", CELL_TEXT,
+		  .about = "definite, indirect, possible, garbage or reachable"},
+	[BYTES] = {"bytes", "BYTES", CELL_SIZE, .about = "of these blocks themselves"},
+	[BLOCKS] = {"blocks", "BLOCKS", CELL_NUMBER, .about = "how many they are"},
+	[INDIRECT_BYTES] = {"indirect_bytes", "INDIRECT", CELL_SIZE,
+			    .about = "of blocks that are lost because these are"},
+	[INDIRECT_BLOCKS] = {"indirect_blocks", "BLOCKS", CELL_NUMBER,
+			     .about = "how many those are"},
+	[TYPE] = {"type", "TYPE", CELL_TEXT, .about = "as other commands name it"},
+	[SITE] = {"site", "ALLOCATED AT", CELL_TEXT,
+		  .about = "the frame that asked for the memory, wrappers of the allocator left "
+			   "out; empty: not known"},
+	[ID] = {"id", "EXAMPLE", CELL_ID, .about = "the largest of them"},
+	[CYCLIC] = {"cyclic", "CYCLIC", CELL_NUMBER, .hidden = true,
+		    .about = "definite: blocks of these that hold themselves in the end, by a "
+			     "cycle that nothing else reaches"},
+	[OLDEST] = {"oldest", "OLDEST", CELL_NUMBER, .hidden = true,
+		    .about = "epoch in which the first of them was born"},
+	[NEWEST] = {"newest", "NEWEST", CELL_NUMBER, .hidden = true,
+		    .about = "epoch in which the last of them was born"},
+	[STACK] = {"stack", "STACK", CELL_TEXT, .hidden = true,
+		   .about = "all frames that are known, the innermost first"},
+};
+
+struct page {
+	struct context *context;
+	struct subject subject;
+	struct leaks leaks;
+	bool shown[LEAK_KINDS];
+	bool fails[LEAK_KINDS];
+};
+
+/* "definite,possible", "all", "none" */
+static struct error *kinds_parse(const char *text, const char *option, bool *ret)
+{
+	const char *at = text;
+
+	while (*at) {
+		size_t n = strcspn(at, ",");
+		unsigned k = LEAK_KINDS;
+
+		if (n == 3 && strncmp(at, "all", n) == 0) {
+			for (k = 1; k < LEAK_KINDS; k++)
+				ret[k] = true;
+		} else if (n != 4 || strncmp(at, "none", n) != 0) {
+			for (k = 1; k < LEAK_KINDS; k++)
+				if (strlen(leak_kind_names[k]) == n &&
+				    strncmp(at, leak_kind_names[k], n) == 0)
+					break;
+			if (k == LEAK_KINDS)
+				return error_usage("--%s: '%.*s' is no kind; there are: definite, "
+						   "indirect, possible, garbage, reachable, all, "
+						   "none",
+						   option, (int)n, at);
+			ret[k] = true;
+		}
+		at += n + (at[n] == ',');
+	}
+	return NULL;
+}
+
+static void add_stack(const struct model *m, uint32_t stack, struct str *out)
+{
+	for (bool first = true; stack != MODEL_NONE;
+	     stack = m->stacks[stack].parent, first = false) {
+		str_add(out, first ? "" : " < ");
+		model_frame_text(m, m->stacks[stack].frame, out);
+	}
+}
+
+static struct error *add_row(struct page *p, struct table *t, const struct leak_record *r)
+{
+	struct model *m = p->subject.m;
+	struct str site = {0}, stack = {0};
+	bool failed;
+
+	add_site(m, r->example, &site);
+	add_stack(m, r->stack, &stack);
+	table_row(t);
+	table_text(t, KIND, leak_kind_names[r->kind]);
+	table_number(t, BYTES, r->own.bytes);
+	table_number(t, BLOCKS, r->own.blocks);
+	if (r->kind == LEAK_DEFINITE) {
+		table_number(t, INDIRECT_BYTES, r->indirect.bytes);
+		table_number(t, INDIRECT_BLOCKS, r->indirect.blocks);
+		table_number(t, CYCLIC, r->cyclic.blocks);
+	}
+	table_text(t, TYPE, model_type_name(m, r->example));
+	table_text(t, SITE, str_text(&site));
+	table_number(t, ID, r->example);
+	table_number(t, OLDEST, r->oldest);
+	table_number(t, NEWEST, r->newest);
+	table_text(t, STACK, str_text(&stack));
+	failed = site.failed || stack.failed;
+	str_free(&site);
+	str_free(&stack);
+	return failed ? error_memory() : NULL;
+}
+
+/* Records of which a block was selected; all when nothing was. */
+static struct error *choose(const struct page *p, uint64_t **ret)
+{
+	const struct leaks *l = &p->leaks;
+	size_t words = bits_words(l->records.n);
+	uint64_t *wanted = calloc(words + 1, sizeof *wanted);
+
+	if (!wanted)
+		return error_memory();
+	if (!p->subject.selected)
+		memset(wanted, 0xff, words * sizeof *wanted);
+	for (size_t i = 0; i < p->subject.chosen.n; i++)
+		if (l->kind[p->subject.chosen.data[i]] != LEAK_NONE)
+			bits_set(wanted, leaks_record(l, p->subject.chosen.data[i]));
+	*ret = wanted;
+	return NULL;
+}
+
+/* Rows that the limit would cut off are not made: names cost. */
+static struct error *add_rows(struct page *p, struct table *t, uint64_t *left_out)
+{
+	uint64_t limit = p->context->style.sort ? 0 : p->context->style.limit, *wanted;
+	struct error *e;
+
+	*left_out = 0;
+	TRY(choose(p, &wanted));
+	e = model_load(p->subject.m, MODEL_SITES | MODEL_REPR);
+	for (size_t i = 0; i < p->leaks.records.n && !e; i++) {
+		const struct leak_record *r = &p->leaks.records.data[i];
+
+		if (!p->shown[r->kind] || !bits_get(wanted, i))
+			continue;
+		if (limit && table_rows(t) == limit)
+			++*left_out;
+		else
+			e = add_row(p, t, r);
+	}
+	free(wanted);
+	return e;
+}
+
+/* "1,048,576", as memcheck writes numbers */
+static const char *grouped(uint64_t value, char *text, size_t size)
+{
+	char digits[24];
+	size_t n = (size_t)snprintf(digits, sizeof digits, "%" PRIu64, value), used = 0;
+
+	for (size_t i = 0; i < n && used + 2 < size; i++) {
+		text[used++] = digits[i];
+		if (i + 1 < n && (n - 1 - i) % 3 == 0)
+			text[used++] = ',';
+	}
+	text[used] = 0;
+	return text;
+}
+
+static void print_sum(const char *name, const struct leak_sum *sum, const char *more)
+{
+	char bytes[32], blocks[32];
+
+	printf("%19s: %s bytes in %s blocks%s\n", name, grouped(sum->bytes, bytes, sizeof bytes),
+	       grouped(sum->blocks, blocks, sizeof blocks), more);
+}
+
+static void print_summary(const struct leaks *l)
+{
+	const struct leak_sum *sums = l->sums;
+
+	puts("LEAK SUMMARY:");
+	print_sum("definitely lost", &sums[LEAK_DEFINITE], "");
+	print_sum("indirectly lost", &sums[LEAK_INDIRECT], "");
+	print_sum("possibly lost", &sums[LEAK_POSSIBLE], "");
+	if (sums[LEAK_GARBAGE].blocks)
+		print_sum("held by garbage", &sums[LEAK_GARBAGE],
+			  " (a runtime's collector will free it)");
+	print_sum("still reachable", &sums[LEAK_REACHABLE], "");
+}
+
+static struct error *print(struct page *p)
+{
+	struct table_style *style = &p->context->style;
+	uint64_t left_out = 0;
+	struct table *t;
+	struct error *e;
+
+	style->limit = option_number(p->context, OPT_LIMIT, DEFAULT_LIMIT);
+	TRY(table_create(columns, sizeof columns / sizeof *columns, &t));
+	e = add_rows(p, t, &left_out);
+	if (!e && (table_rows(t) || style->format != TABLE_TEXT))
+		e = table_print(t, style, stdout);
+	if (!e && style->format == TABLE_TEXT) {
+		if (left_out)
+			printf("... and %" PRIu64 " more records; --limit 0 shows all\n", left_out);
+		if (table_rows(t))
+			putchar('\n');
+		print_summary(&p->leaks);
+	}
+	table_destroy(t);
+	return e;
+}
+
+static struct error *verdict(const struct page *p)
+{
+	struct leak_sum sum = {0};
+
+	for (unsigned k = 0; k < LEAK_KINDS; k++)
+		if (p->fails[k]) {
+			sum.blocks += p->leaks.sums[k].blocks;
+			sum.bytes += p->leaks.sums[k].bytes;
+		}
+	return sum.blocks ? error_findings("%" PRIu64 " bytes in %" PRIu64 " blocks are lost",
+					   sum.bytes, sum.blocks)
+			  : NULL;
+}
+
+static struct error *make(struct page *p)
+{
+	struct option_value *universe = &p->context->options[OPT_UNIVERSE];
+
+	TRY(kinds_parse(option_text(p->context, OPT_LEAK_KINDS, DEFAULT_KINDS), "show-leak-kinds",
+			p->shown));
+	TRY(kinds_parse(option_text(p->context, OPT_ERROR_KINDS, "none"), "errors-for-leak-kinds",
+			p->fails));
+	/* blocks are what this is about, also where objgraph's universe is the default */
+	if (!universe->given)
+		*universe = (struct option_value){.given = true, .text = "native"};
+	TRY(subject_init(p->context, false, &p->subject));
+	TRY(leaks_find(&p->subject.alive, &p->leaks));
+	TRY(print(p));
+	return verdict(p);
+}
+
+static struct error *run(struct context *context)
+{
+	struct page p = {.context = context};
+	struct error *e = make(&p);
+
+	leaks_deinit(&p.leaks);
+	subject_deinit(&p.subject);
+	return e;
+}
+
+const struct command cmd_leaks = {
+	.name = "leaks",
+	.usage = "[SELECTOR...] DUMP",
+	.summary = "list native blocks that nothing points to any more, by allocation site",
+	.about = "The kinds are memcheck's: definitely, indirectly, possibly lost, still "
+		 "reachable. With selectors: the records in which these blocks are; the summary is "
+		 "of the whole dump.",
+	.options = OPTIONS_OUTPUT | OPTIONS_UNIVERSE | OPTIONS_LEAKS,
+	.max_args = UINT32_MAX,
+	.min_dumps = 1,
+	.max_dumps = 1,
+	.run = run,
+};
