@@ -8,14 +8,16 @@ mirror=$(sed -nE 's/^deb (\[[^]]*\] )?(https?:[^ ]*) .*main.*/\2/p; s/^URIs: (.*
 if ! debootstrap --variant=minbase --include=make,git,ca-certificates bookworm "$root" "${mirror:-http://deb.debian.org/debian}" >"$TMP/debootstrap" 2>&1; then
 	skip fresh_machine "debootstrap: $(tail -1 "$TMP/debootstrap")"; exit 0
 fi
+# what a network needs; its sources are Debian's own, by debootstrap: those of this machine may need keys that a fresh one has not
 for f in /etc/resolv.conf /etc/hosts /etc/apt/apt.conf.d/*proxy*; do [ -f "$f" ] && cp "$f" "$root$f"; done
-cp /etc/apt/sources.list "$root/etc/apt/" 2>/dev/null
-[ -d /etc/apt/sources.list.d ] && cp -r /etc/apt/sources.list.d "$root/etc/apt/"
-mounted=()
-for m in proc sys dev dev/pts dev/shm; do
-	mkdir -p "$root/$m"; mount --rbind "/$m" "$root/$m" 2>/dev/null && mount --make-rslave "$root/$m" && mounted=("$root/$m" "${mounted[@]}")
+for m in proc sys dev; do
+	mount --rbind "/$m" "$root/$m" && mount --make-rslave "$root/$m"
 done
-release() { for m in ${mounted[@]+"${mounted[@]}"}; do umount -l "$m"; done; mounted=(); cleanup; }
+# nothing is removed below a mount that did not go: it is this machine's
+release() {
+	for m in proc sys dev; do umount -l "$root/$m" 2>/dev/null; done
+	if grep -qF " $root/" /proc/self/mounts; then echo "still mounted below $root: not removed"; else cleanup; fi
+}
 trap release EXIT
 git clone -q "$ROOT" "$root/refgraph" 2>"$TMP/clone" || { fail "fresh_machine: clone" "$(cat "$TMP/clone")"; exit 1; }
 for command in demo check; do
