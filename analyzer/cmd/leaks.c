@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cmd/subject.h"
+#include "report/last_held.h"
 #include "report/leaks.h"
 #include "util/bits.h"
 
@@ -18,6 +19,7 @@ enum {
 	INDIRECT_BLOCKS,
 	TYPE,
 	SITE,
+	LAST_HELD,
 	ID,
 	CYCLIC,
 	OLDEST,
@@ -38,6 +40,10 @@ static const struct column columns[] = {
 	[SITE] = {"site", "ALLOCATED AT", CELL_TEXT,
 		  .about = "the frame that asked for the memory, wrappers of the allocator left "
 			   "out; empty: not known"},
+	[LAST_HELD] = {"last_held", "LAST HELD BY", CELL_TEXT,
+		       .about =
+			       "with an earlier dump: what held most of these there; definite ones "
+			       "only; empty: nothing, or they were born later"},
 	[ID] = {"id", "EXAMPLE", CELL_ID, .about = "the largest of them"},
 	[CYCLIC] = {"cyclic", "CYCLIC", CELL_NUMBER, .hidden = true,
 		    .about = "definite: blocks of these that hold themselves in the end, by a "
@@ -54,6 +60,7 @@ struct page {
 	struct context *context;
 	struct subject subject;
 	struct leaks leaks;
+	struct last_held *last_held; /* by record; NULL: there is no earlier dump */
 	bool shown[LEAK_KINDS];
 	bool fails[LEAK_KINDS];
 };
@@ -96,8 +103,22 @@ static void add_stack(const struct model *m, uint32_t stack, struct str *out)
 	}
 }
 
-static struct error *add_row(struct page *p, struct table *t, const struct leak_record *r)
+static void add_last_held(const struct last_held *held, struct table *t)
 {
+	struct str text = {0};
+
+	if (!held->path)
+		return;
+	str_add(&text, held->path);
+	if (held->blocks < held->held)
+		str_printf(&text, " (%" PRIu64 " of %" PRIu64 ")", held->blocks, held->held);
+	table_text(t, LAST_HELD, text.failed ? held->path : str_text(&text));
+	str_free(&text);
+}
+
+static struct error *add_row(struct page *p, struct table *t, uint32_t record)
+{
+	const struct leak_record *r = &p->leaks.records.data[record];
 	struct model *m = p->subject.m;
 	struct str site = {0}, stack = {0};
 	bool failed;
@@ -115,6 +136,8 @@ static struct error *add_row(struct page *p, struct table *t, const struct leak_
 	}
 	table_text(t, TYPE, model_type_name(m, r->example));
 	table_text(t, SITE, str_text(&site));
+	if (p->last_held)
+		add_last_held(&p->last_held[record], t);
 	table_number(t, ID, r->example);
 	table_number(t, OLDEST, r->oldest);
 	table_number(t, NEWEST, r->newest);
@@ -160,7 +183,7 @@ static struct error *add_rows(struct page *p, struct table *t, uint64_t *left_ou
 		if (limit && table_rows(t) == limit)
 			++*left_out;
 		else
-			e = add_row(p, t, r);
+			e = add_row(p, t, i);
 	}
 	free(wanted);
 	return e;
@@ -207,11 +230,14 @@ static struct error *print(struct page *p)
 {
 	struct table_style *style = &p->context->style;
 	uint64_t left_out = 0;
+	struct column shown[sizeof columns / sizeof *columns];
 	struct table *t;
 	struct error *e;
 
+	memcpy(shown, columns, sizeof columns);
+	shown[LAST_HELD].hidden = !p->last_held;
 	style->limit = option_number(p->context, OPT_LIMIT, DEFAULT_LIMIT);
-	TRY(table_create(columns, sizeof columns / sizeof *columns, &t));
+	TRY(table_create(shown, sizeof columns / sizeof *columns, &t));
 	e = add_rows(p, t, &left_out);
 	if (!e && (table_rows(t) || style->format != TABLE_TEXT))
 		e = table_print(t, style, stdout);
@@ -243,6 +269,7 @@ static struct error *verdict(const struct page *p)
 static struct error *make(struct page *p)
 {
 	struct option_value *universe = &p->context->options[OPT_UNIVERSE];
+	struct model *earlier;
 
 	TRY(kinds_parse(option_text(p->context, OPT_LEAK_KINDS, DEFAULT_KINDS), "show-leak-kinds",
 			p->shown));
@@ -253,6 +280,10 @@ static struct error *make(struct page *p)
 		*universe = (struct option_value){.given = true, .text = "native"};
 	TRY(subject_init(p->context, false, &p->subject));
 	TRY(leaks_find(&p->subject.alive, &p->leaks));
+	if (p->context->ndumps > 1) {
+		TRY(context_model(p->context, 0, &earlier));
+		TRY(last_held_find(&p->leaks, earlier, &p->last_held));
+	}
 	TRY(print(p));
 	return verdict(p);
 }
@@ -262,6 +293,7 @@ static struct error *run(struct context *context)
 	struct page p = {.context = context};
 	struct error *e = make(&p);
 
+	last_held_free(p.last_held, p.leaks.records.n);
 	leaks_deinit(&p.leaks);
 	subject_deinit(&p.subject);
 	return e;
@@ -269,14 +301,15 @@ static struct error *run(struct context *context)
 
 const struct command cmd_leaks = {
 	.name = "leaks",
-	.usage = "[SELECTOR...] DUMP",
+	.usage = "[SELECTOR...] [EARLIER] DUMP",
 	.summary = "list native blocks that nothing points to any more, by allocation site",
 	.about = "The kinds are memcheck's: definitely, indirectly, possibly lost, still "
 		 "reachable. With selectors: the records in which these blocks are; the summary is "
-		 "of the whole dump.",
+		 "of the whole dump. With an earlier dump of the same process: what held there "
+		 "what is lost now.",
 	.options = OPTIONS_OUTPUT | OPTIONS_UNIVERSE | OPTIONS_LEAKS,
 	.max_args = UINT32_MAX,
 	.min_dumps = 1,
-	.max_dumps = 1,
+	.max_dumps = 2,
 	.run = run,
 };

@@ -8,7 +8,7 @@ struct error *subject_init(struct context *c, bool must, struct subject *ret)
 	struct universe universe;
 
 	*ret = (struct subject){.selected = c->nargs || c->options[OPT_WHERE].given};
-	TRY(context_model(c, 0, &ret->m));
+	TRY(context_model(c, c->ndumps - 1, &ret->m));
 	TRY(context_universe(c, ret->m, &universe));
 	if (must || ret->selected)
 		TRY(context_select(c, ret->m, &universe, &ret->chosen));

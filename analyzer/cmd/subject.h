@@ -1,4 +1,4 @@
-/* subject.h - how the commands begin that ask who keeps what alive in one dump. */
+/* subject.h - how the commands begin that ask who keeps what alive in a dump. */
 #ifndef REFGRAPH_SUBJECT_H
 #define REFGRAPH_SUBJECT_H
 
@@ -12,7 +12,7 @@ struct subject {
 	struct alive alive;
 };
 
-/* The first dump, what was selected of it, and its liveness. `must`: to
+/* The last dump, what was selected of it, and its liveness. `must`: to
  * select nothing is a usage error. After an error, too, subject_deinit() is due. */
 struct error *subject_init(struct context *context, bool must, struct subject *ret);
 void subject_deinit(struct subject *subject);
