@@ -48,6 +48,10 @@ static const char *const fault_words[] = {
 	[FAULT_WRITE] = "write",
 	[FAULT_ADAPTER_CRASH] = "adapter-crash",
 	[FAULT_HANG_TIMED] = "hang-timed",
+	[FAULT_MOVED] = "moved",
+	[FAULT_VERDICT] = "verdict",
+	[FAULT_LATE_CLONE] = "late-clone",
+	[FAULT_STANDSTILL] = "standstill",
 	NULL,
 };
 

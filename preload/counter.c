@@ -18,6 +18,7 @@ const char *const counter_names[COUNTER_MAX] = {
 	[COUNTER_SNAPSHOTS] = "snapshots",
 	[COUNTER_SNAPSHOTS_FAILED] = "snapshots.failed",
 	[COUNTER_FREEZE_RETRIES] = "freeze.retries",
+	[COUNTER_FREEZE_TORN] = "freeze.torn",
 };
 
 static _Atomic uint64_t counters[COUNTER_MAX];

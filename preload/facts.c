@@ -111,6 +111,10 @@ static uint64_t counter_total(const struct walk *w, enum counter which)
 		return n + w->lost_objects;
 	case COUNTER_LOST_EDGES:
 		return n + w->lost_edges;
+	case COUNTER_LOST_THREADS:
+		return n + freeze_missed();
+	case COUNTER_FREEZE_TORN:
+		return n + w->torn;
 	default:
 		return n;
 	}
@@ -510,7 +514,7 @@ static void metas(struct walk *w)
 	meta(w, "program", plan->program_path);
 	meta(w, "reason", plan->reason);
 	meta(w, "label", plan->label);
-	meta(w, "partial", plan->partial_note);
+	meta(w, "partial", w->page->partial_note);
 	meta(w, "host", host.nodename);
 	meta(w, "kernel", host.release);
 	meta_number(w, "parent", plan->parent);

@@ -34,20 +34,30 @@
 /* Enough for nearly all; more come from the arena when a freeze found that they are needed. */
 #define THREADS_FIRST 64u
 #define THREADS_MAX 65536u
-/* How long a thread may block our signal and run. With libc's functions nobody can block it but libc itself, for moments
- * (and our handler, when it is about to return): on a busy machine even those last. */
+/*
+ * How long a freeze waits. Time counts as long as we ourselves get a processor: what lies between two looks at the threads
+ * counts ROUND_NS at most. Else a machine that stands still for a while, or has a processor for us now and then only,
+ * would make us give up threads that never got one to come with.
+ */
+#define ROUND_NS 10000000ull
+/* A thread that blocks our signal and runs. With libc's functions nobody can block it but libc itself, for moments (and our
+ * handler, when it is about to return): on a busy machine even those last. */
 #define STUBBORN_MS 500u
-/* How long a thread that sleeps inside a hook, or in spite of our signal, is waited for. */
+/* A thread that sleeps in spite of our signal. */
 #define PATIENCE_MS 25u
+/* A thread that sleeps inside a hook, for a lock of the allocator most likely, whose holder is on its way out. Each time that
+ * another one parks both begin anew. */
+#define HOOK_PATIENCE_MS 500u
 
 /* One per thread that was found, beside its struct frozen_thread. */
 struct look {
 	uint64_t ran_ns, ran_times; /* schedstat when it was seen blocked */
 	struct thread *record;
-	_Atomic uint32_t parked; /* by the handler */
+	_Atomic uint32_t parked; /* by the handler: number of the freeze */
 	uint32_t signalled;
 	uint32_t seen; /* number of the enumeration that met it last */
 	bool settled;  /* parked or blocked */
+	bool in_hook;  /* blocked there */
 	bool stubborn; /* runs, and blocks our signal */
 };
 
@@ -59,7 +69,8 @@ static size_t count, capacity = THREADS_FIRST;
 static uint32_t beyond; /* threads of the last enumeration that found no place */
 static uint32_t enumeration;
 
-/* Odd while the world stands; the parked wait for it to change. */
+static uint32_t beyond_missed; /* of them, those that the last freeze left running */
+/* Odd while the world stands, and then the number of the freeze; the parked wait for it to change. */
 static _Atomic uint32_t world;
 /* Threads that are parked, or have not woken up since the thaw. */
 static _Atomic uint32_t parked;
@@ -173,26 +184,34 @@ static void handler(int signal, siginfo_t *info, void *context)
 	}
 	atomic_fetch_add_explicit(&signals_seen, 1, memory_order_relaxed);
 	restart_call(uc);
-	if (!(frozen & 1) || slot >= count || list[slot].tid != glue_tid() ||
-	    inside_hook(thread_current, CONTEXT_SP(uc)))
-		return; /* too late, or it parks when it leaves the hook */
+	if (inside_hook(thread_current, CONTEXT_SP(uc))) { /* it parks when it leaves the hook */
+		__atomic_store_n(&thread_current->park_pending, 1, __ATOMIC_RELAXED);
+		return;
+	}
+	if (!(frozen & 1) || slot >= count || list[slot].tid != glue_tid())
+		return; /* too late */
 	save_registers(&list[slot], uc);
-	atomic_store_explicit(&looks[slot].parked, 1, memory_order_release);
+	atomic_store_explicit(&looks[slot].parked, frozen, memory_order_release);
 	wait_for_thaw(frozen);
 }
 
-/* Callee-saved registers of the callers are spilled into this frame, above the sp that is recorded. */
+/*
+ * Callee-saved registers of the callers are spilled into this frame, above the sp that is recorded. First the wish goes, then
+ * the world is looked at: a freeze that begins in between is either seen or has left its own wish.
+ */
 __attribute__((noinline)) void freeze_park_here(struct thread *t)
 {
-	uint32_t frozen = atomic_load_explicit(&world, memory_order_acquire);
-	__atomic_store_n(&t->park_pending, 0, __ATOMIC_RELAXED);
+	uint32_t frozen;
+
+	__atomic_exchange_n(&t->park_pending, 0, __ATOMIC_SEQ_CST);
+	frozen = atomic_load_explicit(&world, memory_order_seq_cst);
 	if (!(frozen & 1))
 		return;
 	__builtin_unwind_init();
 	t->parked_pc = (uintptr_t)__builtin_return_address(0);
-	__atomic_store_n(&t->parked_sp, stack_pointer(), __ATOMIC_RELEASE);
+	t->parked_sp = stack_pointer();
+	__atomic_store_n(&t->parked_in, frozen, __ATOMIC_RELEASE);
 	wait_for_thaw(frozen);
-	__atomic_store_n(&t->parked_sp, 0, __ATOMIC_RELEASE);
 }
 
 /* ---- the signal ---------------------------------------------------------------------------------------------------------------- */
@@ -431,18 +450,21 @@ static void send_signal(size_t at)
 		atomic_fetch_add_explicit(&signals_sent, 1, memory_order_relaxed);
 }
 
-/* True when the thread is parked; its place is then in the list. */
+/*
+ * True when the thread is parked, in this freeze; its place is then in the list. It cannot leave before the thaw, however late
+ * it came to park, because it waits for the end of the freeze that it says.
+ */
 static bool look_parked(size_t at)
 {
 	struct thread *t = looks[at].record;
-	uintptr_t sp;
-	if (atomic_load_explicit(&looks[at].parked, memory_order_acquire)) {
+	uint32_t frozen = atomic_load_explicit(&world, memory_order_relaxed);
+	if (atomic_load_explicit(&looks[at].parked, memory_order_acquire) == frozen) {
 		list[at].state = RGD_THREAD_PARKED;
 		return true;
 	}
-	if (!t || !(sp = __atomic_load_n(&t->parked_sp, __ATOMIC_ACQUIRE)))
+	if (!t || __atomic_load_n(&t->parked_in, __ATOMIC_ACQUIRE) != frozen)
 		return false;
-	list[at].sp = sp;
+	list[at].sp = t->parked_sp;
 	list[at].pc = t->parked_pc;
 	list[at].nregisters = 0;
 	list[at].state = RGD_THREAD_PARKED;
@@ -488,11 +510,19 @@ static void chase(size_t at)
 }
 
 /*
- * The run count comes first: whatever happens after it is noticed. A thread that blocks inside a hook (it waits for a lock
- * of the allocator) has more to do before the heap is whole. One that got our signal and sleeps all the same is about to
- * wake, or sleeps as deep as vfork does: it passes by the handler before it runs on. Patience with both is short.
+ * A thread that blocks inside a hook (it waits for a lock of the allocator) has more to do before the heap is whole. One that
+ * got our signal and sleeps all the same is about to wake, or sleeps as deep as vfork does: it passes by the handler
+ * before it runs on. Patience with both is short.
  */
-static void look(size_t at, bool patient)
+static bool may_stay_blocked(const struct look *l, uint64_t waited)
+{
+	if (l->in_hook)
+		return waited > HOOK_PATIENCE_MS * 1000000ull;
+	return !l->signalled || waited > PATIENCE_MS * 1000000ull;
+}
+
+/* The run count comes first: whatever happens after it is noticed. */
+static void look(size_t at, uint64_t waited)
 {
 	struct look *l = &looks[at];
 	enum state state;
@@ -510,15 +540,16 @@ static void look(size_t at, bool patient)
 			state = read_state(list[at].tid, &list[at]);
 		}
 	}
+	l->in_hook = state == STATE_BLOCKED && inside_hook(l->record, 0);
+	l->stubborn = state == STATE_RUNNING && !l->signalled && blocks_our_signal(list[at].tid);
 	if (state == STATE_GONE) {
 		list[at].state = RGD_THREAD_BLOCKED;
 		list[at].sp = 0;
 		l->settled = true;
-	} else if (state == STATE_BLOCKED &&
-		   ((!l->signalled && !inside_hook(l->record, 0)) || !patient)) {
+	} else if (state == STATE_BLOCKED && may_stay_blocked(l, waited)) {
 		list[at].state = RGD_THREAD_BLOCKED;
 		l->settled = true;
-	} else if (state == STATE_RUNNING && !l->signalled && !blocks_our_signal(list[at].tid) &&
+	} else if (state == STATE_RUNNING && !l->signalled && !l->stubborn &&
 		   read_state(list[at].tid, &list[at]) == STATE_RUNNING) {
 		/* looked at again: sigwaitinfo() for all signals unblocks ours while it waits, and would return it */
 		send_signal(at);
@@ -541,7 +572,7 @@ static void drop_gone(void)
 	count = kept;
 }
 
-static bool all_settled(bool patient)
+static bool all_settled(uint64_t waited)
 {
 	bool all = true;
 	uint64_t ns, times;
@@ -555,7 +586,7 @@ static bool all_settled(bool patient)
 		     times != l->ran_times))
 			l->settled = false; /* it woke up */
 		if (!l->settled)
-			look(i, patient);
+			look(i, waited);
 		all &= l->settled;
 	}
 	return all;
@@ -587,24 +618,46 @@ static void note_self(void)
 		list[at].stack_top = t->stack_top;
 }
 
-static void count_missed(void)
+static void note_missed(void)
 {
 	for (size_t i = 0; i < count; i++)
 		if (!looks[i].settled) {
 			list[i].state = RGD_THREAD_MISSED;
 			list[i].sp = 0;
-			counter_add(COUNTER_LOST_THREADS, 1);
 		}
+	beyond_missed = beyond;
+}
+
+uint32_t freeze_missed(void)
+{
+	uint32_t n = beyond_missed;
+
+	for (size_t i = 0; i < count; i++)
+		n += list[i].state == RGD_THREAD_MISSED;
+	return n;
+}
+
+uint32_t freeze_in_hooks(void)
+{
+	uint32_t n = 0;
+
+	for (size_t i = 0; i < count; i++)
+		n += list[i].state == RGD_THREAD_BLOCKED && looks[i].in_hook;
+	return n;
 }
 
 static void wait_for_arrivals(uint32_t seen)
 {
 	struct timespec nap = {0, 200000};
+
+	if (unlikely(config.test_fault == FAULT_STANDSTILL)) {
+		config.test_fault = FAULT_NONE;
+		sys(SYS_kill, glue_pid(), SIGSTOP);
+	}
 	sys(SYS_futex, &arrivals, FUTEX_WAIT_PRIVATE, seen, &nap);
 }
 
-/* Is there anybody to wait for? Who got our signal comes when it gets a processor; who blocks now and then will be met
- * blocked, or running without blocking our signal. */
+/* Is there anybody to wait for? Who got our signal comes when it gets a processor; who sleeps inside a hook will wake. */
 static bool any_may_come(void)
 {
 	for (size_t i = 0; i < count; i++)
@@ -616,28 +669,34 @@ static bool any_may_come(void)
 /* False: there are more threads than places. */
 static bool park_all(uint64_t most_ns, bool may_grow)
 {
-	uint64_t start = now_ns(), waited = 0;
+	uint64_t last = now_ns(), waited = 0, progress = 0;
+	uint32_t before_arrivals = 0;
 	bool settled = false;
 
 	for (;;) {
 		uint32_t seen = atomic_load_explicit(&arrivals, memory_order_acquire);
 		size_t before = count;
+		uint64_t now = now_ns();
+
+		waited += now - last < ROUND_NS ? now - last : ROUND_NS;
+		last = now;
+		if (seen != before_arrivals)
+			progress = waited;
+		before_arrivals = seen;
 		enumerate();
 		note_self();
 		if (beyond && may_grow)
 			return false;
-		settled = all_settled(waited < PATIENCE_MS * 1000000ull);
+		settled = all_settled(waited - progress);
 		if ((settled && count == before) || signal_refused)
 			break;
-		waited = now_ns() - start;
 		if (waited > most_ns || (waited > STUBBORN_MS * 1000000ull && !any_may_come()))
 			break;
 		if (!settled)
 			wait_for_arrivals(seen);
 	}
 	drop_gone();
-	count_missed();
-	counter_add(COUNTER_LOST_THREADS, beyond);
+	note_missed();
 	return true;
 }
 
@@ -699,7 +758,9 @@ void thaw_world(void)
 
 void freeze_after_fork_child(void)
 {
-	atomic_store_explicit(&world, 0, memory_order_relaxed);
+	/* the numbers go on: a record may still say in which of the parent's freezes it parked */
+	atomic_fetch_add_explicit(&world, atomic_load_explicit(&world, memory_order_relaxed) & 1,
+				  memory_order_relaxed);
 	atomic_store_explicit(&signals_sent, 0, memory_order_relaxed);
 	atomic_store_explicit(&signals_seen, 0, memory_order_relaxed);
 	atomic_store_explicit(&parked, 0, memory_order_relaxed);

@@ -76,6 +76,10 @@ enum test_fault {
 	FAULT_WRITE,	     /* a write of the dump fails with ENOSPC */
 	FAULT_ADAPTER_CRASH, /* an adapter crashes in the walker */
 	FAULT_HANG_TIMED,    /* the walker hangs, and has its timer */
+	FAULT_MOVED,	     /* each copy counts as torn */
+	FAULT_VERDICT,	     /* the parent takes long to say whether the copy is whole */
+	FAULT_LATE_CLONE,    /* some time passes between the freeze and the clone */
+	FAULT_STANDSTILL,    /* the process is stopped while threads are on their way to park */
 };
 extern struct config config; /* write-once in the constructor */
 void config_init(void);
@@ -106,7 +110,8 @@ enum counter {
 	COUNTER_UNKNOWN_FREES, /* blocks freed that were never seen: allocated before us or around us */
 	COUNTER_SNAPSHOTS,
 	COUNTER_SNAPSHOTS_FAILED,
-	COUNTER_FREEZE_RETRIES,
+	COUNTER_FREEZE_RETRIES, /* freeze.retries: a thread woke up during the clone: taken again */
+	COUNTER_FREEZE_TORN,	/* freeze.torn: and it was the last try; that dump is partial */
 	COUNTER_MAX
 };
 extern const char *const counter_names[COUNTER_MAX];
@@ -251,6 +256,7 @@ struct thread {
 	struct thread *next;		/* list of all records, never unlinked, reused */
 	struct thread *spare;		/* threads.c: list of free records */
 	uintptr_t parked_sp, parked_pc; /* set when parked */
+	uint32_t parked_in;		/* atomic: number of the freeze it parked in */
 	uint64_t registers[32];		/* set when parked, DWARF numbering, count in nregisters */
 	uint32_t nregisters;
 	bool internal; /* the helper */
@@ -405,6 +411,9 @@ struct frozen_thread {
 	char name[16];
 };
 size_t frozen_threads(const struct frozen_thread **threads);
+/* How many ran on, and how many sleep inside a hook: their last block may be missing, or be there though it is freed. */
+uint32_t freeze_missed(void);
+uint32_t freeze_in_hooks(void);
 /* A thread leaves its outermost hook and finds park_pending: as the signal handler would have done. Keeps errno. */
 void freeze_park_here(struct thread *t);
 

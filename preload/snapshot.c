@@ -276,13 +276,34 @@ static void walker_discard(void)
 		sys(SYS_unlinkat, AT_FDCWD, page->temporary, 0);
 }
 
-#define MOVED_RETRIES 20
+static void nap_ms(unsigned ms)
+{
+	struct timespec nap = {ms / 1000, ms % 1000 * 1000000};
+	sys(SYS_nanosleep, &nap, 0);
+}
+
+static void verdict_give(enum walk_verdict verdict)
+{
+	if (plan.fault == FAULT_VERDICT)
+		nap_ms(3000);
+	__atomic_store_n(&page->verdict, verdict, __ATOMIC_RELEASE);
+	sys(SYS_futex, &page->verdict, 1 /* FUTEX_WAKE */, 1);
+}
+
+static bool copy_is_whole(void)
+{
+	return freeze_still() && plan.fault != FAULT_MOVED;
+}
+
+#define MOVED_TRIES 20
 /* The frozen part. Returns the walker's pid or a negative errno. */
 static long frozen_clone(const char *label, struct snapshot_result *result)
 {
+	enum walk_verdict verdict = VERDICT_WHOLE;
 	long pid = -EAGAIN;
+
 	freeze_begin();
-	for (unsigned i = 0; i < MOVED_RETRIES; i++) {
+	for (unsigned i = 1;; i++) {
 		if (!freeze_world(2000)) {
 			fail(result, EBUSY,
 			     "no memory, or no free realtime signal, to stop the program's threads "
@@ -291,29 +312,29 @@ static long frozen_clone(const char *label, struct snapshot_result *result)
 		}
 		plan.time_ns = clock_now(CLOCK_REALTIME);
 		page_reset();
+		if (plan.fault == FAULT_LATE_CLONE)
+			nap_ms(2);
 		pid = walker_clone();
 		if (!pid)
 			walk_main(&plan);
-		if (pid < 0 || freeze_still())
+		if (pid < 0 || copy_is_whole())
 			break;
-		if (i ==
-		    MOVED_RETRIES -
-			    1) { /* better a copy in which one thread may have moved than none */
-			counter_add(COUNTER_LOST_THREADS, 1);
+		if (i == MOVED_TRIES) {
+			verdict = VERDICT_TORN;
 			break;
 		}
 		/* a thread woke up between the look at it and the clone: the copy may be torn */
 		sys(SYS_kill, pid, SIGKILL);
 		sys(SYS_wait4, pid, 0, __WCLONE, 0);
 		walker_gone();
-		walker_discard();
 		counter_add(COUNTER_FREEZE_RETRIES, 1);
 		thaw_world();
 	}
 	if (pid > 0) {
 		epoch_advance(2, label);
-		__atomic_store_n(&page->keep, 1, __ATOMIC_RELEASE);
-		sys(SYS_futex, &page->keep, 1 /* FUTEX_WAKE */, 1);
+		counter_add(COUNTER_LOST_THREADS, freeze_missed());
+		counter_add(COUNTER_FREEZE_TORN, verdict == VERDICT_TORN);
+		verdict_give(verdict);
 	}
 	thaw_world();
 	return pid;
@@ -373,7 +394,7 @@ static void outcome_done(struct snapshot_result *result)
 	result->status = page->status;
 	if (!page->status) {
 		copy_text(result->path, sizeof result->path, page->path);
-		copy_text(result->message, sizeof result->message, plan_partial);
+		copy_text(result->message, sizeof result->message, page->partial_note);
 		serial = page->serial > serial ? page->serial : serial + 1;
 		return;
 	}

@@ -149,6 +149,7 @@ static void record_reset(struct thread *t)
 	t->stack_top = stack_top();
 	t->next_tick = t->made_bytes + TICK_BYTES;
 	t->parked_sp = t->parked_pc = 0;
+	__atomic_store_n(&t->parked_in, 0, __ATOMIC_RELAXED);
 	t->nregisters = 0;
 	t->internal = thread_is_ours;
 }

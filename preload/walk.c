@@ -57,6 +57,18 @@ static void walk_exit(struct walk *w, int status)
 		sys(SYS_exit_group, 0);
 }
 
+/* The dump is marked; the first reasons that fit are kept. */
+static void walk_partial(struct walk *w, const char *why)
+{
+	char *note = w->page->partial_note;
+	size_t used = strlen(note);
+
+	w->partial = true;
+	if (why[0])
+		log_format(note + used, sizeof w->page->partial_note - used, "%s%s",
+			   used ? "; " : "", why);
+}
+
 /* The writer's or the pool's trouble ends the walk; asked now and then, not per row. */
 static void walk_check(struct walk *w)
 {
@@ -145,7 +157,7 @@ static void adapters_discover(struct walk *w)
 			continue;
 		__atomic_store_n(&w->page->adapter, i + 1, __ATOMIC_RELAXED);
 		if (!adapters[i]->discover(w))
-			w->partial = true;
+			walk_partial(w, "not all objects of a runtime were found");
 	}
 	__atomic_store_n(&w->page->adapter, 0, __ATOMIC_RELAXED);
 }
@@ -672,12 +684,44 @@ static void file_open(struct walk *w)
 	walk_check(w);
 }
 
-/* The parent kills a walker whose copy may be torn; on a busy machine that may come after all is written. */
+/* The parent kills a walker whose copy may be torn. Nothing outside this process may have come of it by then: no file is made
+ * before the verdict. A parent that is gone will not give one. */
 static void wait_for_verdict(struct walk *w)
 {
 	struct timespec nap = {1, 0};
-	while (!__atomic_load_n(&w->page->keep, __ATOMIC_ACQUIRE))
-		sys(SYS_futex, &w->page->keep, 0 /* FUTEX_WAIT */, 0, &nap);
+	long parent = sys(SYS_getppid);
+	uint32_t verdict;
+
+	while (!(verdict = __atomic_load_n(&w->page->verdict, __ATOMIC_ACQUIRE))) {
+		if (sys(SYS_getppid) != parent)
+			walk_exit(w, ESRCH);
+		sys(SYS_futex, &w->page->verdict, 0 /* FUTEX_WAIT */, VERDICT_NONE, &nap);
+	}
+	w->torn = verdict == VERDICT_TORN;
+}
+
+/* What is known about the copy before anything of it was read. */
+static void judge_copy(struct walk *w)
+{
+	char text[128];
+	uint32_t missed = freeze_missed(), in_hooks = freeze_in_hooks();
+
+	if (w->plan->partial_note[0])
+		walk_partial(w, w->plan->partial_note);
+	for (unsigned i = 0; adapters[i] && i < WALK_ADAPTERS; i++)
+		if (w->plan->skip & ~w->plan->failed & 1u << i && w->plan->notes[i][0])
+			walk_partial(w, w->plan->notes[i]);
+	if (w->torn)
+		walk_partial(w, "a thread ran while the memory was copied, in each of the tries");
+	if (missed) {
+		log_format(text, sizeof text, "%u threads could not be stopped", missed);
+		walk_partial(w, text);
+	}
+	if (in_hooks) {
+		log_format(text, sizeof text, "%u threads were stopped inside of an allocation",
+			   in_hooks);
+		walk_partial(w, text);
+	}
 }
 
 /* The final name must not exist. A pattern with %n takes the next number instead. */
@@ -712,7 +756,6 @@ static struct walk *walk_create(const struct walk_plan *plan)
 	}
 	w->plan = plan;
 	w->page = plan->page;
-	w->partial = plan->failed != 0;
 	w->epoch = __atomic_load_n(&epoch_now, __ATOMIC_RELAXED);
 	for (unsigned i = 0; adapters[i]; i++)
 		w->adapter_index[adapters[i]->runtime & 15] = i + 1;
@@ -725,6 +768,8 @@ void walk_main(const struct walk_plan *plan)
 
 	become_walker(plan);
 	w = walk_create(plan);
+	wait_for_verdict(w);
+	judge_copy(w);
 	memory_map_read(&w->map, &w->pool);
 	file_open(w);
 	if (!nodes_init(&w->nodes, &w->pool) || !intern_init(&w->intern, &w->pool))
@@ -747,6 +792,5 @@ void walk_main(const struct walk_plan *plan)
 	phase(w, WALK_FINISH);
 	if (!writer_finish(&w->writer, w->partial ? RGD_TAIL_PARTIAL : 0))
 		walk_exit(w, w->writer.error);
-	wait_for_verdict(w);
 	walk_exit(w, file_rename(w));
 }

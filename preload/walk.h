@@ -29,11 +29,17 @@ enum walk_phase {
 };
 extern const char *const walk_phase_names[WALK_PHASES];
 
+/* Of the parent, right after the clone. One that is not to be used is killed instead: it has made no file yet. */
+enum walk_verdict {
+	VERDICT_NONE,
+	VERDICT_WHOLE, /* nobody moved between the look at the threads and the clone */
+	VERDICT_TORN,  /* somebody did, each time: better such a dump, marked, than none */
+};
+
 /* Shared between parent and walker; the walker writes, the parent reads after it is gone (progress: at any time). */
 struct walk_page {
-	_Atomic uint32_t done; /* futex word: 1 when the result below is final */
-	_Atomic uint32_t
-		keep; /* futex word, by the parent: 1 = no thread moved during the clone, the dump may be named */
+	_Atomic uint32_t done;	   /* futex word: 1 when the result below is final */
+	_Atomic uint32_t verdict;  /* futex word, by the parent: enum walk_verdict */
 	_Atomic uint32_t phase;	   /* enum walk_phase */
 	_Atomic uint32_t adapter;  /* +1: index in adapters[] of the one that is at work */
 	_Atomic uint32_t progress; /* parts per thousand */
@@ -43,9 +49,10 @@ struct walk_page {
 	int status;	       /* 0 or errno */
 	bool partial;
 	uint64_t objects, edges, bytes;
-	uint32_t serial;      /* that the name got */
-	char path[1200];      /* the final name */
-	char temporary[1280]; /* "" when no file was made */
+	uint32_t serial;	/* that the name got */
+	char path[1200];	/* the final name */
+	char temporary[1280];	/* "" when no file was made */
+	char partial_note[256]; /* what is missing; "" when whole */
 };
 
 #define WALK_ADAPTERS 8
@@ -55,7 +62,7 @@ struct walk_plan {
 	const char *reason, *label;
 	const char *program; /* base name of the executable */
 	const char *program_path;
-	const char *partial_note; /* "" when whole */
+	const char *partial_note; /* what is known to be missing before the walk; "" nothing */
 	const char *final;	  /* the name to make */
 	const char *pattern;	  /* where it came from; NULL: the user gave the name itself */
 	uint32_t serial;	  /* first serial to try */
@@ -168,7 +175,7 @@ struct walk {
 	struct nodes nodes;
 	struct intern intern;
 	struct memory_map map;
-	bool partial;
+	bool partial, torn;
 	uint32_t epoch;
 	uint32_t adapter_index[16]; /* by runtime: index in adapters[] + 1 */
 

@@ -4,6 +4,7 @@
 
 #include "cmd/cmd.h"
 #include "out/json.h"
+#include "util/str.h"
 
 struct report {
 	const struct context *context;
@@ -65,21 +66,35 @@ static void check_meaning(struct report *r, struct model *m)
 				   m->nobjects));
 }
 
+static void praise_in_text(const struct model *m, bool partial, const char *missing)
+{
+	struct str s = {0};
+
+	if (partial)
+		str_printf(&s, "; the snapshot is marked partial%s", missing ? ": " : "");
+	if (partial && missing)
+		str_printable(&s, missing);
+	printf("%s: ok: %" PRIu32 " objects, %" PRIu32 " edges, %zu chunks%s\n", m->path,
+	       m->nobjects, m->nedges, dump_chunks(m->dump), str_text(&s));
+	str_free(&s);
+}
+
 static void praise(const struct report *r, const struct model *m)
 {
 	bool partial = dump_flags(m->dump) & RGD_TAIL_PARTIAL;
+	const char *missing = model_meta(m, "partial");
 	struct json json;
 
 	if (r->context->style.format != TABLE_JSON) {
-		printf("%s: ok: %" PRIu32 " objects, %" PRIu32 " edges, %zu chunks%s\n", m->path,
-		       m->nobjects, m->nedges, dump_chunks(m->dump),
-		       partial ? "; the snapshot is marked partial" : "");
+		praise_in_text(m, partial, missing);
 		return;
 	}
 	json_begin(&json, stdout);
 	json_text(&json, "file", m->path);
 	json_bool(&json, "ok", true);
 	json_bool(&json, "partial", partial);
+	if (missing)
+		json_text(&json, "missing", missing);
 	json_number(&json, "objects", m->nobjects);
 	json_number(&json, "edges", m->nedges);
 	json_number(&json, "chunks", dump_chunks(m->dump));

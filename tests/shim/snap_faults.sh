@@ -16,6 +16,7 @@ if wait_for 20 walker_of $orphaned; then
 else
 	fail "faults: a walker to be orphaned" "none"
 fi
+gone() { ! grep -q '^refgraph-walk$' "/proc/$1/comm"; }
 { kill -9 $orphaned; wait $orphaned; } 2>/dev/null
 
 # planted: by REFGRAPH_TEST_FAULT
@@ -33,6 +34,35 @@ planted hang "Connection timed out" REFGRAPH_DEADLINE=1s
 planted walker-enomem "Cannot allocate memory"
 planted write "No space left on device"
 planted clone "Resource temporarily unavailable"
+
+# each copy is torn, because somebody moved: the last one is kept, and says what it is
+mkdir "$TMP/moved"
+equal "faults: torn copies" "$(REFGRAPH_TEST_FAULT=moved REFGRAPH_DIR=$TMP/moved LD_PRELOAD=$SHIM "$TMP/faults" 2>&1)" "fine$well"
+contains "faults: a torn copy is marked" "$("$REFGRAPH" check "$TMP"/moved/*.rgd 2>&1)" "marked partial: a thread ran while"
+equal "faults: and says why" "$("$REFGRAPH" info "$TMP"/moved/*.rgd | sed -n 's/^\(complete\|meta.partial\|counter.freeze.[a-z]*\|counter.lost.threads\)  */\1=/p' | sort | tr '\n' ' ')" \
+	"complete=no: marked partial counter.freeze.retries=19 counter.freeze.torn=1 counter.lost.threads=0 meta.partial=a thread ran while the memory was copied, in each of the tries "
+
+# a walker that may yet be killed, because somebody moved, has made no file; it does not wait for a parent that is gone
+mkdir "$TMP/verdict"
+REFGRAPH_TEST_FAULT=verdict REFGRAPH_DIR=$TMP/verdict LD_PRELOAD=$SHIM "$TMP/faults" >"$TMP/verdict.out" 2>&1 &
+waiting=$!; test_pids+=($waiting)
+if wait_for 20 walker_of $waiting; then
+	sleep 1 # a walker that does not wait is through in milliseconds
+	equal "faults: no file before the verdict" "$(ls "$TMP/verdict") $(walker_of $waiting | wc -l)" " 1"
+	wait $waiting
+	equal "faults: a file after the verdict" "$(cat "$TMP/verdict.out") $(ls "$TMP/verdict" | grep -c '\.rgd$')" "fine$well 1"
+else
+	fail "faults: a walker that waits for its verdict" "none"
+fi
+rm -f "$TMP"/verdict/*
+REFGRAPH_TEST_FAULT=verdict REFGRAPH_DIR=$TMP/verdict LD_PRELOAD=$SHIM "$TMP/faults" >/dev/null 2>&1 &
+waiting=$!; test_pids+=($waiting)
+if wait_for 20 walker_of $waiting; then
+	waiter=$(walker_of $waiting); test_pids+=($waiter)
+	{ kill -9 $waiting; wait $waiting; } 2>/dev/null
+	if wait_for 20 gone "$waiter"; then ok "faults: no verdict from a dead parent"; else fail "faults: no verdict from a dead parent" "the walker waits on"; fi
+	none_left "no verdict" "$TMP/verdict"
+fi
 
 # the disk
 mkdir "$TMP/small" "$TMP/dir" "$TMP/ro"
@@ -101,7 +131,6 @@ for python in $(pythons | head -1); do
 	contains "faults: and says why" "$("$REFGRAPH" info "$TMP"/py/*.rgd 2>&1)" "its objects are only blocks here"
 done
 
-gone() { ! grep -q '^refgraph-walk$' "/proc/$1/comm"; }
 if wait_for 60 gone "${walker:-0}"; then ok "faults: an orphan that hangs ends itself"; else fail "faults: an orphan that hangs ends itself" "it is there"; fi
 
 # who may not write there

@@ -162,6 +162,16 @@ class Dump:
         assert next(values, None) is None and next(interiors, None) is None, "rows left over"
         return out
 
+    def reachable(self):
+        """Numbers of the objects that a root reaches, by any edge."""
+        edges, seen, todo = self.edges(), set(), list(self.col("ROOTS", 5))
+        while todo:
+            i = todo.pop()
+            if i not in seen:
+                seen.add(i)
+                todo += [target for _, _, target, _ in edges[i]]
+        return seen
+
 
 if __name__ == "__main__":
     import sys
