@@ -206,7 +206,8 @@ static struct error *make(struct page *p)
 
 	TRY(subject_init(c, false, &p->subject));
 	p->query.starts = p->subject.selected ? &p->subject.chosen : NULL;
-	TRY(alive_reach(&p->subject.alive));
+	TRY(alive_dominators(&p->subject.alive));
+	TRY(alive_reach(&p->subject.alive)); /* costs next to nothing after the dominators */
 	p->query.min = option_number(c, OPT_MIN, p->subject.alive.reached_bytes / PARTS_OF_ALL);
 	p->query.limit = option_number(c, OPT_LIMIT, DEFAULT_LIMIT);
 	p->query.max_depth = option_number(c, OPT_LEVELS, UINT32_MAX) < UINT32_MAX

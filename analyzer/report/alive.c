@@ -6,70 +6,41 @@
 #include "graph/dominators.h"
 #include "graph/reach.h"
 #include "graph/reach_without.h"
+#include "report/keeps.h"
 #include "util/big.h"
 #include "util/bits.h"
 #include "util/progress.h"
 
-/* Class of edges that keep nothing alive; MODEL_CLASS_KIND() of it is no kind of the format. */
-#define CLASS_NONE 0xffu
-
-/* A word that looks like a pointer owns no reference of an object whose refcount is explained without it. */
-static bool is_explained(const struct alive *a, uint32_t object)
-{
-	const struct model *m = a->model;
-
-	return (m->flags[object] & RGD_OBJ_F_IMMORTAL) ||
-	       (m->refcount[object] && m->refcount[object] <= a->strong[object]);
-}
-
-static bool keeps_alive(const struct alive *a, unsigned kind, uint32_t target)
-{
-	if (kind == RGD_EDGE_CONSERVATIVE)
-		return !is_explained(a, target);
-	return kind == RGD_EDGE_STRONG || kind == RGD_EDGE_INTERNAL;
-}
-
-static void count_strong(struct alive *a)
-{
-	const struct model *m = a->model;
-	const struct graph *graph = &m->graph;
-
-	for (uint32_t e = 0; e < graph->nedges; e++)
-		a->strong[graph->out_target[e]] +=
-			MODEL_CLASS_KIND(graph->edge_class[e]) == RGD_EDGE_STRONG;
-	for (uint32_t i = 0; i < m->nroots; i++)
-		a->strong[m->roots[i].target] += m->roots[i].kind == RGD_EDGE_STRONG;
-}
-
-static void judge_edges(struct alive *a)
-{
-	const struct graph *graph = &a->model->graph;
-
-	for (uint32_t e = 0; e < graph->nedges; e++) {
-		uint8_t class = graph->edge_class[e];
-		bool keeps = keeps_alive(a, MODEL_CLASS_KIND(class), graph->out_target[e]);
-
-		a->edge_class[e] = keeps ? class : CLASS_NONE;
-	}
-	a->graph = *graph;
-	a->graph.edge_class = a->edge_class;
-	for (unsigned class = 0; class < 256; class ++)
-		a->follow.pass[class] = class != CLASS_NONE;
-}
-
-static struct error *judge_roots(struct alive *a)
+static struct error *judge_roots(struct alive *a, const uint64_t *explained)
 {
 	const struct model *m = a->model;
 
 	for (uint32_t i = 0; i < m->nroots; i++) {
 		const struct root *root = &m->roots[i];
 
-		if (!keeps_alive(a, root->kind, root->target))
+		if (root->kind != RGD_EDGE_STRONG && root->kind != RGD_EDGE_INTERNAL &&
+		    (root->kind != RGD_EDGE_CONSERVATIVE || bits_get(explained, root->target)))
 			continue;
 		if (!VEC_PUSH(&a->roots, root->target) || !VEC_PUSH(&a->root_rows, i))
 			return error_memory();
 	}
 	return NULL;
+}
+
+static struct error *judge(struct alive *a)
+{
+	struct model *m = a->model;
+	uint64_t *explained;
+	struct error *e;
+
+	TRY(keeps_judge(m, a->strong, a->edge_class, &explained));
+	a->graph = m->graph;
+	a->graph.edge_class = a->edge_class;
+	for (unsigned class = 0; class < 256; class ++)
+		a->follow.pass[class] = class != KEEPS_NONE;
+	e = judge_roots(a, explained);
+	big_free(explained, bits_words(m->nobjects), sizeof *explained);
+	return e;
 }
 
 struct error *alive_init(struct alive *a, struct model *m)
@@ -82,11 +53,8 @@ struct error *alive_init(struct alive *a, struct model *m)
 	e = big_alloc(m->nobjects, sizeof *a->strong, &a->strong);
 	if (!e)
 		e = big_alloc(m->graph.nedges, sizeof *a->edge_class, &a->edge_class);
-	if (!e) {
-		count_strong(a);
-		judge_edges(a);
-		e = judge_roots(a);
-	}
+	if (!e)
+		e = judge(a);
 	if (e)
 		alive_deinit(a);
 	return e;
@@ -122,12 +90,16 @@ void alive_sum(const struct alive *a, const uint64_t *bits, uint64_t *objects, u
 struct error *alive_reach(struct alive *a)
 {
 	uint64_t *bits;
-	struct error *e;
+	struct error *e = NULL;
 
 	if (a->reached)
 		return NULL;
 	TRY(big_alloc(bits_words(a->model->nobjects), sizeof *bits, &bits));
-	e = reach_mark(&a->graph, &a->follow, a->roots.data, a->roots.n, bits);
+	if (a->retained)
+		for (uint32_t i = 0; i < a->model->nobjects; i++)
+			bits[i >> 6] |= (uint64_t)(a->immediate[i] != DOM_NONE) << (i & 63);
+	else
+		e = reach_mark(&a->graph, &a->follow, a->roots.data, a->roots.n, bits);
 	if (e) {
 		big_free(bits, bits_words(a->model->nobjects), sizeof *bits);
 		return e;
@@ -163,7 +135,7 @@ struct error *alive_dominators(struct alive *a)
 
 void alive_cut_edge(struct alive *a, uint32_t number)
 {
-	a->edge_class[number] = CLASS_NONE;
+	a->edge_class[number] = KEEPS_NONE;
 }
 
 /* Turns "reached without" into "reached before, and not now". */
@@ -314,7 +286,7 @@ struct error *alive_freed_by_cut(struct alive *a, const struct ids *edges, const
 	if (!e) {
 		for (size_t i = 0; i < nedges; i++) {
 			classes[i] = a->edge_class[edges->data[i]];
-			a->edge_class[edges->data[i]] = CLASS_NONE;
+			a->edge_class[edges->data[i]] = KEEPS_NONE;
 		}
 		e = reach_mark(&a->graph, &a->follow, left.data, left.n, bits);
 		for (size_t i = nedges; i-- > 0;)
