@@ -167,7 +167,8 @@ void spell_edge(struct model *m, const struct edge *e, bool general, struct str 
 	else if (is_subscript(e))
 		in_brackets(m, e, path);
 	else if (e->class == RGD_LABEL_ATTRIBUTE ||
-		 (e->class == RGD_LABEL_PART && e->kind != RGD_EDGE_INTERNAL && is_name(text)))
+		 (e->class == RGD_LABEL_PART && is_name(text) &&
+		  (e->kind != RGD_EDGE_INTERNAL || strncmp(text, "__", 2) == 0)))
 		str_printf(path, ".%s", text);
 	else if (e->class == RGD_LABEL_OFFSET)
 		str_printf(path, "->+0x%" PRIx64, e->value);

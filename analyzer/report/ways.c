@@ -145,11 +145,39 @@ static struct error *find_cut(struct ways *w)
 	return NULL;
 }
 
-static bool dominates(const struct alive *a, uint32_t above, uint32_t node)
+/* Subtrees of the dominator tree as intervals, so that who dominates whom takes no climbing. */
+static struct error *number_tree(struct ways *w)
 {
-	while (node != above && node < a->model->nobjects)
-		node = a->immediate[node];
-	return node == above;
+	const struct alive *a = w->alive;
+	uint32_t n = a->model->nobjects, top = 0, *next;
+
+	TRY(alive_dominators(w->alive));
+	TRY(big_alloc(n, sizeof *w->place, &w->place));
+	TRY(big_alloc(n, sizeof *w->span, &w->span));
+	TRY(big_alloc(n, sizeof *next, &next));
+	/* dominators come before what they dominate */
+	for (uint32_t i = a->npreorder; i-- > 0;) {
+		uint32_t o = a->preorder[i];
+
+		w->span[o]++;
+		if (a->immediate[o] < n)
+			w->span[a->immediate[o]] += w->span[o];
+	}
+	for (uint32_t i = 0; i < a->npreorder; i++) {
+		uint32_t o = a->preorder[i];
+		uint32_t *free_place = a->immediate[o] < n ? &next[a->immediate[o]] : &top;
+
+		w->place[o] = *free_place;
+		*free_place += w->span[o];
+		next[o] = w->place[o] + 1;
+	}
+	big_free(next, n, sizeof *next);
+	return NULL;
+}
+
+static bool dominates(const struct ways *w, uint32_t above, uint32_t node)
+{
+	return w->span[node] && w->place[node] - w->place[above] < w->span[above];
 }
 
 static bool add_parallel(struct ways *w, uint32_t from)
@@ -174,7 +202,7 @@ static struct error *find_direct(struct ways *w)
 		/* sources ascend: parallel references are neighbours */
 		if (i > r->in_first[o] && from == r->in_source[i - 1])
 			continue;
-		if (bits_get(w->alive->reached, from) && !dominates(w->alive, o, from) &&
+		if (bits_get(w->alive->reached, from) && !dominates(w, o, from) &&
 		    !add_parallel(w, from))
 			return error_memory();
 	}
@@ -193,7 +221,7 @@ struct error *ways_find(struct alive *alive, uint32_t object, const uint64_t *av
 	TRY(alive_reach(alive));
 	TRY(find_ways(ret, avoid, show));
 	TRY(find_cut(ret));
-	TRY(alive_dominators(alive));
+	TRY(number_tree(ret));
 	return find_direct(ret);
 }
 
@@ -209,6 +237,10 @@ void ways_deinit(struct ways *w)
 	VEC_FREE(&w->direct_edges);
 	VEC_FREE(&w->direct_roots);
 	reverse_deinit(&w->reverse);
+	if (!w->alive)
+		return;
+	big_free(w->place, w->alive->model->nobjects, sizeof *w->place);
+	big_free(w->span, w->alive->model->nobjects, sizeof *w->span);
 }
 
 /* Nothing else that is alive refers to the node, but what itself keeps alive. */
@@ -224,7 +256,7 @@ static bool is_only_entry(const struct ways *w, uint32_t node, bool by_root)
 	for (uint32_t i = r->in_first[node]; i < r->in_first[node + 1]; i++) {
 		uint32_t from = r->in_source[i];
 
-		if (!bits_get(w->alive->reached, from) || dominates(w->alive, node, from))
+		if (!bits_get(w->alive->reached, from) || dominates(w, node, from))
 			continue;
 		if (++entries > 1)
 			return false;
@@ -240,8 +272,7 @@ bool ways_is_cut(const struct ways *w, const struct way *way, size_t i, uint64_t
 {
 	uint32_t node = way->nodes.data[i];
 
-	if (w->needed != 1 || !dominates(w->alive, node, w->object) ||
-	    !is_only_entry(w, node, i == 0))
+	if (w->needed != 1 || !dominates(w, node, w->object) || !is_only_entry(w, node, i == 0))
 		return false;
 	*bytes = w->alive->retained[node];
 	return true;

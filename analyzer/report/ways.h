@@ -19,6 +19,8 @@ struct way {
 struct ways {
 	struct alive *alive;
 	struct reverse reverse;
+	/* by object: its place when the dominator tree is walked depth first, and how many places its subtree takes; 0 = not alive */
+	uint32_t *place, *span;
 	uint32_t object;
 	VEC(struct way) list; /* shortest first */
 	/* references that must go; limit + 1 when more than limit. The cut is empty then. */
