@@ -152,6 +152,22 @@ static const char *file_kind(mode_t mode)
 	return "a device";
 }
 
+static struct error *not_regular(const struct dump *d, mode_t mode)
+{
+	return error_input(d->path, NULL, ERROR_NO_OFFSET, "is %s: a dump is a regular file",
+			   file_kind(mode));
+}
+
+/* ENXIO: a socket, or a device that is not there, as /dev/tty without a terminal. */
+static struct error *cannot_open(const struct dump *d, int reason)
+{
+	struct stat st;
+
+	if (reason == ENXIO && stat(d->path, &st) == 0 && !S_ISREG(st.st_mode))
+		return not_regular(d, st.st_mode);
+	return error_system(reason, d->path, "cannot open");
+}
+
 /* O_NONBLOCK: opening a FIFO must not wait for a writer. */
 static struct error *map_file(struct dump *d)
 {
@@ -161,14 +177,11 @@ static struct error *map_file(struct dump *d)
 	void *map;
 
 	if (fd < 0)
-		return errno == ENXIO ? error_input(d->path, NULL, ERROR_NO_OFFSET,
-						    "is a socket: a dump is a regular file")
-				      : error_system(errno, d->path, "cannot open");
+		return cannot_open(d, errno);
 	if (fstat(fd, &st) < 0) {
 		e = error_system(errno, d->path, "cannot stat");
 	} else if (!S_ISREG(st.st_mode)) {
-		e = error_input(d->path, NULL, ERROR_NO_OFFSET, "is %s: a dump is a regular file",
-				file_kind(st.st_mode));
+		e = not_regular(d, st.st_mode);
 	} else if (st.st_size == 0) {
 		e = error_input(d->path, NULL, ERROR_NO_OFFSET, "is empty");
 	} else if ((map = mmap(NULL, st.st_size, PROT_READ, MAP_PRIVATE, fd, 0)) == MAP_FAILED) {

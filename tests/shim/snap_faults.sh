@@ -85,6 +85,13 @@ for limit in nofile=3 softfile=0 softspace=1024; do
 	equal "faults: $limit, no helper" "$(REFGRAPH_HELPER=off REFGRAPH_DIR=$TMP/dir LD_PRELOAD=$SHIM "$TMP/faults" $limit 2>&1)" "fine$well"
 	rm -f "$TMP"/dir/*
 done
+# a limit that nobody may raise: at once in the parent, and somewhere in the walker
+for helper in on off; do
+	for limit in hardspace=1024 hardspace=4096 hardspace=16384; do
+		equal "faults: $limit, helper $helper" "$(REFGRAPH_HELPER=$helper REFGRAPH_DIR=$TMP/dir LD_PRELOAD=$SHIM "$TMP/faults" $limit 2>&1)" "Cannot allocate memory$well"
+	done
+done
+none_left "a hard limit" "$TMP/dir"
 equal "faults: no such folder" "$(REFGRAPH_DIR=$TMP/none LD_PRELOAD=$SHIM "$TMP/faults" 2>&1)" "No such file or directory$well"
 ln -s "$TMP/dir/elsewhere" "$TMP/dir/link"
 equal "faults: a link instead of the dump" "$(REFGRAPH_DUMP=link REFGRAPH_DIR=$TMP/dir LD_PRELOAD=$SHIM "$TMP/faults" 2>&1)" "File exists$well"
@@ -94,9 +101,10 @@ equal "faults: an existing name takes the next number" "$(ls "$TMP/dir" | tr '\n
 rm -f "$TMP"/dir/*
 
 # as the tool sees it
-asked() { # NAME ARGUMENT... : a running program, then refgraph snapshot with these arguments; its stderr in $said
+limit=
+asked() { # ARGUMENT... : a running program, then refgraph snapshot with these arguments; its stderr in $said
 	local pid; rm -f "$TMP/stay.out"
-	REFGRAPH_DIR=$TMP/dir "${with[@]}" LD_PRELOAD=$SHIM "$TMP/faults" x stay >"$TMP/stay.out" &
+	REFGRAPH_DIR=$TMP/dir "${with[@]}" LD_PRELOAD=$SHIM "$TMP/faults" ${limit:-x} stay >"$TMP/stay.out" &
 	pid=$!; test_pids+=($pid)
 	wait_for 10 test -s "$TMP/stay.out"
 	said=$("$REFGRAPH" snapshot "$pid" "$@" 2>&1 >"$TMP/asked.out"); rc=$?
@@ -117,6 +125,11 @@ with=(env REFGRAPH_TEST_FAULT=hang REFGRAPH_DEADLINE=1s)
 asked --deadline 1
 contains "faults: the tool hears of a hang" "$said" "the walker was stopped after 1000 ms in writing objects"
 with=(env)
+limit=hardspace=1024
+asked -o "$TMP/hard.rgd"
+contains "faults: the tool hears of a hard limit" "$said" "no memory for the walker; the limit of the program's address space (ulimit -v) may be too low"
+equal "faults: and no dump is left" "$rc $(ls "$TMP"/hard.rgd* 2>/dev/null)" "3 "
+limit=
 asked -o "$TMP/good.rgd"
 equal "faults: mode and name of a dump" "$(stat -c %a "$TMP/good.rgd") $(cat "$TMP/asked.out")" "600 $TMP/good.rgd"
 check "faults: the good one is sound" "$REFGRAPH" check "$TMP/good.rgd"

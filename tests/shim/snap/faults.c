@@ -48,6 +48,7 @@ int main(int argc, char **argv)
 {
 	void *list[1000], *result;
 	struct rlimit limit = { 0, 0 }, before;
+	pthread_attr_t small;
 	pthread_t thread;
 	int status;
 
@@ -70,13 +71,20 @@ int main(int argc, char **argv)
 	getrlimit(RLIMIT_AS, &before);
 	if (argc > 1 && !strncmp(argv[1], "softspace=", 10))
 		soft_limit(RLIMIT_AS, (pages() << 12) + ((rlim_t)atol(argv[1] + 10) << 10));
+	if (argc > 1 && !strncmp(argv[1], "hardspace=", 10)) {
+		limit.rlim_cur = limit.rlim_max = (pages() << 12) + ((rlim_t)atol(argv[1] + 10) << 10);
+		setrlimit(RLIMIT_AS, &limit);
+	}
 	errno = 0;
 	status = refgraph_snapshot("fault");
-	setrlimit(RLIMIT_AS, &before);
+	if (setrlimit(RLIMIT_AS, &before) < 0)
+		errno = 0;
 	printf("%s", status ? strerror(status) : "fine");
 	for (int i = 0; i < 1000; i++)
 		free(list[i]);
-	pthread_create(&thread, NULL, run, NULL);
+	pthread_attr_init(&small);
+	pthread_attr_setstacksize(&small, 1 << 17);
+	pthread_create(&thread, &small, run, NULL);
 	pthread_join(thread, &result);
 	free(result);
 	printf(", children %d, errno %d", waitpid(-1, NULL, WNOHANG) == -1 && errno == ECHILD ? 0 : 1, errno == ECHILD ? 0 : errno);
