@@ -6,7 +6,9 @@
 #include "cmd/subject.h"
 #include "report/last_held.h"
 #include "report/leaks.h"
+#include "report/suppress.h"
 #include "util/bits.h"
+#include "util/hash.h"
 
 #define DEFAULT_KINDS "definite,possible"
 #define DEFAULT_LIMIT 20u
@@ -60,6 +62,7 @@ struct page {
 	struct context *context;
 	struct subject subject;
 	struct leaks leaks;
+	struct suppressions *suppressions;
 	struct last_held *last_held; /* by record; NULL: there is no earlier dump */
 	bool shown[LEAK_KINDS];
 	bool fails[LEAK_KINDS];
@@ -166,6 +169,11 @@ static struct error *choose(const struct page *p, uint64_t **ret)
 	return NULL;
 }
 
+static bool is_shown(const struct page *p, const struct leak_record *r)
+{
+	return p->shown[r->kind] && !r->suppressed;
+}
+
 /* Rows that the limit would cut off are not made: names cost. */
 static struct error *add_rows(struct page *p, struct table *t, uint64_t *left_out)
 {
@@ -174,11 +182,11 @@ static struct error *add_rows(struct page *p, struct table *t, uint64_t *left_ou
 
 	*left_out = 0;
 	TRY(choose(p, &wanted));
-	e = model_load(p->subject.m, MODEL_SITES | MODEL_REPR);
+	e = NULL;
 	for (size_t i = 0; i < p->leaks.records.n && !e; i++) {
 		const struct leak_record *r = &p->leaks.records.data[i];
 
-		if (!p->shown[r->kind] || !bits_get(wanted, i))
+		if (!is_shown(p, r) || !bits_get(wanted, i))
 			continue;
 		if (limit && table_rows(t) == limit)
 			++*left_out;
@@ -224,6 +232,7 @@ static void print_summary(const struct leaks *l)
 		print_sum("held by garbage", &sums[LEAK_GARBAGE],
 			  " (a runtime's collector will free it)");
 	print_sum("still reachable", &sums[LEAK_REACHABLE], "");
+	print_sum("suppressed", &l->suppressed, "");
 }
 
 static struct error *print(struct page *p)
@@ -250,6 +259,47 @@ static struct error *print(struct page *p)
 	}
 	table_destroy(t);
 	return e;
+}
+
+/* In the order of the records, each entry once: records differ in more than a suppression can say. */
+static struct error *print_suppressions(const struct page *p)
+{
+	struct names seen = {0};
+	struct error *e = NULL;
+
+	for (size_t i = 0; i < p->leaks.records.n && !e; i++) {
+		const struct leak_record *r = &p->leaks.records.data[i];
+		struct str text = {0};
+		size_t before = seen.n;
+
+		if (!is_shown(p, r))
+			continue;
+		suppression_for(p->subject.m, r, &text);
+		if (text.failed || names_add(&seen, str_text(&text)) == NAMES_NONE)
+			e = error_memory();
+		if (!e && seen.n > before)
+			fputs(str_text(&text), stdout); /* the text stays: names do not copy */
+		else
+			str_free(&text);
+	}
+	for (size_t i = 0; i < seen.n; i++)
+		free((char *)seen.names[i]);
+	names_free(&seen);
+	return e;
+}
+
+/* Suppresses; what the stacks say is loaded by then. */
+static struct error *suppress(struct page *p)
+{
+	const char *file = option_text(p->context, OPT_SUPPRESSIONS, NULL);
+
+	TRY(model_load(p->subject.m, MODEL_SITES | MODEL_REPR));
+	TRY(suppressions_create(option_flag(p->context, OPT_DEFAULT_SUPPRESSIONS, true),
+				&p->suppressions));
+	if (file)
+		TRY(suppressions_read(p->suppressions, file));
+	leaks_suppress(&p->leaks, p->suppressions);
+	return NULL;
 }
 
 static struct error *verdict(const struct page *p)
@@ -284,7 +334,10 @@ static struct error *make(struct page *p)
 		TRY(context_model(p->context, 0, &earlier));
 		TRY(last_held_find(&p->leaks, earlier, &p->last_held));
 	}
+	TRY(suppress(p));
 	TRY(print(p));
+	if (option_flag(p->context, OPT_GEN_SUPPRESSIONS, false))
+		TRY(print_suppressions(p));
 	return verdict(p);
 }
 
@@ -293,6 +346,7 @@ static struct error *run(struct context *context)
 	struct page p = {.context = context};
 	struct error *e = make(&p);
 
+	suppressions_destroy(p.suppressions);
 	last_held_free(p.last_held, p.leaks.records.n);
 	leaks_deinit(&p.leaks);
 	subject_deinit(&p.subject);

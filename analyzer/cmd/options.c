@@ -87,6 +87,12 @@ const struct option_row option_table[] = {
 	 "list these: definite,indirect,possible,garbage,reachable,all,none (definite,possible)"},
 	{OPT_ERROR_KINDS, OPTIONS_LEAKS, "errors-for-leak-kinds", 0, OPTION_TEXT, "KINDS",
 	 "exit with status 1 if there are blocks of these kinds"},
+	{OPT_SUPPRESSIONS, OPTIONS_LEAKS, "suppressions", 0, OPTION_TEXT, "FILE",
+	 "do not tell what this file knows, in memcheck's or LeakSanitizer's language"},
+	{OPT_DEFAULT_SUPPRESSIONS, OPTIONS_LEAKS, "default-suppressions", 0, OPTION_FLAG, NULL,
+	 "--no-default-suppressions: tell of ld.so's own blocks too"},
+	{OPT_GEN_SUPPRESSIONS, OPTIONS_LEAKS, "gen-suppressions", 0, OPTION_FLAG, NULL,
+	 "after the summary, an entry for such a file for each record that is listed"},
 
 	{OPT_SNAPSHOT_OUTPUT, OPTIONS_SNAPSHOT, "output", 'o', OPTION_TEXT, "FILE",
 	 "name of the dump"},

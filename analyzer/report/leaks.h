@@ -42,6 +42,7 @@ struct leak_record {
 	uint32_t stack;		 /* MODEL_NONE unknown */
 	uint32_t example;	 /* the largest, of these the first */
 	uint32_t oldest, newest; /* epochs of birth */
+	const char *suppressed;	 /* the name of what suppresses it; NULL: not */
 };
 
 struct leaks {
@@ -49,7 +50,8 @@ struct leaks {
 	uint8_t *kind; /* by object: enum leak_kind */
 	uint32_t *
 		head; /* by object: of an indirectly lost block the definitely lost one; else MODEL_NONE or itself */
-	struct leak_sum sums[LEAK_KINDS];
+	struct leak_sum sums[LEAK_KINDS]; /* without what is suppressed */
+	struct leak_sum suppressed;
 	VEC(struct leak_record) records; /* by kind, then bytes lost with them descending */
 	uint32_t *record_at;		 /* by stack and kind: see leaks_record() */
 };
