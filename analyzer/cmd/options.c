@@ -28,6 +28,8 @@ const struct option_row option_table[] = {
 	 "the column that the rows descend by (deltas); then by name"},
 	{OPT_SKIP_UPDATE, OPTIONS_NEW_IDS, "skip-update", 0, OPTION_FLAG, NULL,
 	 "leave the last dump out: list what was new in the one before it"},
+	{OPT_GENERATION, OPTIONS_COLLECT, "generation", 'g', OPTION_NUMBER, "N",
+	 "collect this generation and the younger ones: 0, 1 or 2 (2)"},
 	{OPT_LIST, OPTIONS_LIST, "list", 'l', OPTION_FLAG, NULL,
 	 "the objects themselves, one a row, instead of the summary"},
 

@@ -90,6 +90,9 @@ static const char *const command_lines[][12] = {
 	{"diff", "--by", "path", "--universe", "all", "PATH", "PATH"},
 	{"diff", "--by", "site", "PATH", "PATH"},
 	{"diff", "--by", "identity", "--state", "all", "PATH", "PATH"},
+	{"collect", "PATH"},
+	{"collect", "--list", "--generation", "1", "PATH"},
+	{"collect", "#4", "--universe", "all", "PATH"},
 };
 
 static void run_command(const char *const *line)
