@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "util/big.h"
+#include "util/bits.h"
 #include "util/progress.h"
 
 /* ---- parts ----------------------------------------------------------------------------------- */
@@ -107,6 +108,7 @@ void model_close(struct model *m)
 		return;
 	sites_deinit(m);
 	edge_cache_destroy(m->edge_cache);
+	big_free(m->gc_closed, bits_words(m->nobjects), sizeof *m->gc_closed);
 	big_free(m->text, m->text_size, 1);
 	big_free(m->text_start, m->nstrings, sizeof *m->text_start);
 	for (unsigned i = 0; i < 2; i++) {

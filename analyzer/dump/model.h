@@ -223,6 +223,7 @@ struct model {
 	struct object_rows *rows; /* objects.c */
 	struct property_rows *property_rows;
 	struct edge_cache *edge_cache;
+	uint64_t *gc_closed;	 /* report/universe.c: bits_words(nobjects), or NULL */
 	uint32_t *site_type;	 /* by stack: type number + 1, 0 = not asked for yet */
 	struct names site_names; /* number + ntypes = type; texts are malloc()ed */
 };

@@ -13,11 +13,19 @@
 #include "report/where.h"
 #include "util/big.h"
 #include "util/bits.h"
+#include "util/threads.h"
+
+#define BLOCK_EDGES (1u << 17) /* that a thread looks through at a time */
 
 /* One reference to an object whose referrers are wanted. */
 struct hit {
 	uint32_t node; /* number in the drawing of its target */
 	uint32_t source, edge;
+};
+
+struct hits {
+	struct hit *data;
+	size_t n, room;
 };
 
 struct picture {
@@ -32,7 +40,7 @@ struct picture {
 	struct where *filter, *highlight;
 	uint32_t *node;	    /* by object: number in the drawing + 1 */
 	struct ids objects; /* by number in the drawing */
-	VEC(struct hit) hits;
+	struct hits hits;
 	struct labels labels;
 };
 
@@ -277,10 +285,11 @@ static uint32_t source_of(const struct graph *graph, uint32_t edge, uint32_t low
 }
 
 /*
- * The edges [first, last) that end at the frontier. The loop looks at targets alone, one after the other; whose edge it is
- * is only asked about the few that hit.
+ * Appends the edges [first, last) that end at the frontier. The loop looks at targets alone, one after the other; whose edge it
+ * is is only asked about the few that hit.
  */
-static bool collect(struct picture *p, uint32_t first, uint32_t last, uint32_t source)
+static bool collect(const struct picture *p, uint32_t first, uint32_t last, uint32_t source,
+		    struct hits *hits)
 {
 	const struct graph *graph = &p->model->graph;
 	const uint32_t *target = graph->out_target;
@@ -293,26 +302,55 @@ static bool collect(struct picture *p, uint32_t first, uint32_t last, uint32_t s
 		if (p->closed && bits_get(p->closed, source))
 			continue;
 		hit = (struct hit){p->node[target[e]] - 1, source, e};
-		if (!VEC_PUSH(&p->hits, hit))
+		if (!VEC_PUSH(hits, hit))
 			return false;
 	}
 	return true;
 }
 
-/* In the whole graph, or from the objects that may be in the picture at all. */
-static bool collect_all(struct picture *p)
+struct collect_job {
+	const struct picture *p;
+	struct hits *hits; /* by block */
+};
+
+static struct error *collect_block(void *context, size_t block)
+{
+	const struct collect_job *job = context;
+	uint32_t first = block * BLOCK_EDGES, left = job->p->model->graph.nedges - first,
+		 last = first + (left < BLOCK_EDGES ? left : BLOCK_EDGES);
+
+	return collect(job->p, first, last, 0, &job->hits[block]) ? NULL : error_memory();
+}
+
+/* In the whole graph. */
+static struct error *collect_all(struct picture *p)
+{
+	size_t blocks = (p->model->graph.nedges + (size_t)BLOCK_EDGES - 1) / BLOCK_EDGES;
+	struct collect_job job = {p, calloc(blocks + 1, sizeof(*job.hits))};
+	struct error *error = job.hits ? parallel_for(blocks, collect_block, &job) : error_memory();
+
+	for (size_t block = 0; job.hits && block < blocks; block++) {
+		for (size_t i = 0; i < job.hits[block].n && !error; i++)
+			if (!VEC_PUSH(&p->hits, job.hits[block].data[i]))
+				error = error_memory();
+		VEC_FREE(&job.hits[block]);
+	}
+	free(job.hits);
+	return error;
+}
+
+/* From the objects that may be in the picture at all. */
+static struct error *collect_only(struct picture *p, const struct ids *only)
 {
 	const struct graph *graph = &p->model->graph;
-	const struct ids *only = p->query->only;
 
-	if (!only)
-		return collect(p, 0, graph->nedges, 0);
 	for (size_t i = 0; i < only->n; i++) {
 		uint32_t source = only->data[i];
-		if (!collect(p, graph->out_first[source], graph->out_first[source + 1], source))
-			return false;
+		if (!collect(p, graph->out_first[source], graph->out_first[source + 1], source,
+			     &p->hits))
+			return error_memory();
 	}
-	return true;
+	return NULL;
 }
 
 static int compare_hits(const void *a, const void *b)
@@ -332,19 +370,19 @@ static int compare_hits(const void *a, const void *b)
  */
 static struct error *find_hits(struct picture *p, uint32_t from, uint32_t to)
 {
-	bool good;
+	struct error *error;
 
 	p->hits.n = 0;
 	/* Modules are where a search for holders ends: behind them lies sys.modules, which holds everything. */
 	for (uint32_t i = from; i < to; i++)
 		if (!bits_get(p->modules, p->objects.data[i]))
 			bits_set(p->frontier, p->objects.data[i]);
-	good = collect_all(p);
+	error = p->query->only ? collect_only(p, p->query->only) : collect_all(p);
 	for (uint32_t i = from; i < to; i++)
 		bits_clear(p->frontier, p->objects.data[i]);
 	if (p->hits.n)
 		qsort(p->hits.data, p->hits.n, sizeof(*p->hits.data), compare_hits);
-	return good ? NULL : error_memory();
+	return error;
 }
 
 /* How many hits from number i on are parallel references. */
@@ -500,9 +538,11 @@ static struct error *prepare(struct picture *p)
 
 static struct error *draw(struct picture *p)
 {
-	const struct ids *starts = p->query->starts;
+	const struct ids *starts = p->query->starts, *only = p->query->only;
 
 	TRY(prepare(p));
+	if (only) /* all at once: a chain has a level for each */
+		TRY(model_load_for(p->model, LABEL_PARTS, only->data, only->n));
 	TRY(model_load_for(p->model, LABEL_PARTS, starts->data, starts->n));
 	for (size_t i = 0; i < starts->n; i++)
 		if (!p->node[starts->data[i]])

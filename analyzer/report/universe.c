@@ -74,20 +74,36 @@ static struct error *close_group(void *context, uint32_t first, const uint32_t *
 	return NULL;
 }
 
+/* All flags are looked at once for each model. */
+static struct error *find_closed(struct model *m)
+{
+	size_t words = bits_words(m->nobjects);
+	uint64_t *bits;
+	struct error *e;
+
+	if (m->gc_closed)
+		return NULL;
+	TRY(big_alloc(words, sizeof *bits, &bits));
+	e = model_scan(m, MODEL_FLAGS, close_group, bits);
+	if (e)
+		big_free(bits, words, sizeof *bits);
+	else
+		m->gc_closed = bits;
+	return e;
+}
+
 struct error *universe_closed(const struct universe *u, struct model *m, uint64_t **ret)
 {
-	struct error *e;
+	size_t words = bits_words(m->nobjects);
 	uint64_t *bits;
 
 	if (u->kind != UNIVERSE_GC) {
 		*ret = NULL;
 		return NULL;
 	}
-	TRY(big_alloc(bits_words(m->nobjects), sizeof *bits, &bits));
-	e = model_scan(m, MODEL_FLAGS, close_group, bits);
-	if (e)
-		big_free(bits, bits_words(m->nobjects), sizeof *bits);
-	else
-		*ret = bits;
-	return e;
+	TRY(find_closed(m));
+	TRY(big_alloc(words, sizeof *bits, &bits));
+	memcpy(bits, m->gc_closed, words * sizeof *bits);
+	*ret = bits;
+	return NULL;
 }
