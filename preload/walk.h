@@ -86,6 +86,7 @@ struct mapping {
 	bool readable, writable;
 	bool anonymous, special; /* special: [vvar], [vsyscall]: reading may fault */
 	bool heap, stack;	 /* [heap], [stack] */
+	uintptr_t usable;	 /* of a file: end of what can be read, 0 not asked yet */
 };
 struct memory_map {
 	struct mapping *maps;
