@@ -156,6 +156,14 @@ static bool is_subscript(const struct edge *e)
 	       e->class == RGD_LABEL_INDEX;
 }
 
+/* A block with so many pointers is a table, and the offset of one of them an index. */
+#define TABLE_LEAST 16u
+
+static bool in_table(const struct model *m, const struct edge *e)
+{
+	return m->graph.out_first[e->source + 1] - m->graph.out_first[e->source] >= TABLE_LEAST;
+}
+
 void spell_edge(struct model *m, const struct edge *e, bool general, struct str *path)
 {
 	const char *text = model_string(m, e->string);
@@ -170,6 +178,8 @@ void spell_edge(struct model *m, const struct edge *e, bool general, struct str 
 		 (e->class == RGD_LABEL_PART && is_name(text) &&
 		  (e->kind != RGD_EDGE_INTERNAL || strncmp(text, "__", 2) == 0)))
 		str_printf(path, ".%s", text);
+	else if (e->class == RGD_LABEL_OFFSET && general && in_table(m, e))
+		str_add(path, "->[]");
 	else if (e->class == RGD_LABEL_OFFSET)
 		str_printf(path, "->+0x%" PRIx64, e->value);
 	else if (e->class == RGD_LABEL_IS_KEY)

@@ -1,5 +1,5 @@
-/* loses - a step for each line of input: makes a list, a table and a cache; then loses all but the head of the list, one row of the
- * table, the cache's block, and a block that was born meanwhile. */
+/* loses - a step for each line of input: makes a list, a cache with a table of rows, a pair; then loses all but the head of the list, five rows,
+ * both ends of a pair, and a block that was born meanwhile. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -14,10 +14,18 @@ struct cache {
 };
 struct item *list;
 struct cache *cache;
+struct {
+	void *first, *second;
+} *pair;
 
 static __attribute__((noinline)) struct item *item_new(void)
 {
 	return calloc(1, sizeof(struct item));
+}
+
+static __attribute__((noinline)) void *end_new(void)
+{
+	return calloc(1, 100);
 }
 
 static __attribute__((noinline)) void build(void)
@@ -33,6 +41,9 @@ static __attribute__((noinline)) void build(void)
 	cache->rows = calloc(20, sizeof *cache->rows);
 	for (int i = 0; i < 20; i++)
 		cache->rows[i] = malloc(100);
+	pair = malloc(sizeof *pair);
+	pair->first = end_new();
+	pair->second = end_new();
 }
 
 static __attribute__((noinline)) void lose(void)
@@ -40,6 +51,7 @@ static __attribute__((noinline)) void lose(void)
 	list->next = NULL;
 	for (int i = 0; i < 5; i++)
 		cache->rows[i] = NULL;
+	pair->first = pair->second = NULL;
 	*(void *volatile *)&list->value[1] = malloc(300);
 	list->value[1] = 0;
 }
