@@ -40,7 +40,7 @@ ANALYZER_SRC := $(sort $(wildcard analyzer/*.c) $(wildcard analyzer/*/*.c))
 ANALYZER_OBJ := $(ANALYZER_SRC:%.c=$(O)/%.o)
 ANALYZER_LIB_OBJ := $(filter-out $(O)/analyzer/main.o,$(ANALYZER_OBJ))
 ANALYZER_CFLAGS := $(BASE_CFLAGS) -Ianalyzer -pthread $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer)
-ANALYZER_LIBS := -lcgraph -lcdt -lzstd -ldw -lelf -lstdc++ -lpthread -lm
+ANALYZER_LIBS := -lcgraph -lcdt -lzstd -ldw -lelf -lsqlite3 -lstdc++ -lpthread -lm
 
 .PHONY: all check check-long bench demo lint format deps install uninstall clean help
 .DELETE_ON_ERROR:

@@ -78,6 +78,8 @@ enum option_id {
 	OPT_AVOID,
 	OPT_WAYS,
 	OPT_MERGE,
+	/* OPTIONS_QUERY */
+	OPT_EXPLAIN,
 	/* OPTIONS_DIFF */
 	OPT_DIFF_BY,
 	OPT_DIFF_STATE,
@@ -142,6 +144,7 @@ enum option_group {
 	OPTIONS_WHERE = 1u << 22, /* --where and --symbol-path alone */
 	OPTIONS_DIFF = 1u << 23,
 	OPTIONS_WHY = 1u << 24,
+	OPTIONS_QUERY = 1u << 27,
 	OPTIONS_LEAKS = 1u << 25,
 	OPTIONS_ALL = 1u << 31,
 };

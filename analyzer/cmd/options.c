@@ -78,6 +78,8 @@ const struct option_row option_table[] = {
 	 "ways that share no reference with each other, at most (3)"},
 	{OPT_MERGE, OPTIONS_WHY, "merge", 0, OPTION_FLAG, NULL,
 	 "the paths to all selected objects as one tree, with counts"},
+	{OPT_EXPLAIN, OPTIONS_QUERY, "explain", 0, OPTION_FLAG, NULL,
+	 "SQLite's plan of the query instead of its answer"},
 	{OPT_DIFF_BY, OPTIONS_DIFF, "by", 0, OPTION_CHOICE, "type|site|path|identity",
 	 "what a row is: a type (default), an allocation site, an owner path with a type, or an object"},
 	{OPT_DIFF_STATE, OPTIONS_DIFF, "state", 0, OPTION_CHOICE, "changed|new|gone|resized|survived|all",

@@ -690,3 +690,81 @@ bool where_test(const struct where *w, uint32_t object)
 {
 	return test(w, w->root, object);
 }
+
+/* ---- fields by themselves -------------------------------------------------------------------- */
+
+const char *where_field_name(unsigned field)
+{
+	return field < NFIELDS ? fields[field].name : NULL;
+}
+
+bool where_field_is_text(unsigned field)
+{
+	return fields[field].text;
+}
+
+struct error *where_open_fields(uint64_t wanted, struct model *m, struct where **ret)
+{
+	struct where *w = calloc(1, sizeof *w);
+	struct error *e = w ? NULL : error_memory();
+
+	for (unsigned f = 0; f < NFIELDS && !e; f++) {
+		struct node node = {.kind = N_TEST, .field = f};
+
+		if ((wanted >> f & 1) && !VEC_PUSH(&w->nodes, node))
+			e = error_memory();
+	}
+	if (!e)
+		e = where_bind(w, m);
+	if (e)
+		where_destroy(w);
+	else
+		*ret = w;
+	return e;
+}
+
+uint64_t where_number(const struct where *w, unsigned field, uint32_t o)
+{
+	return number_of(w, field, o);
+}
+
+static const char *module_of_site(const struct model *m, uint32_t stack)
+{
+	uint32_t frame = stack != MODEL_NONE ? model_site_frame(m, stack) : MODEL_NONE;
+	uint32_t module = frame != MODEL_NONE ? m->frames[frame].module : MODEL_NONE;
+	const char *path = module != MODEL_NONE ? model_string(m, m->modules[module].path) : "";
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+void where_text(const struct where *w, unsigned field, uint32_t o, struct str *out)
+{
+	struct model *m = w->model;
+	const char *text = NULL;
+
+	switch (field) {
+	case F_TYPE:
+		text = model_type_name(m, o);
+		break;
+	case F_RUNTIME:
+		text = model_runtime_name(m->flags[o] & RGD_OBJ_F_RUNTIME_MASK);
+		break;
+	case F_MODULE:
+		text = m->types[m->type[o]].runtime == RGD_RT_NATIVE
+			       ? module_of_site(m, stack_of(m, o))
+			       : m->types[m->type[o]].module;
+		break;
+	case F_SITE:
+		if (m->stack[o])
+			model_frame_text(m, model_site_frame(m, m->stack[o] - 1), out);
+		break;
+	case F_NAME:
+		text = model_property_text(m, o, RGD_PROP_NAME);
+		break;
+	default:
+		break;
+	}
+	if (text)
+		str_add(out, text);
+}

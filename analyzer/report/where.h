@@ -34,4 +34,15 @@ void where_destroy(struct where *where);
 struct error *where_bind(struct where *where, struct model *model);
 bool where_test(const struct where *where, uint32_t object);
 
+/* ---- the fields by themselves, by number from 0 ------------------------------------------------ */
+
+/* NULL behind the last one. */
+const char *where_field_name(unsigned field);
+bool where_field_is_text(unsigned field);
+/* Prepares the fields whose bits are set in `fields`; where_destroy() ends it. */
+struct error *where_open_fields(uint64_t fields, struct model *model, struct where **ret);
+uint64_t where_number(const struct where *where, unsigned field, uint32_t object);
+/* Appended. A runtime is called as where expressions do: "native", "cpython", ... */
+void where_text(const struct where *where, unsigned field, uint32_t object, struct str *out);
+
 #endif

@@ -36,6 +36,7 @@ owners() {
 	^include/refgraph\.h$            preload/api.c
 	^analyzer/out/dot\.h$            analyzer/@(out|report|cmd)/*
 	^analyzer/graph/csr\.h$          analyzer/@(dump/model|dump/model_internal|dump/edges|graph/*|report/*|cmd/*)*
+	sqlite                           analyzer/report/query.c
 	libunwind                        preload/unwind_libunwind.c
 	zstd                             @(preload|analyzer/dump)/*
 	libelf|libdw|gelf|dwarf          analyzer/symbol/*

@@ -1,0 +1,125 @@
+/* query.c - `refgraph query`: SQL over a dump. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd/cmd.h"
+#include "report/query.h"
+
+/* ---- from cells to a table ------------------------------------------------------------------- */
+
+/* A column of sizes, by its name: shown as such when all its values can be one. */
+static bool is_about_bytes(const char *name)
+{
+	return strstr(name, "size") || strstr(name, "retained") || strstr(name, "bytes");
+}
+
+static enum cell_type type_of(const struct query_result *r, size_t column)
+{
+	bool number = true, real = true, negative = false, any = false;
+
+	for (size_t i = column; i < r->cells.n; i += r->ncolumns) {
+		const struct query_cell *c = &r->cells.data[i];
+
+		if (c->kind == QUERY_NULL)
+			continue;
+		any = true;
+		number &= c->kind == QUERY_NUMBER;
+		real &= c->kind == QUERY_NUMBER || c->kind == QUERY_REAL;
+		negative |= c->kind == QUERY_NUMBER && c->number < 0;
+	}
+	if (!any || !real)
+		return CELL_TEXT;
+	if (!number)
+		return CELL_REAL;
+	return is_about_bytes(r->names.data[column]) && !negative ? CELL_SIZE : CELL_SIGNED;
+}
+
+static void add_cell(struct table *t, unsigned column, enum cell_type type,
+		     const struct query_result *r, const struct query_cell *c)
+{
+	char text[32];
+
+	switch (c->kind) {
+	case QUERY_NULL:
+		break;
+	case QUERY_TEXT:
+		table_text(t, column, r->text.data + c->text);
+		break;
+	case QUERY_REAL:
+		if (type == CELL_REAL) {
+			table_real(t, column, c->real);
+			break;
+		}
+		snprintf(text, sizeof text, "%.15g", c->real);
+		table_text(t, column, text);
+		break;
+	case QUERY_NUMBER:
+		if (type == CELL_REAL) {
+			table_real(t, column, (double)c->number);
+		} else if (type == CELL_TEXT) {
+			snprintf(text, sizeof text, "%lld", (long long)c->number);
+			table_text(t, column, text);
+		} else {
+			table_signed(t, column, c->number);
+		}
+	}
+}
+
+static struct error *print(struct context *c, const struct query_result *r)
+{
+	struct column *columns = calloc(r->ncolumns + 1, sizeof *columns);
+	struct table *t = NULL;
+	struct error *e = columns ? NULL : error_memory();
+
+	for (size_t i = 0; i < r->ncolumns && !e; i++)
+		columns[i] = (struct column){.name = r->names.data[i], .type = type_of(r, i)};
+	if (!e)
+		e = table_create(columns, r->ncolumns, &t);
+	for (size_t i = 0; i < r->cells.n && !e; i++) {
+		unsigned column = i % r->ncolumns;
+
+		if (column == 0)
+			table_row(t);
+		add_cell(t, column, columns[column].type, r, &r->cells.data[i]);
+	}
+	if (!e)
+		e = table_print(t, &c->style, stdout);
+	table_destroy(t);
+	free(columns);
+	return e;
+}
+
+/* ---- the command ----------------------------------------------------------------------------- */
+
+static struct error *run(struct context *c)
+{
+	struct query_result result = {0};
+	struct universe universe;
+	struct model *m;
+	struct error *e;
+
+	TRY(context_model(c, 0, &m));
+	TRY(universe_parse(m, option_text(c, OPT_UNIVERSE, "all"), &universe));
+	e = query_run(m, &universe, option_text(c, OPT_WHERE, NULL), c->args[0],
+		      option_flag(c, OPT_EXPLAIN, false), &result);
+	if (!e)
+		e = print(c, &result);
+	query_result_deinit(&result);
+	return e;
+}
+
+const struct command cmd_query = {
+	.name = "query",
+	.usage = "SQL DUMP",
+	.summary = "ask in SQL: select type, count(*), sum(size) where age > 3 group by type",
+	.about = "The tables are objects (its columns are the fields of --where, and path), edges "
+		 "(source, target, kind, label) and roots (target, class, kind, name); objects is "
+		 "taken where a query names none. a ~ 'b' matches a regular expression; numbers "
+		 "may end in k, M, G, T. A query only reads.",
+	.options = OPTIONS_OUTPUT | OPTIONS_UNIVERSE | OPTIONS_QUERY,
+	.min_args = 1,
+	.max_args = 1,
+	.min_dumps = 1,
+	.max_dumps = 1,
+	.run = run,
+};
