@@ -16,6 +16,12 @@ $(O)/tests/unit/%_test: tests/unit/%_test.c $(ANALYZER_LIB_OBJ)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(ANALYZER_CFLAGS) -Wno-missing-prototypes -o $@ $< $(ANALYZER_LIB_OBJ) $(ANALYZER_LIBS)
 
+# The steps of the analysis, timed one by one.
+$(O)/tests/bench/phases: tests/bench/phases.c $(ANALYZER_LIB_OBJ)
+	$(call say,TEST,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(ANALYZER_CFLAGS) -o $@ $< $(ANALYZER_LIB_OBJ) $(ANALYZER_LIBS)
+
 # Makers of dumps: tests/tools/NAME.c and tests/bench/gen.c, on top of tests/tools/rgd_*.c, a second writer of the
 # format that shares no code with ours.
 TOOL_BIN := $(patsubst %.c,$(O)/%,$(filter-out tests/tools/rgd_%,$(sort $(wildcard tests/tools/*.c) $(wildcard tests/bench/gen.c))))
@@ -33,7 +39,7 @@ check-long: all
 	@tests/tools/deps long
 	@$(MAKE) --no-print-directory O=$(O) check-built
 	@tests/run --long $(O) $(T)
-bench: all
+bench: all $(O)/tests/bench/gen $(O)/tests/bench/phases
 	@tests/tools/deps bench
 	@tests/bench/run $(O) $(T)
 .PHONY: check-built
