@@ -153,12 +153,15 @@ void repr_full(struct model *m, uint32_t object, struct str *out)
 
 static bool is_own_name(const struct model *m, const struct root *r)
 {
-	const char *name = model_property_text(m, r->target, RGD_PROP_NAME);
-	bool module = m->types[m->type[r->target]].flags & RGD_TYPE_F_IS_MODULE;
+	const char *name;
 
-	/* anything may stand in sys.modules: a class under its own name is no module */
-	return r->class == RGD_ROOT_MODULE && module && name &&
-	       strcmp(name, model_string(m, r->label)) == 0;
+	/* anything may stand in sys.modules: a class under its own name is no module; only what
+	 * stands there has been loaded */
+	if (r->class != RGD_ROOT_MODULE ||
+	    !(model_type(m, m->type[r->target])->flags & RGD_TYPE_F_IS_MODULE))
+		return false;
+	name = model_property_text(m, r->target, RGD_PROP_NAME);
+	return name && strcmp(name, model_string(m, r->label)) == 0;
 }
 
 bool is_proper_module(const struct model *m, uint32_t object)

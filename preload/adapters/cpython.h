@@ -310,7 +310,7 @@ uint32_t class_number(struct walk *walk, struct py_class *c);
 /* tp_dict, which 3.12+ keeps elsewhere for static types. 0 none. */
 uintptr_t type_dict(uintptr_t type);
 uintptr_t type_subclasses(uintptr_t type);
-/* Looks a name up in a dict that has str keys only; 0 absent. */
+/* Looks a name up among the str keys of a dict; 0 absent. */
 uintptr_t dict_get(uintptr_t dict, const char *name);
 /* True when the object itself (not only its type) takes part in collection. */
 static inline bool object_is_gc(const struct py_class *c, uintptr_t object)

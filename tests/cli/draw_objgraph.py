@@ -101,7 +101,7 @@ def one(python, version):
         return
     subprocess.run([REFGRAPH, 'snapshot', line[1].decode(), '-o', 'o.rgd'], check=True, stdout=subprocess.DEVNULL)
     p.communicate(b'\n')
-    bad, count = {}, 0
+    bad, count, drawn = {}, 0, []
     for kind, target, address, options, text in map(json.loads, open('objgraph.json')):
         args = ['--%s%s' % ('' if v is not False else 'no-', k.replace('_', '-')) + ('=%s' % v if not isinstance(v, bool) else '')
                 for k, v in options.items()]
@@ -110,13 +110,15 @@ def one(python, version):
         if q.returncode:
             bad[kind, target, tuple(args)] = [q.stderr.decode()]
             continue
-        theirs, ours = parse(text), parse(q.stdout)
+        drawn.append((kind, target, tuple(args), options, text, q.stdout))
+    both = parse([d for *_, text, our_text in drawn for d in (text, our_text)])
+    for (kind, target, args, options, *_), theirs, ours in zip(drawn, both[::2], both[1::2]):
         if options['too_many'] > 1000:
             found = differences(theirs, ours)
         else:
             found = [] if shape(theirs) == shape(ours) else ['%s, ours %s' % (shape(theirs), shape(ours))]
         if found:
-            bad[kind, target, tuple(args)] = found
+            bad[kind, target, args] = found
     for key, found in bad.items():
         judge('%s: %s %s %s' % (version, key[0], key[1], ' '.join(key[2])), False, '%d differences: %s' % (len(found), '; '.join(found[:6])))
     judge('%s: %d of 118 drawings are alike' % (version, count - len(bad)), (count, len(bad)) == (118, 0))

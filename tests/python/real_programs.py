@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""objgraph inside, refgraph outside, at the same instant, in programs that nobody here wrote: tracked objects of each type, and
-the lengths of chains to modules, the nodes and edges of drawings. `--all` takes the programs that need larger packages too (make check-long)."""
+"""objgraph inside, refgraph outside, at the same instant, in programs that nobody here wrote: tracked objects of each type,
+lengths of chains to modules, nodes and edges of drawings. `--all` takes every program in every Python, and more chains and
+drawings of each (make check-long)."""
 import http.client
 import importlib.util
 import json
@@ -19,6 +20,9 @@ from drawing import differences, parse
 
 OBJGRAPH = "/usr/lib/python3/dist-packages/objgraph.py"
 SYSTEM = "/usr/bin/python3"
+DISTRIBUTION = "/usr/lib/python3/dist-packages"  # its modules run in other Pythons too, but for what they have in C
+EVERYTHING = "--all" in sys.argv
+SAMPLE = {"PROBE_CHAINS": "20", "PROBE_DRAWINGS": "12"} if EVERYTHING else {}  # objects that are asked about
 EVERYWHERE = object()
 
 
@@ -37,7 +41,8 @@ def script(name, text):
 
 def environment(name, at_exit):
     env = dict(os.environ, LD_PRELOAD=SHIM, REFGRAPH_DIR=TMP, REFGRAPH_DUMP=name + ".%p.%n.rgd", PYTHONHASHSEED="0",
-               PYTHONPATH=os.path.join(HERE, "probe") + ":" + TMP, PROBE_OBJGRAPH=OBJGRAPH, PROBE_OUT=os.path.join(TMP, name + ".json"))
+               PYTHONPATH=os.path.join(HERE, "probe") + ":" + TMP, PROBE_OBJGRAPH=OBJGRAPH, PROBE_PATH=DISTRIBUTION,
+               PROBE_OUT=os.path.join(TMP, name + ".json"), **SAMPLE)
     if at_exit:
         env["PROBE_AT_EXIT"] = "1"
     return env
@@ -189,8 +194,8 @@ def celery(name, python):
         """ % (port, port))
 
     def drive(p):
-        env = dict(os.environ, PYTHONPATH=TMP)
-        done = subprocess.run([python, "-c", "import tasks\nfor i in range(20): assert tasks.leak.delay(i).get(timeout=60) == i"], env=env,
+        code = "import sys; sys.path += [%r, %r]; import tasks\n" % (TMP, DISTRIBUTION)
+        done = subprocess.run([python, "-c", code + "for i in range(20): assert tasks.leak.delay(i).get(timeout=60) == i"],
                               stderr=subprocess.PIPE, universal_newlines=True, timeout=200)
         equal(name + ": the worker works under the shim", (done.returncode, done.stderr[-300:]), (0, ""))
 
@@ -202,18 +207,40 @@ def celery(name, python):
         redis.wait()
 
 
-# name, program, Pythons, modules it needs, only with --all
+def mercurial(name, python):
+    folder = os.path.join(TMP, name)
+    os.makedirs(folder)
+    code = "import sys; sys.argv = ['hg', 'log', '-v', '-p']; import hgdemandimport; hgdemandimport.enable(); from mercurial import dispatch; dispatch.run()"
+    for command in (["init"], ["commit", "-A", "-m", "first", "-u", "someone"]):
+        with open(os.path.join(folder, "file"), "w") as f:
+            f.write("a line\n")
+        subprocess.run(["hg"] + command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
+    at_exit(name, [python, "-c", code], cwd=folder)
+
+
+def extensions(name, python):
+    """Types that only C knows: with and without the collector, with arrays of objects."""
+    at_exit(name, [python, "-c", "import numpy, lxml.etree, PIL.Image, sqlite3\n"
+                   "objects = numpy.array([[1], {2: 3}, None], dtype=object); records = numpy.zeros(9, dtype=[('a', int), ('b', float)])\n"
+                   "tree = lxml.etree.fromstring('<a><b x=\"1\"/><c>t</c></a>'); nodes = tree.xpath('//*'); image = PIL.Image.new('RGB', (9, 9))\n"
+                   "base = sqlite3.connect(':memory:'); rows = base.execute('select 1 union select 2').fetchall(); cursor = base.cursor()"])
+
+
+# name, program, Pythons for make check (with --all every Python that has them), modules it needs
+NOWHERE = None
 PROGRAMS_HERE = [
-    ("http.server", http_server, EVERYWHERE, (), False),
-    ("parsers", leaky_service, EVERYWHERE, (), False),
-    ("unittest", unittest_itself, EVERYWHERE, ("test.test_bisect",), True),
-    ("asyncio", asyncio_service, EVERYWHERE, (), False),
-    ("pydoc", pydoc, EVERYWHERE, (), True),
-    ("flask", flask, SYSTEM, ("flask",), False),
-    ("reportbug", reportbug, SYSTEM, ("reportbug", "reportbug.ui.text_ui"), False),
-    ("django", django, SYSTEM, ("django",), True),
-    ("sphinx", sphinx, SYSTEM, ("sphinx",), True),
-    ("celery", celery, SYSTEM, ("celery", "redis"), True),
+    ("http.server", http_server, EVERYWHERE, ()),
+    ("parsers", leaky_service, EVERYWHERE, ()),
+    ("unittest", unittest_itself, NOWHERE, ("test.test_bisect",)),
+    ("asyncio", asyncio_service, EVERYWHERE, ()),
+    ("pydoc", pydoc, NOWHERE, ()),
+    ("flask", flask, SYSTEM, ("flask",)),
+    ("reportbug", reportbug, SYSTEM, ("reportbug", "reportbug.ui.text_ui")),
+    ("django", django, NOWHERE, ("django",)),
+    ("sphinx", sphinx, NOWHERE, ("sphinx",)),
+    ("celery", celery, NOWHERE, ("celery", "redis")),
+    ("mercurial", mercurial, NOWHERE, ("mercurial.dispatch", "mercurial.cext.parsers")),
+    ("extensions", extensions, NOWHERE, ("numpy", "lxml.etree", "PIL.Image")),
 ]
 
 
@@ -238,8 +265,15 @@ def outside_drawing(path, function, address, depth):
     return out.stdout if out.returncode == 0 else b"digraph { \"%s\" }" % out.stderr.replace(b'"', b"")
 
 
+def outside_proper(path):
+    out = subprocess.run([REFGRAPH, "by-type", "--where", "is-proper-module", path, "--limit", "0", "--json"], stdout=subprocess.PIPE, check=True,
+                         universal_newlines=True).stdout
+    return sorted(int(row["address"], 16) for row in map(json.loads, out.splitlines()))
+
+
 def examine(name):
-    """(difference of counts, chains inside, chains outside, objects, what differs in the drawings), or a reason why not."""
+    """(difference of counts, chains inside, chains outside, objects, what differs in the drawings, proper modules inside and
+    outside), or a reason why not."""
     try:
         with open(os.path.join(TMP, name + ".json")) as f:
             inside = json.load(f)
@@ -253,9 +287,11 @@ def examine(name):
     got, want = outside_counts(dumps[0]), inside["before"]
     delta = {k: got.get(k, 0) - want.get(k, 0) for k in set(got) | set(want) if got.get(k, 0) != want.get(k, 0)}
     chains = [(t, n) for a, n, t in inside["chains"]]
-    drawn = {"%s 0x%x" % (function, a): differences(parse(text), parse(outside_drawing(dumps[0], function, a, depth)))
-             for function, a, depth, text in inside["drawings"]}
-    return delta, chains, [(t, outside_chain(dumps[0], a)) for a, n, t in inside["chains"]], sum(want.values()), drawn
+    theirs = parse([text for *_, text in inside["drawings"]])
+    ours = parse([outside_drawing(dumps[0], function, a, depth) for function, a, depth, _ in inside["drawings"]])
+    drawn = {"%s 0x%x" % (function, a): differences(t, o) for (function, a, *_), t, o in zip(inside["drawings"], theirs, ours)}
+    return delta, chains, [(t, outside_chain(dumps[0], a)) for a, n, t in inside["chains"]], sum(want.values()), drawn, \
+        (inside["proper"], outside_proper(dumps[0]))
 
 
 def compare(version, name, own):
@@ -264,9 +300,10 @@ def compare(version, name, own):
     if not isinstance(found, tuple):
         fail(title, found or "no probe, or no dump")
         return
-    delta, inside, outside, total, drawn = found
+    delta, inside, outside, total, drawn, proper = found
     equal("%s: %d objects counted alike" % (title, total), delta, own)
     equal("%s: %d chains as long" % (title, len(inside)), outside, inside)
+    equal("%s: %d proper modules" % (title, len(proper[0])), [hex(a) for a in set(proper[0]) ^ set(proper[1])], [])
     if drawn:
         equal("%s: %d drawings alike" % (title, len(drawn)), {k: v for k, v in drawn.items() if v}, {})
     else:
@@ -274,22 +311,20 @@ def compare(version, name, own):
 
 
 def available(python, modules):
-    return all(subprocess.run([python, "-c", "import " + m], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
+    path = "import sys; sys.path.append(%r); import " % DISTRIBUTION
+    return all(subprocess.run([python, "-c", path + m], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
                for m in modules)
 
 
 def main():
-    everything = "--all" in sys.argv
     wanted = [a for a in sys.argv[1:] if not a.startswith("-")]
     for version, python in pythons():
         # What lives only while ctypes calls the shim: the tuple of the call's arguments. Nothing else may differ.
         own = {"builtins.tuple": 1}
         empty("%s-empty" % version, python)
         compare(version, "empty", own)
-        for name, program, where, needs, large in PROGRAMS_HERE:
-            if (large and not everything) or (wanted and name not in wanted):
-                continue
-            if where is not EVERYWHERE and where != python:
+        for name, program, where, needs in PROGRAMS_HERE:
+            if wanted and name not in wanted or not EVERYTHING and where not in (EVERYWHERE, python):
                 continue
             if not available(python, needs):
                 print("skip %s %s: this Python lacks %s" % (version, name, " ".join(needs)))

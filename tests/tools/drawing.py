@@ -2,21 +2,28 @@
 import subprocess
 
 GVPR = r'''
+BEG_G { print("G"); }
 N { print("N\t", $.name, "\t", $.label, "\t", $.fillcolor, "\t", $.fontcolor, "\t", $.shape); }
 E { print("E\t", $.tail.name, "\t", $.head.name, "\t", $.label); }
 '''
 
 
-def parse(dot):
-    p = subprocess.run(['gvpr', GVPR], input=dot.encode() if isinstance(dot, str) else dot, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    nodes, edges = {}, []
+def parse(drawings):
+    """(nodes, edges) of each drawing, in the same order; one run of gvpr reads them all."""
+    texts = [d.encode() if isinstance(d, str) else d for d in drawings]
+    p = subprocess.run(['gvpr', GVPR], input=b'\n'.join(texts), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    out = []
     for line in p.stdout.decode().splitlines():
         kind, *f = line.split('\t')
-        if kind == 'N':
+        if kind == 'G':
+            nodes, edges = {}, []
+            out.append((nodes, edges))
+        elif kind == 'N':
             nodes[f[0]] = (f[1], f[2], f[3] or 'black', f[4])
         else:
             edges.append(tuple(f))
-    return nodes, edges
+    assert len(out) == len(texts), 'gvpr read %d of %d drawings' % (len(out), len(texts))
+    return out
 
 
 def differences(theirs, ours):

@@ -14,6 +14,7 @@ spec = importlib.util.spec_from_file_location("objgraph", os.environ["PROBE_OBJG
 objgraph = importlib.util.module_from_spec(spec)
 sys.modules["objgraph"] = objgraph
 spec.loader.exec_module(objgraph)
+sys.path.append(os.environ["PROBE_PATH"])  # last, as where packages are: a Python's own modules win
 snapshot = ctypes.CDLL(None).refgraph_snapshot
 DEPTH = 6
 
@@ -75,9 +76,11 @@ def probe(*_):
         before = objgraph.typestats(shortnames=False)
         status = snapshot(b"probe")
         after = objgraph.typestats(shortnames=False)
+    proper = sorted({id(m) for m in sys.modules.values() if objgraph.is_proper_module(m)})
     chains = chain_lengths(addresses)
     with open(path + ".tmp", "w") as f:
-        json.dump({"version": sys.version.split()[0], "status": status, "before": before, "after": after, "chains": chains, "drawings": drawn}, f)
+        json.dump({"version": sys.version.split()[0], "status": status, "before": before, "after": after, "chains": chains, "proper": proper,
+                   "drawings": drawn}, f)
     os.rename(path + ".tmp", path)
     if enabled:
         gc.enable()
