@@ -24,6 +24,8 @@ def xxh(data):
 
 
 def varints(data):
+    if data.isascii():  # a byte each
+        return list(data)
     out, value, shift = [], 0, 0
     for byte in data:
         value |= (byte & 127) << shift

@@ -1,4 +1,5 @@
 """What the tests of the CPython adapter share: the Pythons at hand, running one under the shim, reading its dump."""
+import functools
 import glob
 import os
 import subprocess
@@ -59,7 +60,6 @@ class Objects:
         self.row = {r[0]: r for r in rows}
         self.types = d.rows("TYPES")
         self.labels = d.rows("LABELS")
-        self.edges = d.edges()
         self.runtimes = [(r[0], self.strings[r[1]], r[2], self.strings[r[3]]) for r in d.rows("RUNTIMES")]
         self.roots = [(ROOTS[r[0]], KINDS[r[1]], self.strings[r[2]], self.address[r[5]] + r[6], self.strings[r[7]])
                       for r in d.rows("ROOTS")]
@@ -67,6 +67,10 @@ class Objects:
         self.properties = {}
         for n, key, value in d.rows("PROPERTIES"):
             self.properties.setdefault(self.address[n], {})[key] = value
+
+    @functools.cached_property
+    def edges(self):
+        return self.dump.edges()
 
     def flags(self, address):
         return self.row[address][4]
