@@ -130,4 +130,7 @@ for version, python in at_hand:
     from_outside(version, python)
 for w in waits:
     w.result()
+dumps = sorted(glob.glob(TMP + "/*.rgd"))
+checks = {f: subprocess.run([REFGRAPH, "check", f], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True) for f in dumps}
+equal("all %d dumps are whole" % len(dumps), [p.stdout for p in checks.values() if p.returncode], [])
 sys.exit(status())
