@@ -78,6 +78,9 @@ enum option_id {
 	OPT_AVOID,
 	OPT_WAYS,
 	OPT_MERGE,
+	/* OPTIONS_SUSPECTS */
+	OPT_SUSPECT_MIN,
+	OPT_FAIL_ON_SUSPECTS,
 	/* OPTIONS_QUERY */
 	OPT_EXPLAIN,
 	/* OPTIONS_DIFF */
@@ -144,6 +147,7 @@ enum option_group {
 	OPTIONS_WHERE = 1u << 22, /* --where and --symbol-path alone */
 	OPTIONS_DIFF = 1u << 23,
 	OPTIONS_WHY = 1u << 24,
+	OPTIONS_SUSPECTS = 1u << 28,
 	OPTIONS_QUERY = 1u << 27,
 	OPTIONS_LEAKS = 1u << 25,
 	OPTIONS_ALL = 1u << 31,

@@ -197,3 +197,36 @@ void spell_edge(struct model *m, const struct edge *e, bool general, struct str 
 		str_add(path, "->");
 	}
 }
+
+/* More steps than anybody reads. */
+#define LONG_WAY 24u
+
+struct error *spell_way(const struct spell *s, const struct bfs_tree *tree, uint32_t object,
+			struct str *out)
+{
+	uint32_t way[LONG_WAY], n = 0;
+	struct model *m = s->alive->model;
+	struct str path = {0};
+	struct error *e = NULL;
+	uint32_t o = object;
+
+	while (n < LONG_WAY && tree->edge[o] != BFS_TREE_START) {
+		way[n++] = o;
+		o = tree->parent[o];
+	}
+	if (tree->edge[o] == BFS_TREE_START)
+		spell_root(s, tree->parent[o], &path);
+	else
+		str_add(&path, "... ");
+	while (n-- > 0 && !e) {
+		struct edge edge;
+
+		e = model_edge(m, tree->parent[way[n]], tree->edge[way[n]], &edge);
+		if (!e && !spell_landmark(s, way[n], &path))
+			spell_edge(m, &edge, false, &path);
+	}
+	out->failed |= path.failed;
+	str_add(out, str_text(&path));
+	str_free(&path);
+	return e;
+}

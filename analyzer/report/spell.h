@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 
+#include "graph/bfs_tree.h"
 #include "report/alive.h"
 #include "util/str.h"
 
@@ -34,5 +35,9 @@ bool spell_landmark(const struct spell *spell, uint32_t object, struct str *path
 /* One reference on from what `path` says. `general`: indexes and keys are left out, "[]"; so are offsets in blocks that are full of
  * pointers. */
 void spell_edge(struct model *model, const struct edge *edge, bool general, struct str *path);
+
+/* The shortest way to an object that the tree reaches, its starts being alive->roots; of a long one the end only. Appended. */
+struct error *spell_way(const struct spell *spell, const struct bfs_tree *tree, uint32_t object,
+			struct str *out);
 
 #endif

@@ -86,6 +86,8 @@ static const char *const command_lines[][12] = {
 	{"referrers", "#5", "#4", "--universe", "all", "PATH"},
 	{"refcount", "#5", "#2", "PATH"},
 	{"gc", "PATH"},
+	{"suspects", "--min", "1", "PATH"},
+	{"suspects", "--min", "1", "--json", "PATH", "PATH"},
 	{"query", "select type, count(*), sum(size), max(retained), path where name ~ 'a' or site <> '' group by 1, 5", "PATH"},
 	{"query", "select e.*, o.module, r.name from edges e join objects o on o.id = e.target left join roots r on r.target = e.source", "PATH"},
 	{"query", "select e.label from objects o join edges e on e.target = o.id", "--universe", "gc", "PATH"},

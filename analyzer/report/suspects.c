@@ -1,0 +1,715 @@
+/* suspects.c - see suspects.h. */
+#include "report/suspects.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "report/cycles.h"
+#include "report/leaks.h"
+#include "report/repr.h"
+#include "util/big.h"
+#include "util/bits.h"
+
+/* One owner must keep a twentieth of what is alive, waste and growth be a hundredth of it. */
+#define LARGE_PART 20u
+#define LARGE_LEAST (256u << 10)
+#define SMALL_PART 100u
+#define SMALL_LEAST (16u << 10)
+/* So many of a type, one below the other, are a chain. */
+#define CHAIN 100u
+#define MAX_OF_A_KIND 5u
+
+/* ---- putting a finding into words ------------------------------------------------------------ */
+
+static char *format(const char *text, ...) __attribute__((format(printf, 1, 2)));
+static char *format(const char *text, ...)
+{
+	char *ret = NULL;
+	va_list args;
+
+	va_start(args, text);
+	if (vasprintf(&ret, text, args) < 0)
+		ret = NULL;
+	va_end(args);
+	return ret;
+}
+
+static void finding_deinit(struct finding *f)
+{
+	free(f->what);
+	free(f->evidence);
+	free(f->next);
+	free(f->path);
+}
+
+/* Takes the texts over. */
+static struct error *add(struct suspects *s, struct finding f)
+{
+	if (f.what && f.evidence && f.next && VEC_PUSH(&s->list, f))
+		return NULL;
+	finding_deinit(&f);
+	return error_memory();
+}
+
+static struct error *path_of(const struct suspects *s, uint32_t object, char **ret)
+{
+	struct str path = {0};
+	struct error *e = NULL;
+
+	if (s->tree.edge[object] != BFS_TREE_NONE)
+		e = spell_way(&s->spell, &s->tree, object, &path);
+	*ret = e || path.failed ? NULL : strdup(str_text(&path));
+	str_free(&path);
+	return e ? e : *ret ? NULL : error_memory();
+}
+
+/* In a text of its own: freed by the caller. */
+static char *size_text(const struct suspects *s, uint64_t bytes)
+{
+	struct str text = {0};
+
+	str_size_words(&text, bytes, s->q.exact_sizes);
+	return text.data ? text.data : strdup("");
+}
+
+static char *object_text(const struct suspects *s, uint32_t object)
+{
+	struct str text = {0};
+
+	repr_full(s->q.alive->model, object, &text);
+	str_printf(&text, " #%" PRIu32, object);
+	return text.data ? text.data : strdup("");
+}
+
+static const char *plural(uint64_t n)
+{
+	return n == 1 ? "" : "s";
+}
+
+static double seconds_between(const struct suspects *s)
+{
+	const struct diff *d = s->q.diff;
+
+	return d ? (double)(int64_t)(d->side[1].time_ns - d->side[0].time_ns) / 1e9 : 0;
+}
+
+/* ---- owners ---------------------------------------------------------------------------------- */
+
+/* The type of which most hangs directly below an object. */
+struct below {
+	uint32_t type;
+	uint64_t count, bytes;
+};
+
+struct type_weight {
+	uint64_t count, bytes;
+};
+
+static struct error *weigh_children(const struct suspects *s, uint32_t owner, struct below *ret)
+{
+	struct alive *a = s->q.alive;
+	struct model *m = a->model;
+	VEC(struct type_weight) sums = {0};
+	struct error *e = NULL;
+
+	*ret = (struct below){.type = MODEL_NONE};
+	for (uint32_t i = 0; i < a->npreorder && !e; i++) {
+		uint32_t o = a->preorder[i], type;
+
+		if (a->immediate[o] != owner || (m->flags[o] & RGD_OBJ_F_INTERNAL))
+			continue;
+		type = model_type_of(m, o);
+		while (sums.n <= type && !e)
+			if (!VEC_PUSH(&sums, (struct type_weight){0}))
+				e = error_memory();
+		if (e)
+			break;
+		sums.data[type].count++;
+		sums.data[type].bytes += a->retained[o];
+		if (sums.data[type].bytes > ret->bytes || ret->type == type)
+			*ret = (struct below){type, sums.data[type].count, sums.data[type].bytes};
+	}
+	VEC_FREE(&sums);
+	return e;
+}
+
+/* Modules, their names and classes hold what they are made of; and so do the runtime's own tables. */
+static bool is_expected_owner(const struct suspects *s, uint32_t o)
+{
+	const struct alive *a = s->q.alive;
+	const struct model *m = a->model;
+	struct str name = {0};
+	bool expected = spell_landmark(&s->spell, o, &name) ||
+			(m->types[m->type[o]].flags & RGD_TYPE_F_IS_TYPE);
+
+	str_free(&name);
+	for (size_t i = 0; i < a->roots.n && !expected; i++) {
+		const struct root *r = &m->roots[a->root_rows.data[i]];
+
+		expected = a->roots.data[i] == o &&
+			   (r->class == RGD_ROOT_RUNTIME || r->class == RGD_ROOT_PINNED);
+	}
+	return expected;
+}
+
+/* Nodes of the longest way down from `head` over its own type. */
+static struct error *measure_chain(const struct suspects *s, uint32_t head, uint64_t *length)
+{
+	struct alive *a = s->q.alive;
+	uint32_t type = model_type_of(a->model, head), *run;
+
+	TRY(big_alloc(a->model->nobjects, sizeof *run, &run));
+	run[head] = 1;
+	*length = 1;
+	for (uint32_t i = 0; i < a->npreorder; i++) {
+		uint32_t o = a->preorder[i], up = a->immediate[o];
+
+		if (up >= a->model->nobjects || !run[up] || model_type_of(a->model, o) != type)
+			continue;
+		run[o] = run[up] + 1;
+		if (run[o] > *length)
+			*length = run[o];
+	}
+	big_free(run, a->model->nobjects, sizeof *run);
+	return NULL;
+}
+
+/* A node in the middle of a list stands for its head. *length: nodes of the chain; 1 when it is none. */
+static struct error *settle(const struct suspects *s, uint32_t *object, uint64_t *length)
+{
+	struct alive *a = s->q.alive;
+	uint32_t n = a->model->nobjects, head = *object, type = model_type_of(a->model, head);
+
+	while (a->immediate[head] < n && model_type_of(a->model, a->immediate[head]) == type)
+		head = a->immediate[head];
+	*length = 1;
+	if (head == *object)
+		return NULL;
+	TRY(measure_chain(s, head, length));
+	if (*length < CHAIN)
+		*length = 1;
+	else
+		*object = head;
+	return NULL;
+}
+
+static struct error *add_owner(struct suspects *s, uint32_t o, uint64_t chain)
+{
+	struct alive *a = s->q.alive;
+	struct model *m = a->model;
+	struct finding f = {.kind = chain >= CHAIN ? "chain" : "owner",
+			    .bytes = a->retained[o],
+			    .count = chain,
+			    .object = o};
+	char *bytes = size_text(s, f.bytes), *what = object_text(s, o), *part;
+	double share = 100.0 * (double)f.bytes / (double)a->reached_bytes;
+	struct below below;
+	struct error *e = weigh_children(s, o, &below);
+
+	part = size_text(s, below.bytes);
+	if (!e)
+		e = path_of(s, o, &f.path);
+	if (!e && chain >= CHAIN) {
+		f.what = format("a chain of %" PRIu64 " %s keeps %s alive, %.1f %%", chain,
+				model_type_name(m, o), bytes, share);
+		f.evidence = format("it begins with %s", what);
+	} else if (!e) {
+		if (below.type != MODEL_NONE)
+			f.count = below.count;
+		f.what = m->size[o] * 2 >= f.bytes
+				 ? format("one block has most of %s, %.1f %% of what is alive",
+					  bytes, share)
+				 : format("one object keeps %s alive, %.1f %%", bytes, share);
+		f.evidence = below.type == MODEL_NONE
+				     ? format("%s", what)
+				     : format("%s: below it %" PRIu64 " x %s with %s", what,
+					      below.count, m->types[below.type].name, part);
+	}
+	f.next = format("refgraph why '#%" PRIu32 "' %s", o, s->q.dump);
+	free(bytes);
+	free(what);
+	free(part);
+	if (e) {
+		finding_deinit(&f);
+		return e;
+	}
+	return add(s, f);
+}
+
+/* It, or something not far above it, is a finding already. */
+static bool is_told(const struct suspects *s, uint32_t o)
+{
+	for (unsigned up = 0; up < 8 && o < s->q.alive->model->nobjects; up++) {
+		for (size_t i = 0; i < s->list.n; i++)
+			if (s->list.data[i].object == o)
+				return true;
+		o = s->q.alive->immediate[o];
+	}
+	return false;
+}
+
+/* Where what is kept spreads: most of it is in no single part that is large itself. */
+static struct error *find_owners(struct suspects *s)
+{
+	struct alive *a = s->q.alive;
+	uint32_t n = a->model->nobjects;
+	uint64_t *large, found = 0;
+	struct error *e = NULL;
+
+	TRY(big_alloc(n, sizeof *large, &large));
+	for (uint32_t i = 0; i < a->npreorder; i++) {
+		uint32_t o = a->preorder[i];
+
+		if (a->retained[o] >= s->large && a->immediate[o] < n)
+			large[a->immediate[o]] += a->retained[o];
+	}
+	for (uint32_t i = 0; i < a->npreorder && !e && found < 4 * MAX_OF_A_KIND; i++) {
+		uint32_t o = a->preorder[i];
+		uint64_t chain;
+
+		if (a->retained[o] < s->large || large[o] * 2 >= a->retained[o])
+			continue;
+		e = settle(s, &o, &chain);
+		if (e)
+			break;
+		if (is_expected_owner(s, o) || is_told(s, o))
+			continue;
+		e = add_owner(s, o, chain);
+		found++;
+	}
+	big_free(large, n, sizeof *large);
+	return e;
+}
+
+/* ---- growth ---------------------------------------------------------------------------------- */
+
+static int64_t growth_of(const struct suspects *s, uint32_t o)
+{
+	uint32_t before = s->q.diff->side[1].match[o];
+	uint64_t now = s->q.alive->retained[o], then = 0;
+
+	if (now == RETAINED_NONE)
+		return 0;
+	if (before != MODEL_NONE && s->q.earlier->retained[before] != RETAINED_NONE)
+		then = s->q.earlier->retained[before];
+	return (int64_t)(now - then);
+}
+
+static struct error *add_growth(struct suspects *s, uint32_t o)
+{
+	uint32_t before = s->q.diff->side[1].match[o];
+	const struct graph *now = &s->q.alive->model->graph, *then = &s->q.earlier->model->graph;
+	int64_t more = (int64_t)(now->out_first[o + 1] - now->out_first[o]) -
+		       (int64_t)(then->out_first[before + 1] - then->out_first[before]);
+	double seconds = seconds_between(s);
+	struct finding f = {.kind = "growing", .bytes = growth_of(s, o), .object = o};
+	char *bytes = size_text(s, f.bytes), *what = object_text(s, o),
+	     *all = size_text(s, s->q.alive->retained[o]);
+	struct below below;
+	struct error *e = weigh_children(s, o, &below);
+
+	f.count = more > 0 ? more : 0;
+	f.slope = seconds > 0 ? (double)f.bytes / seconds : 0;
+	if (!e)
+		e = path_of(s, o, &f.path);
+	if (!e) {
+		f.what = format("one object keeps %s more alive than %.1f s before, %s in all",
+				bytes, seconds, all);
+		f.evidence = below.type == MODEL_NONE
+				     ? format("%s, %+" PRId64 " references", what, more)
+				     : format("%s, %+" PRId64 " references: mostly %s", what, more,
+					      s->q.alive->model->types[below.type].name);
+		f.next = format("refgraph diff --by path %s %s", s->q.earlier_dump, s->q.dump);
+	}
+	free(bytes);
+	free(what);
+	free(all);
+	if (e) {
+		finding_deinit(&f);
+		return e;
+	}
+	return add(s, f);
+}
+
+/* As with owners: where the growth spreads. Objects that are new are found by who was there before. */
+static struct error *find_growing(struct suspects *s)
+{
+	struct alive *a = s->q.alive;
+	uint32_t n = a->model->nobjects;
+	struct error *e = NULL;
+	int64_t *large;
+
+	if (!s->q.diff || !s->q.diff->identity)
+		return NULL;
+	TRY(big_alloc(n, sizeof *large, &large));
+	for (uint32_t i = 0; i < a->npreorder; i++) {
+		uint32_t o = a->preorder[i];
+		int64_t growth = growth_of(s, o);
+
+		if (growth >= (int64_t)s->small && a->immediate[o] < n &&
+		    s->q.diff->side[1].match[o] != MODEL_NONE)
+			large[a->immediate[o]] += growth;
+	}
+	for (uint32_t i = 0; i < a->npreorder && !e; i++) {
+		uint32_t o = a->preorder[i];
+		int64_t growth = growth_of(s, o);
+		uint64_t chain;
+
+		if (growth < (int64_t)s->small || large[o] * 2 >= growth ||
+		    s->q.diff->side[1].match[o] == MODEL_NONE)
+			continue;
+		e = settle(s, &o, &chain);
+		if (!e && !is_told(s, o) && s->q.diff->side[1].match[o] != MODEL_NONE &&
+		    s->list.n < 4 * MAX_OF_A_KIND)
+			e = add_growth(s, o);
+	}
+	big_free(large, n, sizeof *large);
+	return e;
+}
+
+/* ---- waste ----------------------------------------------------------------------------------- */
+
+struct weight {
+	uint32_t key; /* a string, a type */
+	uint32_t object;
+	uint64_t count, bytes;
+};
+
+static int by_key(const void *a, const void *b)
+{
+	const struct weight *x = a, *y = b;
+
+	if (x->key != y->key)
+		return x->key < y->key ? -1 : 1;
+	return (x->object > y->object) - (x->object < y->object);
+}
+
+struct weights {
+	VEC(struct weight) list;
+};
+
+/* Rows of one key become one. */
+static void sum_up(struct weights *w)
+{
+	size_t kept = 0;
+
+	if (w->list.n)
+		qsort(w->list.data, w->list.n, sizeof *w->list.data, by_key);
+	for (size_t i = 0; i < w->list.n; i++) {
+		if (kept && w->list.data[kept - 1].key == w->list.data[i].key) {
+			w->list.data[kept - 1].count += w->list.data[i].count;
+			w->list.data[kept - 1].bytes += w->list.data[i].bytes;
+		} else {
+			w->list.data[kept++] = w->list.data[i];
+		}
+	}
+	w->list.n = kept;
+}
+
+/* Texts of dumps that were taken with values. */
+static struct error *find_copies(struct suspects *s)
+{
+	struct model *m = s->q.alive->model;
+	struct weights w = {0};
+	const struct weight *most = NULL;
+	uint64_t copies = 0, waste = 0, texts = 0, largest = 0;
+	struct error *e = NULL;
+
+	for (uint32_t i = 0; i < m->nproperties; i++) {
+		const struct property *p = &m->properties[i];
+		const char *type = p->key == RGD_PROP_REPR ? model_type_name(m, p->object) : "";
+		struct weight one = {p->value, p->object, 1, m->size[p->object]};
+
+		if ((strcmp(type, "str") == 0 || strcmp(type, "bytes") == 0) &&
+		    bits_get(s->q.alive->reached, p->object) && !VEC_PUSH(&w.list, one))
+			e = error_memory();
+	}
+	sum_up(&w);
+	for (size_t i = 0; i < w.list.n; i++) {
+		const struct weight *x = &w.list.data[i];
+		uint64_t saved = x->bytes - x->bytes / x->count;
+
+		if (x->count < 2)
+			continue;
+		copies += x->count - 1;
+		waste += saved;
+		texts++;
+		if (saved > largest) {
+			largest = saved;
+			most = x;
+		}
+	}
+	if (!e && most && waste >= s->small) {
+		char *bytes = size_text(s, waste);
+		struct finding f = {
+			.kind = "copies", .bytes = waste, .count = copies, .object = most->object};
+
+		f.what = format("%" PRIu64 " strings are copies of %" PRIu64 " other%s: %s", copies,
+				texts, plural(texts), bytes);
+		f.evidence = format("%s is there %" PRIu64 " times", model_string(m, most->key),
+				    most->count);
+		f.next = format("refgraph why '#%" PRIu32 "' %s", most->object, s->q.dump);
+		free(bytes);
+		e = add(s, f);
+	}
+	VEC_FREE(&w.list);
+	return e;
+}
+
+static bool is_container(const char *type)
+{
+	static const char *const names[] = {"dict",  "list",	    "set",
+					    "deque", "OrderedDict", "defaultdict"};
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (strcmp(type, names[i]) == 0)
+			return true;
+	return false;
+}
+
+static struct error *add_empty(struct suspects *s, const struct weight *x)
+{
+	struct model *m = s->q.alive->model;
+	const char *type = m->types[x->key].name;
+	char *bytes = size_text(s, x->bytes);
+	struct finding f = {
+		.kind = "empty", .bytes = x->bytes, .count = x->count, .object = x->object};
+	struct error *e = path_of(s, x->object, &f.path);
+
+	if (!e) {
+		f.what = format("%" PRIu64 " times an empty %s: %s", x->count, type, bytes);
+		f.evidence = format("such as #%" PRIu32, x->object);
+		f.next = format("refgraph why --merge %s --where 'outdegree == 0' %s", type,
+				s->q.dump);
+	}
+	free(bytes);
+	if (e) {
+		finding_deinit(&f);
+		return e;
+	}
+	return add(s, f);
+}
+
+static struct error *find_empty(struct suspects *s)
+{
+	struct alive *a = s->q.alive;
+	struct model *m = a->model;
+	struct weights w = {0};
+	struct error *e = NULL;
+
+	for (uint32_t i = 0; i < m->nproperties && !e; i++) {
+		const struct property *p = &m->properties[i];
+		uint32_t type;
+
+		if (p->key != RGD_PROP_LENGTH || p->value || !bits_get(a->reached, p->object))
+			continue;
+		type = model_type_of(m, p->object);
+		if (is_container(m->types[type].name) &&
+		    !VEC_PUSH(&w.list,
+			      ((struct weight){type, p->object, 1, a->retained[p->object]})))
+			e = error_memory();
+	}
+	sum_up(&w);
+	for (size_t i = 0; i < w.list.n && !e; i++)
+		if (w.list.data[i].bytes >= s->small)
+			e = add_empty(s, &w.list.data[i]);
+	VEC_FREE(&w.list);
+	return e;
+}
+
+/* ---- garbage --------------------------------------------------------------------------------- */
+
+static struct error *add_garbage(struct suspects *s, struct cycles *cycles, uint32_t pattern)
+{
+	const struct cycle_pattern *c = &cycles->patterns.data[pattern];
+	struct finding f = {.kind = c->legacy ? "uncollectable" : "garbage",
+			    .count = c->count,
+			    .object = c->example};
+	struct str words = {0}, weak = {0};
+	uint64_t objects, bytes;
+	char *size;
+
+	TRY(cycles_retained(cycles, pattern, &objects, &bytes));
+	f.bytes = bytes;
+	if (bytes < s->small && !c->legacy)
+		return NULL;
+	TRY(cycles_words(cycles, pattern, &words));
+	TRY(cycles_weak(cycles, pattern, &weak));
+	size = size_text(s, bytes);
+	if (c->legacy)
+		f.what = format("%" PRIu32 " cycle%s that the collector never frees keep%s %s",
+				c->count, plural(c->count), c->count == 1 ? "s" : "", size);
+	else
+		f.what = format("%" PRIu32
+				" cycle%s that nothing holds wait%s for the collector with %s",
+				c->count, plural(c->count), c->count == 1 ? "s" : "", size);
+	f.evidence = weak.n ? format("%s; making %s weak would free them at once", str_text(&words),
+				     str_text(&weak))
+			    : format("%s", str_text(&words));
+	f.next = format("refgraph cycles --state garbage %s", s->q.dump);
+	free(size);
+	str_free(&words);
+	str_free(&weak);
+	return add(s, f);
+}
+
+static struct error *find_garbage(struct suspects *s)
+{
+	struct cycles cycles;
+	struct error *e = cycles_find(s->q.alive, false, &cycles);
+	unsigned found = 0;
+
+	for (uint32_t i = 0; !e && i < cycles.patterns.n && found < MAX_OF_A_KIND; i++) {
+		size_t before = s->list.n;
+
+		if (!cycles.patterns.data[i].garbage)
+			break;
+		e = add_garbage(s, &cycles, i);
+		found += s->list.n > before;
+	}
+	cycles_deinit(&cycles);
+	return e;
+}
+
+/* gc.garbage: what the collector gave up, or what gc.DEBUG_SAVEALL kept. */
+static struct error *find_kept_garbage(struct suspects *s)
+{
+	struct alive *a = s->q.alive;
+	struct model *m = a->model;
+
+	for (uint32_t i = 0; i < m->nroots; i++) {
+		const struct root *r = &m->roots[i];
+		uint32_t o = r->target, n = m->graph.out_first[o + 1] - m->graph.out_first[o];
+		struct finding f = {.kind = "uncollectable", .count = n, .object = o};
+		uint64_t length;
+		char *bytes;
+
+		if (r->class != RGD_ROOT_RUNTIME ||
+		    strcmp(model_string(m, r->label), "gc.garbage") != 0 ||
+		    a->retained[o] == RETAINED_NONE)
+			continue;
+		if (!model_property(m, o, RGD_PROP_LENGTH, &length))
+			length = n;
+		if (!length)
+			continue;
+		f.count = length;
+		f.bytes = a->retained[o];
+		bytes = size_text(s, f.bytes);
+		f.what = format("gc.garbage has %" PRIu64 " object%s, which keep %s alive", length,
+				plural(length), bytes);
+		f.evidence =
+			format("#%" PRIu32 ": the collector could not free them, or was told to "
+			       "keep them",
+			       o);
+		f.next = format("refgraph referents '#%" PRIu32 "' %s", o, s->q.dump);
+		free(bytes);
+		TRY(add(s, f));
+	}
+	return NULL;
+}
+
+/* ---- lost blocks ----------------------------------------------------------------------------- */
+
+static struct error *add_leak(struct suspects *s, const struct leak_record *r)
+{
+	struct model *m = s->q.alive->model;
+	uint64_t all = r->own.bytes + r->indirect.bytes;
+	struct finding f = {
+		.kind = "lost", .bytes = all, .count = r->own.blocks, .object = r->example};
+	struct str site = {0};
+	char *bytes = size_text(s, all);
+
+	if (r->stack != MODEL_NONE)
+		model_frame_text(m, model_site_frame(m, r->stack), &site);
+	f.what =
+		format("nothing points to %" PRIu64 " block%s any more: %s with what hangs on them",
+		       r->own.blocks, plural(r->own.blocks), bytes);
+	f.evidence = format("%s, made by %s", model_type_name(m, r->example),
+			    site.n ? str_text(&site) : "an unknown place");
+	f.next = format("refgraph leaks %s", s->q.dump);
+	str_free(&site);
+	free(bytes);
+	return add(s, f);
+}
+
+static struct error *find_lost(struct suspects *s)
+{
+	struct leaks leaks;
+	struct error *e = leaks_find(s->q.alive, &leaks);
+	unsigned found = 0;
+
+	for (size_t i = 0; !e && i < leaks.records.n && found < MAX_OF_A_KIND; i++) {
+		const struct leak_record *r = &leaks.records.data[i];
+
+		if (r->kind != LEAK_DEFINITE || r->suppressed ||
+		    r->own.bytes + r->indirect.bytes < s->small)
+			continue;
+		e = add_leak(s, r);
+		found++;
+	}
+	leaks_deinit(&leaks);
+	return e;
+}
+
+/* ---- all of it ------------------------------------------------------------------------------- */
+
+static struct error *(*const detectors[])(struct suspects *s) = {
+	find_growing, /* before owners: what grows is told once */
+	find_owners,  find_copies, find_empty, find_garbage, find_kept_garbage, find_lost,
+};
+
+static int by_bytes(const void *a, const void *b)
+{
+	const struct finding *x = a, *y = b;
+	int kind = strcmp(x->kind, y->kind);
+
+	if ((x->slope > 0) != (y->slope > 0))
+		return x->slope > 0 ? -1 : 1;
+	if (x->bytes != y->bytes)
+		return x->bytes < y->bytes ? 1 : -1;
+	if (kind)
+		return kind;
+	return (x->object > y->object) - (x->object < y->object);
+}
+
+static uint64_t threshold(const struct suspects *s, uint64_t part, uint64_t least)
+{
+	uint64_t bytes = s->q.alive->reached_bytes / part;
+
+	if (s->q.min)
+		return s->q.min;
+	return bytes > least ? bytes : least;
+}
+
+struct error *suspects_find(const struct suspects_query *query, struct suspects *ret)
+{
+	struct alive *a = query->alive;
+
+	*ret = (struct suspects){.q = *query};
+	TRY(model_load(a->model, MODEL_REPR | MODEL_THREADS | MODEL_SIZE));
+	TRY(alive_reach(a));
+	TRY(alive_dominators(a));
+	if (query->earlier)
+		TRY(alive_dominators(query->earlier));
+	TRY(spell_init(&ret->spell, a));
+	TRY(bfs_tree_make(&a->graph, &a->follow, a->roots.data, a->roots.n, NULL, &ret->tree));
+	ret->large = threshold(ret, LARGE_PART, LARGE_LEAST);
+	ret->small = threshold(ret, SMALL_PART, SMALL_LEAST);
+	for (size_t i = 0; i < sizeof detectors / sizeof *detectors; i++)
+		TRY(detectors[i](ret));
+	if (ret->list.n)
+		qsort(ret->list.data, ret->list.n, sizeof *ret->list.data, by_bytes);
+	return NULL;
+}
+
+void suspects_deinit(struct suspects *s)
+{
+	for (size_t i = 0; i < s->list.n; i++)
+		finding_deinit(&s->list.data[i]);
+	VEC_FREE(&s->list);
+	spell_deinit(&s->spell);
+	bfs_tree_deinit(&s->tree);
+}
