@@ -1,4 +1,5 @@
-/* run.c - `refgraph run PROGRAM`: starts a program under the shim. Becomes the program, so its exit status is its own. */
+/* run.c - `refgraph run PROGRAM`: starts a program under the shim. Becomes the program, so its exit status is its own; with
+ * --leak-check it stays as the parent (leak_check.h). */
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -8,6 +9,7 @@
 #include <unistd.h>
 
 #include "cmd/cmd.h"
+#include "cmd/leak_check.h"
 #include "control/target.h"
 #include "util/str.h"
 
@@ -177,6 +179,8 @@ static struct error *run(struct context *context)
 	char **argv = context->args;
 	struct target target;
 	char shim[PATH_MAX];
+	struct leak_check check = {0};
+	bool checks = option_flag(context, OPT_LEAK_CHECK, false);
 	struct error *error;
 
 	target_inspect(argv[0], &target);
@@ -187,15 +191,21 @@ static struct error *run(struct context *context)
 		fprintf(stderr,
 			"refgraph: %s: %s; the shim stays out and it runs as without refgraph\n",
 			target.path, target.reason);
+		checks = false;
 	} else {
 		TRY(set_variables(context));
+
 		error = find_shim(shim);
 		if (!error)
 			error = set_preload(shim);
+		if (!error && checks)
+			error = leak_check_begin(context, &check);
 		if (error)
 			leave(EXIT_OURS, error->text, argv[0]);
 	}
 	fflush(stdout);
+	if (checks)
+		leak_check_fork(context, &check);
 	become(&target, argv, context->nargs);
 	leave(errno == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN, strerror(errno), argv[0]);
 	return NULL;

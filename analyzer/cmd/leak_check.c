@@ -1,0 +1,216 @@
+/* leak_check.c - see leak_check.h. */
+#include "cmd/leak_check.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define DUMP_NAME "leaks.%p.%n.%e.rgd"
+
+/* ---- before ----------------------------------------------------------------------------------- */
+
+static struct error *make_folder(struct leak_check *check)
+{
+	const char *base = getenv("TMPDIR");
+	char path[PATH_MAX];
+
+	if (!base || !*base)
+		base = "/tmp";
+	if (snprintf(path, sizeof path, "%s/refgraph-leaks.XXXXXX", base) >= (int)sizeof path)
+		return error_usage("TMPDIR is too long");
+	if (!mkdtemp(path))
+		return error_system(errno, base, "cannot make a folder for dumps");
+	check->folder = strdup(path);
+	check->own = true;
+	return check->folder ? NULL : error_memory();
+}
+
+static struct error *set(const char *name, const char *value)
+{
+	return setenv(name, value, 1) == 0 ? NULL
+					   : error_system(errno, NULL, "cannot set %s", name);
+}
+
+struct error *leak_check_begin(const struct context *c, struct leak_check *ret)
+{
+	*ret = (struct leak_check){0};
+	if (c->options[OPT_DIRECTORY].given) {
+		ret->folder = realpath(c->options[OPT_DIRECTORY].text, NULL);
+		if (!ret->folder)
+			return error_system(errno, c->options[OPT_DIRECTORY].text,
+					    "cannot use this folder for dumps");
+	} else {
+		TRY(make_folder(ret));
+		TRY(set("REFGRAPH_DIR", ret->folder));
+	}
+	if (!c->options[OPT_STACKS].given)
+		TRY(set("REFGRAPH_STACKS", "full"));
+	TRY(set("REFGRAPH_ON_EXIT", "1"));
+	return set("REFGRAPH_DUMP", DUMP_NAME);
+}
+
+/* ---- while it runs ---------------------------------------------------------------------------- */
+
+static volatile sig_atomic_t program; /* pid */
+
+/* A terminal's own signals reach the program too; those that are sent to us alone are meant for it. */
+static void pass_on(int number, siginfo_t *info, void *unused)
+{
+	if (info->si_code <= 0 && program > 0)
+		kill(program, number);
+}
+
+static void listen_for_signals(void)
+{
+	static const int numbers[] = {SIGHUP,  SIGINT,	SIGQUIT, SIGTERM,
+				      SIGUSR1, SIGUSR2, SIGALRM, SIGCONT};
+	struct sigaction action = {.sa_sigaction = pass_on, .sa_flags = SA_SIGINFO | SA_RESTART};
+
+	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+		struct sigaction old;
+
+		if (sigaction(numbers[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
+			sigaction(numbers[i], &action, NULL);
+	}
+}
+
+/* ---- afterwards ------------------------------------------------------------------------------- */
+
+static int is_dump(const struct dirent *entry)
+{
+	size_t n = strlen(entry->d_name);
+
+	return strncmp(entry->d_name, "leaks.", 6) == 0 && n > 4 &&
+	       strcmp(entry->d_name + n - 4, ".rgd") == 0;
+}
+
+/* `refgraph leaks` of one dump, on standard error. Its exit status. */
+static int ask(const struct context *c, const char *dump)
+{
+	static const struct {
+		enum option_id option;
+		const char *name, *otherwise;
+	} passed[] = {
+		{OPT_LEAK_KINDS, "--show-leak-kinds", "definite,possible"},
+		{OPT_ERROR_KINDS, "--errors-for-leak-kinds", "definite,possible"},
+		{OPT_SUPPRESSIONS, "--suppressions", NULL},
+	};
+	const char *argv[16] = {"refgraph", "leaks"};
+	size_t n = 2;
+	int status = 0;
+	pid_t child;
+
+	for (size_t i = 0; i < sizeof passed / sizeof *passed; i++) {
+		const char *text = option_text(c, passed[i].option, passed[i].otherwise);
+
+		if (!text)
+			continue;
+		argv[n++] = passed[i].name;
+		argv[n++] = text;
+	}
+	if (option_flag(c, OPT_GEN_SUPPRESSIONS, false))
+		argv[n++] = "--gen-suppressions";
+	if (!option_flag(c, OPT_DEFAULT_SUPPRESSIONS, true))
+		argv[n++] = "--no-default-suppressions";
+	argv[n] = dump;
+	child = fork();
+	if (child == 0) {
+		unsetenv("LD_PRELOAD");
+		dup2(STDERR_FILENO, STDOUT_FILENO);
+		execv("/proc/self/exe", (char **)argv);
+		_exit(ERROR_INPUT);
+	}
+	if (child < 0 || waitpid(child, &status, 0) < 0 || !WIFEXITED(status))
+		return ERROR_INPUT;
+	return WEXITSTATUS(status);
+}
+
+/* "refgraph: leaks of jq, process 4711, at its end" */
+static void print_head(const struct leak_check *check, const char *name, const char *path)
+{
+	char *end;
+	long pid = strtol(name + 6, &end, 10);
+	const char *serial = *end ? strchr(end + 1, '.') : NULL;
+	const char *of = serial ? serial + 1 : "?.rgd";
+
+	fprintf(stderr, "refgraph: leaks of %.*s, process %ld, at its end%s%s\n",
+		(int)strlen(of) - 4, of, pid, check->own ? "" : ": ", check->own ? "" : path);
+}
+
+/* True when there were findings. */
+static bool report(const struct context *c, const struct leak_check *check)
+{
+	struct dirent **names;
+	int n = scandir(check->folder, &names, is_dump, versionsort);
+	bool found = false;
+
+	if (n <= 0)
+		fprintf(stderr,
+			"refgraph: no dump was written at the end of %s: nothing was "
+			"checked\n",
+			c->args[0]);
+	for (int i = 0; i < n; i++) {
+		char path[PATH_MAX];
+
+		snprintf(path, sizeof path, "%s/%s", check->folder, names[i]->d_name);
+		print_head(check, names[i]->d_name, path);
+		found |= ask(c, path) == ERROR_FINDINGS;
+		if (check->own)
+			unlink(path);
+		free(names[i]);
+	}
+	if (n >= 0)
+		free(names);
+	if (check->own)
+		rmdir(check->folder);
+	return found;
+}
+
+/* As the program ended. */
+static void end_as(int status)
+{
+	struct rlimit none = {0};
+
+	if (WIFSIGNALED(status)) {
+		setrlimit(RLIMIT_CORE, &none); /* there is one core, the program's */
+		signal(WTERMSIG(status), SIG_DFL);
+		raise(WTERMSIG(status));
+	}
+	_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+}
+
+void leak_check_fork(const struct context *c, struct leak_check *check)
+{
+	uint64_t code = option_number(c, OPT_ERROR_EXITCODE, 0);
+	sigset_t all, old;
+	int status;
+
+	/* no signal is lost between the fork and the handlers */
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, &old);
+	program = fork();
+	if (program == 0) {
+		signal(SIGBUS, SIG_DFL);
+		sigprocmask(SIG_SETMASK, &old, NULL);
+		return;
+	}
+	if (program < 0) {
+		fprintf(stderr, "refgraph: cannot fork: %s\n", strerror(errno));
+		_exit(125);
+	}
+	listen_for_signals();
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	while (waitpid(program, &status, 0) < 0 && errno == EINTR)
+		;
+	program = 0;
+	if (report(c, check) && code)
+		_exit((int)code);
+	end_as(status);
+}
