@@ -316,6 +316,19 @@ static struct error *verdict(const struct page *p)
 			  : NULL;
 }
 
+/* A thread that could not be stopped holds what nobody saw. */
+static void warn_of_partial(const struct model *m)
+{
+	const char *missing;
+
+	if (!(dump_flags(m->dump) & RGD_TAIL_PARTIAL))
+		return;
+	missing = model_meta(m, "partial");
+	fprintf(stderr,
+		"refgraph: %s is marked partial%s%s; what it lacks may make blocks look lost\n",
+		m->path, missing ? ": " : "", missing ? missing : "");
+}
+
 static struct error *make(struct page *p)
 {
 	struct option_value *universe = &p->context->options[OPT_UNIVERSE];
@@ -329,6 +342,8 @@ static struct error *make(struct page *p)
 	if (!universe->given)
 		*universe = (struct option_value){.given = true, .text = "native"};
 	TRY(subject_init(p->context, false, &p->subject));
+	TRY(model_load(p->subject.m, MODEL_META));
+	warn_of_partial(p->subject.m);
 	TRY(leaks_find(&p->subject.alive, &p->leaks));
 	if (p->context->ndumps > 1) {
 		TRY(context_model(p->context, 0, &earlier));

@@ -34,4 +34,7 @@ go_on
 finish
 "$REFGRAPH" leaks before.rgd other.rgd >/dev/null 2>err; rc=$?
 equal "dumps of two processes" "$rc $(cat err)" "2 refgraph: before.rgd and other.rgd are of different processes"
+"$O/tests/tools/mkdump" --partial -o part.rgd "$ROOT/tests/dumps/v1.0-small.txt"
+"$REFGRAPH" leaks part.rgd >out 2>err; rc=$?
+contains "a partial dump: said" "$rc $(cat err)" "refgraph: part.rgd is marked partial; what it lacks may make blocks look lost"
 exit $failed
