@@ -30,6 +30,10 @@ const struct option_row option_table[] = {
 	 "leave the last dump out: list what was new in the one before it"},
 	{OPT_GENERATION, OPTIONS_COLLECT, "generation", 'g', OPTION_NUMBER, "N",
 	 "collect this generation and the younger ones: 0, 1 or 2 (2)"},
+	{OPT_ALL, OPTIONS_AUDIT, "all", 'a', OPTION_FLAG, NULL,
+	 "borrowed pointers, and what running calls and the interpreter itself hold, too"},
+	{OPT_FAIL, OPTIONS_AUDIT, "fail", 0, OPTION_FLAG, NULL,
+	 "exit with status 1 when references are lost or missing"},
 	{OPT_LIST, OPTIONS_LIST, "list", 'l', OPTION_FLAG, NULL,
 	 "the objects themselves, one a row, instead of the summary"},
 

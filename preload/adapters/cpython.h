@@ -285,6 +285,7 @@ struct py_class {
 	uint8_t shape;
 	bool gc; /* instances have the collector's header (unless is_gc says no) */
 	bool heap;
+	bool counts_type; /* an instance holds a reference to its type: those of heap types do */
 	bool known; /* nothing in an instance but what parts and shape say: no conservative scan */
 	bool exact; /* the type itself brings the shape in, and nothing else: no subclass */
 	bool managed_dict;  /* pre-header with values and dict (3.11+) */

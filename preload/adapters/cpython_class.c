@@ -194,6 +194,9 @@ static void read_type(struct py_class *c)
 	c->number = UINT32_MAX;
 	c->gc = (flags & TPFLAG_GC) != 0;
 	c->heap = (flags & TPFLAG_HEAP) != 0;
+	/* functools' lru_cache visits the types of its links for them */
+	const char *name = (const char *)word_at(type, TP_NAME);
+	c->counts_type = c->heap && !(name && strcmp(name, "functools._lru_list_elem") == 0);
 	c->is_gc = (int (*)(uintptr_t))word_at(type, TP_IS_GC);
 	c->traverse = (traverse_function)word_at(type, TP_TRAVERSE);
 	c->basic_size = (uint32_t)word_at(type, TP_BASICSIZE);

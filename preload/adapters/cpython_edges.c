@@ -175,7 +175,8 @@ static void know_object(struct sink *s, uintptr_t object, struct py_class *c)
 	else if (c->dict_offset < 0)
 		know_dict_at_end(s, object, c);
 	if (c->heap)
-		know(s, object + OB_TYPE, c->type, RGD_EDGE_STRONG,
+		know(s, object + OB_TYPE, c->type,
+		     c->counts_type ? RGD_EDGE_STRONG : RGD_EDGE_BORROWED,
 		     name_c(RGD_LABEL_PART, "__class__"), 0);
 	contents_of(s, object, c);
 }

@@ -37,13 +37,18 @@ static bool alive_object(struct walk *walk, uintptr_t p)
 	       walk_block(walk, p - class_of_type(walk, type_of(p))->prefix, &size);
 }
 
-static void table_root(struct walk *walk, root_visitor visit, uintptr_t target, const char *name)
+static void root_of_kind(struct walk *walk, root_visitor visit, uintptr_t target, const char *name,
+			 enum rgd_edge_kind kind)
 {
 	if (!plausible_object(walk, target))
 		return;
-	struct root r = {
-		RGD_ROOT_RUNTIME, RGD_EDGE_STRONG, name_c(RGD_LABEL_NONE, name), target, 0, 0};
+	struct root r = {RGD_ROOT_RUNTIME, kind, name_c(RGD_LABEL_NONE, name), target, 0, 0};
 	visit(walk, &r);
+}
+
+static void table_root(struct walk *walk, root_visitor visit, uintptr_t target, const char *name)
+{
+	root_of_kind(walk, visit, target, name, RGD_EDGE_STRONG);
 }
 
 /* ---- interpreters ----------------------------------------------------------------------------------------------------------------- */
@@ -51,6 +56,7 @@ static void table_root(struct walk *walk, root_visitor visit, uintptr_t target, 
 static const struct {
 	size_t field;
 	const char *name;
+	bool borrowed; /* the interpreter does not count it */
 } interpreter_fields[] = {
 	{offsetof(struct layout, interp_modules), "sys.modules"},
 	{offsetof(struct layout, interp_modules_by_index), "modules by index"},
@@ -72,7 +78,7 @@ static const struct {
 	{offsetof(struct layout, interp_warnings_once), "warnings once registry"},
 	{offsetof(struct layout, interp_warnings_default), "warnings default action"},
 	{offsetof(struct layout, interp_audit_hooks), "audit hooks"},
-	{offsetof(struct layout, interp_exit_module), "atexit"},
+	{offsetof(struct layout, interp_exit_module), "atexit", true},
 };
 
 static int32_t field_offset(size_t field)
@@ -120,8 +126,10 @@ static void interpreter_roots(struct walk *walk, root_visitor visit, uintptr_t i
 	for (unsigned i = 0; i < sizeof(interpreter_fields) / sizeof(interpreter_fields[0]); i++) {
 		int32_t offset = field_offset(interpreter_fields[i].field);
 		if (offset >= 0)
-			table_root(walk, visit, word_at(interpreter, offset),
-				   interpreter_fields[i].name);
+			root_of_kind(walk, visit, word_at(interpreter, offset),
+				     interpreter_fields[i].name,
+				     interpreter_fields[i].borrowed ? RGD_EDGE_BORROWED
+								    : RGD_EDGE_STRONG);
 	}
 	module_roots(walk, visit, word_at(interpreter, python.at->interp_modules));
 	atexit_roots(walk, visit, interpreter);

@@ -12,4 +12,7 @@ finish
 equal "forgot_decref: growth" "$(rg show-growth --limit 0 before.rgd after.rgd | grep -E '^list ' | grep -oE '\+[0-9]+$')" "+500"
 held='type == list and unexplained == 1 and epoch > 1'
 equal "forgot_decref: a count and no holder" "$(rg count --where "$held" before.rgd) $(rg count --where "$held" after.rgd)" "0 500"
+equal "forgot_decref: audit names them" "$(rg audit --columns verdict,type,objects,references,holder --no-header after.rgd | grep '^lost  *list  *500 ' | tr -s ' ')" "lost list 500 500 nobody"
+equal "forgot_decref: audit of two dumps" "$(rg audit --columns verdict,type,objects_delta,references_delta --no-header before.rgd after.rgd | grep '^lost  *list ' | tr -s ' ')" "lost list +500 +500"
+rg audit --fail after.rgd >/dev/null; equal "forgot_decref: audit --fail" $? 1
 exit $failed

@@ -95,6 +95,8 @@ static const char *const command_lines[][12] = {
 	{"diff", "--by", "path", "--universe", "all", "PATH", "PATH"},
 	{"diff", "--by", "site", "PATH", "PATH"},
 	{"diff", "--by", "identity", "--state", "all", "PATH", "PATH"},
+	{"audit", "--all", "PATH"},
+	{"audit", "PATH", "PATH"},
 	{"collect", "PATH"},
 	{"collect", "--list", "--generation", "1", "PATH"},
 	{"collect", "#4", "--universe", "all", "PATH"},
