@@ -28,6 +28,7 @@
 #include <time.h>
 
 #include "adapters/adapter.h"
+#include "entry.h"
 #include "glue.h"
 #include "guard.h"
 #include "park_signal.h"
@@ -485,10 +486,8 @@ static void count_helper(int by)
 /* Only a counter that counts is one. */
 static void find_libc_threads(void)
 {
-	_Atomic uint32_t *p = dlsym(RTLD_DEFAULT, "__nptl_nthreads");
+	_Atomic uint32_t *p = entry_symbol(RTLD_DEFAULT, "__nptl_nthreads");
 	libc_threads = p && atomic_load(p) >= 1 && atomic_load(p) < 100000 ? p : NULL;
-	if (!p)
-		dlerror();
 }
 
 /* A runtime that finalizes may end the thread inside its own functions. Everything is let go then. */

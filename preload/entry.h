@@ -141,6 +141,8 @@ void entry_exec_failed(bool waited);
 
 /* dlsym that leaves nothing behind for dlerror(). entry_next: the definition after ours, NULL when there is none. */
 void *entry_symbol(void *handle, const char *name);
+/* After a failed call of the loader that nobody shall hear of. */
+void entry_forget_error(void);
 /* The first definition in the global scope; NULL when there is none, or only a PLT entry of the executable before ours. */
 void *entry_definition(const char *name);
 void *entry_next(const char *name);

@@ -158,18 +158,22 @@ struct real real = {
 
 /* ---- the real functions ------------------------------------------------------------------------------------------------- */
 
-/* A failed question leaves a message for dlerror() behind, in blocks of its own: the first call reads it, the second frees the
- * text, the next success frees the rest. */
+/*
+ * A failed question leaves a message for dlerror() behind; the next success takes it away. Never dlerror() itself: it
+ * translates the message, under a lock that newlocale() or setlocale() may hold when they allocate and the shim starts.
+ */
+void entry_forget_error(void)
+{
+	dlsym(RTLD_DEFAULT, "free");
+}
+
 void *entry_symbol(void *handle, const char *name)
 {
 	struct hook_own own = hook_own_begin();
 	void *p = dlsym(handle, name);
 
-	if (!p) {
-		dlerror();
-		dlerror();
-		dlsym(RTLD_DEFAULT, "free");
-	}
+	if (!p)
+		entry_forget_error();
 	hook_own_end(own);
 	return p;
 }

@@ -205,7 +205,7 @@ static void probe_module(const struct module *m)
 		return;
 	handle = real.dlopen(m->path, RTLD_LAZY | RTLD_NOLOAD);
 	if (!handle) {
-		dlerror();
+		entry_forget_error();
 		return;
 	}
 	for (unsigned i = 0; adapters[i] && i < ADAPTERS_MAX; i++)

@@ -92,4 +92,19 @@ if [ "$(id -u)" = 0 ] && [ -n "$place" ] && [ -d "$TMP/open" ] && unshare -m tru
 else
 	skip "start: a set-uid program that was given the shim" "needs root, mount namespaces, $name"
 fi
+# The first malloc of all comes from inside of newlocale(), which holds libc's lock of locales (libp11-kit's constructor is like
+# that, and with it all that links gnutls): the shim that starts there must not ask libc for a translation.
+cat >"$TMP/first.c" <<'C'
+#include <locale.h>
+static __attribute__((constructor)) void first(void) { freelocale(newlocale(LC_ALL_MASK, "C.UTF-8", 0)); }
+void first_of_all(void) {}
+C
+cat >"$TMP/locale.c" <<'C'
+#include <locale.h>
+#include <stdio.h>
+void first_of_all(void);
+int main(void) { first_of_all(); puts(setlocale(LC_ALL, "C.UTF-8") ? "set" : "not set"); return 0; }
+C
+gcc -shared -fPIC -o "$TMP/libfirst.so" "$TMP/first.c" && gcc -o "$TMP/locale" "$TMP/locale.c" -L"$TMP" -lfirst -Wl,-rpath,"$TMP" || exit 1
+equal "start: inside of newlocale" "$(tracked timeout -s KILL 20 "$TMP/locale" 2>&1)" set
 exit $failed
