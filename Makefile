@@ -15,6 +15,7 @@ BINDIR = $(DESTDIR)$(PREFIX)/bin
 LIBDIR = $(DESTDIR)$(PREFIX)/lib/refgraph
 INCDIR = $(DESTDIR)$(PREFIX)/include
 MANDIR = $(DESTDIR)$(PREFIX)/share/man
+BASHDIR = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 
 Q := $(if $(V),,@)
 say = $(if $(V),@:,@printf '  %-6s %s\n' $(1) $(2))
@@ -94,16 +95,17 @@ demo: all
 	@samples/demo $(O)
 
 install: all
-	install -d $(BINDIR) $(LIBDIR) $(INCDIR) $(MANDIR)/man1 $(MANDIR)/man5 $(MANDIR)/man7
+	install -d $(BINDIR) $(LIBDIR) $(INCDIR) $(MANDIR)/man1 $(MANDIR)/man5 $(MANDIR)/man7 $(BASHDIR)
 	install -m 755 $(O)/refgraph $(BINDIR)/refgraph
 	install -m 644 $(O)/librefgraph.so $(LIBDIR)/librefgraph.so
 	install -m 644 include/refgraph.h $(INCDIR)/refgraph.h
+	install -m 644 completion/refgraph.bash $(BASHDIR)/refgraph
 	install -m 644 $(wildcard man/*.1) $(MANDIR)/man1/
 	install -m 644 $(wildcard man/*.5) $(MANDIR)/man5/
 	install -m 644 $(wildcard man/*.7) $(MANDIR)/man7/
 
 uninstall:
-	rm -f $(BINDIR)/refgraph $(LIBDIR)/librefgraph.so $(INCDIR)/refgraph.h
+	rm -f $(BINDIR)/refgraph $(LIBDIR)/librefgraph.so $(INCDIR)/refgraph.h $(BASHDIR)/refgraph
 	rm -f $(patsubst man/%,$(MANDIR)/man1/%,$(wildcard man/*.1))
 	rm -f $(patsubst man/%,$(MANDIR)/man5/%,$(wildcard man/*.5))
 	rm -f $(patsubst man/%,$(MANDIR)/man7/%,$(wildcard man/*.7))

@@ -223,6 +223,8 @@ void context_deinit(struct context *context);
 /* Dump i, opened when first asked for, with its namer connected; closed by context_deinit(). */
 struct error *context_model(struct context *context, size_t i, struct model **ret);
 void context_drop_model(struct context *context, size_t i);
+/* Takes the newest *.rgd of this folder as a dump, and says so on stderr; none is a usage error. */
+struct error *context_newest_dump(struct context *context);
 /* From --universe. */
 struct error *context_universe(struct context *context, struct model *model, struct universe *ret);
 /* The objects that the arguments (all of them) and --where name; ascending, each once. An error

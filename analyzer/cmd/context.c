@@ -237,7 +237,7 @@ static void move_to_dumps(struct context *c, size_t i)
 	c->nargs--;
 }
 
-static struct error *newest_dump(struct context *c)
+struct error *context_newest_dump(struct context *c)
 {
 	struct timespec newest = {0};
 	const char *best = NULL;
@@ -294,7 +294,7 @@ static struct error *sort_out_dumps(struct context *c)
 	if (c->ndumps < k->min_dumps) {
 		if (k->min_dumps > 1)
 			return wrong_count(k, "too few dumps");
-		return newest_dump(c);
+		return context_newest_dump(c);
 	}
 	return NULL;
 }
