@@ -180,13 +180,29 @@ static void print_head(struct page *p)
 	puts(str_text(&p->text));
 }
 
+/* What the rows say is read of their objects only. */
+static struct error *load_rows(struct page *p)
+{
+	struct ids objects = {0};
+	struct error *e = NULL;
+
+	for (size_t i = 0; i < p->tree.rows.n && !e; i++)
+		if (!VEC_PUSH(&objects, p->tree.rows.data[i].object))
+			e = error_memory();
+	if (!e)
+		e = model_load_for(p->subject.m, MODEL_REPR | MODEL_ROOTS | MODEL_THREADS,
+				   objects.data, objects.n);
+	VEC_FREE(&objects);
+	return e;
+}
+
 static struct error *print(struct page *p)
 {
 	struct table_style style = p->context->style;
 	struct table *t;
 	struct error *e;
 
-	TRY(model_load(p->subject.m, MODEL_REPR | MODEL_ROOTS | MODEL_THREADS));
+	TRY(load_rows(p));
 	TRY(table_create(columns, sizeof columns / sizeof *columns, &t));
 	style.limit = 0; /* the tree was cut by its own rule */
 	e = add_rows(p, t);

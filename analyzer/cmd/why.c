@@ -454,7 +454,8 @@ static struct error *explain_one(struct page *p)
 	TRY(ways_find(&p->subject.alive, p->object, p->avoid, show && show < 1000 ? show : 1000,
 		      LARGEST_CUT, &p->ways));
 	TRY(spell_init(&p->spell, &p->subject.alive));
-	TRY(model_load(m, MODEL_REPR | MODEL_THREADS | MODEL_EPOCH | MODEL_EPOCHS));
+	TRY(model_load(m,
+		       MODEL_REPR | MODEL_REFCOUNT | MODEL_THREADS | MODEL_EPOCH | MODEL_EPOCHS));
 	for (uint32_t i = 0; i < m->nepochs; i++)
 		if (m->epochs[i].number > p->now)
 			p->now = m->epochs[i].number;

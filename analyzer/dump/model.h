@@ -242,6 +242,12 @@ struct error *model_load_for(struct model *model, unsigned parts, const uint32_t
 			     size_t n);
 
 /*
+ * A column of the objects [group * RGD_GROUP_ROWS, ...) of one group, as load would have it, whether it is loaded or not: what is
+ * looked at once need not stay. From any thread.
+ */
+struct error *model_read_group(struct model *model, unsigned part, size_t group, void *out);
+
+/*
  * Passes over TYPE, FLAGS, EPOCH or STACK of all objects without keeping it: `visit` gets the values
  * of objects [first, first + n), from several threads at a time; `first` is a multiple of 64.
  */

@@ -99,6 +99,23 @@ struct error *load_object_column(struct model *m, unsigned part)
 	return part == MODEL_ADDRESS ? check_addresses(m) : NULL;
 }
 
+struct error *model_read_group(struct model *m, unsigned part, size_t group, void *out)
+{
+	size_t c = column_of(part);
+	uint64_t first = (uint64_t)group * RGD_GROUP_ROWS, left = m->nobjects - first;
+	size_t n = left < RGD_GROUP_ROWS ? left : RGD_GROUP_ROWS;
+	unsigned width = columns[c].width;
+
+	if (m->loaded & part)
+		memcpy(out, (char *)*array_of(m, c) + first * width, n * width);
+	else if (group < dump_column_chunks(m->dump, RGD_SEC_OBJECTS, columns[c].column))
+		return dump_read_chunk(m->dump, RGD_SEC_OBJECTS, columns[c].column, group,
+				       limit_of(m, c), out, width);
+	else
+		memset(out, 0, n * width);
+	return NULL;
+}
+
 struct scan_job {
 	struct model *m;
 	size_t column;
@@ -111,20 +128,16 @@ static struct error *scan_group(void *argument, size_t group)
 	const struct scan_job *job = argument;
 	uint32_t first = group * RGD_GROUP_ROWS, left = job->m->nobjects - first;
 	uint32_t n = left < RGD_GROUP_ROWS ? left : RGD_GROUP_ROWS;
-	const struct dump *d = job->m->dump;
-	unsigned column = columns[job->column].column;
-	struct error *e = NULL;
+	struct error *e;
 	uint32_t *values;
 
 	if (job->m->loaded & columns[job->column].part)
 		return job->visit(job->context, first,
 				  (uint32_t *)*array_of(job->m, job->column) + first, n);
-	values = calloc(n, sizeof *values);
+	values = malloc(n * sizeof *values);
 	if (!values)
 		return error_memory();
-	if (group < dump_column_chunks(d, RGD_SEC_OBJECTS, column))
-		e = dump_read_chunk(d, RGD_SEC_OBJECTS, column, group,
-				    limit_of(job->m, job->column), values, sizeof *values);
+	e = model_read_group(job->m, columns[job->column].part, group, values);
 	if (!e)
 		e = job->visit(job->context, first, values, n);
 	free(values);

@@ -48,7 +48,7 @@ struct error *alive_init(struct alive *a, struct model *m)
 	struct error *e;
 
 	*a = (struct alive){0};
-	TRY(model_load(m, MODEL_EDGES | MODEL_ROOTS | MODEL_SIZE | MODEL_REFCOUNT | MODEL_FLAGS));
+	TRY(model_load(m, MODEL_EDGES | MODEL_ROOTS | MODEL_SIZE));
 	a->model = m;
 	e = big_alloc(m->nobjects, sizeof *a->strong, &a->strong);
 	if (!e)

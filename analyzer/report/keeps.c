@@ -4,17 +4,18 @@
  */
 #include "report/keeps.h"
 
+#include <stdlib.h>
+
 #include "util/big.h"
 #include "util/bits.h"
 #include "util/threads.h"
 
 #define BLOCK_EDGES (1u << 18)
-#define BLOCK_OBJECTS (1u << 18) /* a multiple of 64: no two blocks share a word */
-#define MAX_RANGES 4u		 /* each of them reads all edges */
+#define MAX_RANGES 4u /* each of them reads all edges */
 #define AHEAD 32u
 
 struct job {
-	const struct model *m;
+	struct model *m;
 	uint32_t *strong;
 	uint8_t *edge_class;
 	uint64_t *explained;
@@ -59,20 +60,41 @@ static struct error *count_strong(struct job *job)
 	return NULL;
 }
 
-static struct error *explain_block(void *context, size_t block)
-{
-	const struct job *job = context;
-	const struct model *m = job->m;
-	uint32_t first = block * BLOCK_OBJECTS, left = m->nobjects - first,
-		 end = first + (left < BLOCK_OBJECTS ? left : BLOCK_OBJECTS);
+/* What is looked at of an object's group. */
+struct facts {
+	uint64_t refcount[RGD_GROUP_ROWS];
+	uint32_t flags[RGD_GROUP_ROWS];
+};
 
-	for (uint32_t o = first; o < end; o++) {
-		bool explained = (m->flags[o] & RGD_OBJ_F_IMMORTAL) ||
-				 (m->refcount[o] && m->refcount[o] <= job->strong[o]);
+static void explain(const struct job *job, uint32_t first, const struct facts *f)
+{
+	uint32_t left = job->m->nobjects - first, n = left < RGD_GROUP_ROWS ? left : RGD_GROUP_ROWS;
+
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t o = first + i;
+		bool explained = (f->flags[i] & RGD_OBJ_F_IMMORTAL) ||
+				 (f->refcount[i] && f->refcount[i] <= job->strong[o]);
 
 		job->explained[o >> 6] |= (uint64_t)explained << (o & 63);
 	}
-	return NULL;
+}
+
+/* A group is a multiple of 64 objects: no two share a word of bits. */
+static struct error *explain_group(void *context, size_t group)
+{
+	const struct job *job = context;
+	struct facts *f = malloc(sizeof *f);
+	struct error *e;
+
+	if (!f)
+		return error_memory();
+	e = model_read_group(job->m, MODEL_FLAGS, group, f->flags);
+	if (!e)
+		e = model_read_group(job->m, MODEL_REFCOUNT, group, f->refcount);
+	if (!e)
+		explain(job, (uint32_t)group * RGD_GROUP_ROWS, f);
+	free(f);
+	return e;
 }
 
 static struct error *judge_block(void *context, size_t block)
@@ -108,7 +130,7 @@ struct error *keeps_judge(struct model *m, uint32_t *strong, uint8_t *edge_class
 	TRY(big_alloc(bits_words(m->nobjects), sizeof *job.explained, &job.explained));
 	e = count_strong(&job);
 	if (!e)
-		e = parallel_for(blocks(m->nobjects, BLOCK_OBJECTS), explain_block, &job);
+		e = parallel_for(blocks(m->nobjects, RGD_GROUP_ROWS), explain_group, &job);
 	if (!e)
 		e = parallel_for(blocks(m->graph.nedges, BLOCK_EDGES), judge_block, &job);
 	if (e)

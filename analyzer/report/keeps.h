@@ -13,7 +13,7 @@
 /*
  * Adds to strong[object] (zeroed) the references that are counted in its refcount, and sets edge_class[edge] to the edge's class or
  * to KEEPS_NONE. *explained (big_alloc()ed) becomes the bit set of the objects that a conservative reference does not keep
- * alive. EDGES, ROOTS, REFCOUNT and FLAGS must be loaded.
+ * alive. EDGES and ROOTS must be loaded.
  */
 struct error *keeps_judge(struct model *model, uint32_t *strong, uint8_t *edge_class,
 			  uint64_t **explained);

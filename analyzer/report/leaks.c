@@ -272,7 +272,7 @@ struct error *leaks_find(struct alive *alive, struct leaks *ret)
 	struct error *e;
 
 	*ret = (struct leaks){.alive = alive};
-	TRY(model_load(alive->model, MODEL_STACK | MODEL_STACKS | MODEL_EPOCH));
+	TRY(model_load(alive->model, MODEL_FLAGS | MODEL_STACK | MODEL_STACKS | MODEL_EPOCH));
 	e = search(&s);
 	big_free(s.exact, words, sizeof *s.exact);
 	big_free(s.waiting, words, sizeof *s.waiting);

@@ -284,7 +284,7 @@ struct error *tree_make(struct alive *a, const struct tree_query *q, struct tree
 	struct error *e;
 
 	*ret = (struct tree){0};
-	TRY(model_load(w.m, MODEL_SITES | MODEL_SIZE));
+	TRY(model_load(w.m, q->by_type ? MODEL_SITES | MODEL_SIZE : MODEL_SIZE));
 	TRY(alive_dominators(a));
 	e = list_children(&w);
 	if (!e)
