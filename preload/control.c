@@ -587,7 +587,6 @@ static void helper_start(bool wait)
 	    atomic_load(&sandboxed) || atomic_load(&exiting) || pause_depth)
 		return;
 	atomic_store(&wanted_late, 0);
-	atomic_store(&stop, 0);
 	if (t) {
 		t->hook_depth = 1;
 		t->hook_frame = UINTPTR_MAX;
@@ -632,6 +631,9 @@ static void helper_stop(void)
 	atomic_store(&stop, 1);
 	ring();
 	pthread_join(helper_thread, NULL);
+	atomic_store(
+		&stop,
+		0); /* a snapshot without a helper, in a child of fork() say, is not cancelled by that */
 	atomic_store(&helper_state, HELPER_NONE);
 	atomic_store(&about_to_sleep, 0);
 }
@@ -901,6 +903,7 @@ void control_after_fork_child(void)
 	atomic_store(&gate, 0);
 	gate_depth = 0;
 	atomic_store(&gate_wanted, 0);
+	atomic_store(&stop, 0);
 	atomic_store(&about_to_sleep, 0);
 	atomic_store(&marks, 0);
 	atomic_store(&exiting, false);

@@ -190,10 +190,21 @@ static void pause_ms(long ms)
 	nanosleep(&t, NULL);
 }
 
+/*
+ * 3.11 and 3.12 keep the first thread state in the interpreter, and abort when it is to be used a second time. That happens to who asks
+ * for a thread state when none is left: a child of fork() whose only thread was not the main one, and has ended.
+ */
+static bool no_thread_state_left(void)
+{
+	return (python.minor == 11 || python.minor == 12) &&
+	       !python.api.thread_head(python.api.interpreter_main());
+}
+
 /* Takes the lock at a moment when no collection is under way. False when nobody wants it any more. */
 static bool lock_quiet_heap(int *token)
 {
-	for (long wait = 1; !locker.abandoned; wait = wait < 20 ? wait * 2 : wait) {
+	for (long wait = 1; !locker.abandoned && !no_thread_state_left();
+	     wait = wait < 20 ? wait * 2 : wait) {
 		*token = python.api.gil_ensure();
 		if (!anyone_collects())
 			return true;
@@ -323,6 +334,9 @@ int gil_enter(unsigned deadline_ms, char *note, size_t note_size)
 				   EBUSY);
 		return 0;
 	}
+	if (no_thread_state_left())
+		return say(note, note_size, "the interpreter has no thread left: no Python objects",
+			   EBUSY);
 	if (!start_locker())
 		return say(note, note_size, "no thread to wait for the interpreter's lock", EAGAIN);
 	int error = wait_for_locker(deadline_ms);

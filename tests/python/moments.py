@@ -13,6 +13,10 @@ from shimmed import *
 OK, BUSY = 0, 3
 
 
+def minor_of(version):
+    return int(version.split(".")[1])
+
+
 def marked(d, name="Marked"):
     types = {n for n, t in enumerate(d.types) if d.strings[t[0]] == name}
     return sum(r[1] in types for r in d.row.values())
@@ -59,6 +63,11 @@ def fork(v, python):
     equal(v + " fork: program", (p.returncode, p.stdout), (0, "0 0\n"))
     equal(v + " fork: no warning", [l for l in p.stderr.splitlines() if "Warning" in l], [])
     equal(v + " fork: parent and child", sorted(found.values()), [8, 9])
+    p = run(python, ["moments.py", "fork-thread"], v + "-thread", env={"REFGRAPH_DUMP": v + "-thread.%p.rgd", "REFGRAPH_ON_EXIT": "1"})
+    equal(v + " fork in a thread: program", (p.returncode, p.stdout, p.stderr), (0, "0\n", ""))
+    found = [Objects(f) for f in glob.glob("%s/%s-thread.*.rgd" % (TMP, v))]
+    left = (BUSY, "the interpreter has no thread left: no Python objects", 0) if minor_of(v) in (11, 12) else (OK, "", 7)
+    equal(v + " fork in a thread: parent and child", sorted((d.runtimes[0][2], d.runtimes[0][3], marked(d)) for d in found), sorted([(OK, "", 7), left]))
 
 
 def collecting(v, python):
@@ -72,7 +81,7 @@ def collecting(v, python):
 
 def start(v, python, what, *arguments):
     env = dict(os.environ, LD_PRELOAD=SHIM, REFGRAPH_DIR=TMP, REFGRAPH_DUMP="%s-%s.%%n.rgd" % (v, what))
-    p = subprocess.Popen([python, os.path.join(PROGRAMS, "moments.py"), what] + list(arguments), stdout=subprocess.PIPE,
+    p = subprocess.Popen([python, os.path.join(PROGRAMS, "moments.py"), what] + list(arguments), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                          universal_newlines=True, env=env)
     p.stdout.readline()
     return p
@@ -96,7 +105,7 @@ def busy(v, python):
     p = start(v, python, "busy")
     r = subprocess.run([REFGRAPH, "snapshot", str(p.pid)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                        universal_newlines=True, timeout=60)
-    out, _ = p.communicate(timeout=60)
+    out, _ = p.communicate("let go\n", timeout=60)
     if r.returncode:
         fail(v + " busy: refgraph snapshot", r.stdout)
         return
@@ -105,7 +114,7 @@ def busy(v, python):
 
 
 def subinterpreters(v, python):
-    minor = int(v.split(".")[1])
+    minor = minor_of(v)
     p = moment(v, python, "subinterpreter", "shared")
     d = dump(v + "-subinterpreter")
     inner = marked(d, "Inner")

@@ -37,7 +37,7 @@ elif moment == "os-exit":
     os._exit(4)
 elif moment == "busy":  # a C function that keeps the lock
     print("ready", flush=True)
-    held.usleep(7000000)
+    held.read(0, ctypes.create_string_buffer(8), 1)
     print("done")
 elif moment == "computing":  # bytecode that never blocks
     print("ready", flush=True)
@@ -73,6 +73,16 @@ elif moment == "fork":
         status = released.refgraph_snapshot(b"child")
         os._exit(status)
     print(os.waitpid(pid, 0)[1], released.refgraph_snapshot(b"parent"))
+elif moment == "fork-thread":  # the child's only thread is not the main one, and ends before the process does
+    def forks():
+        pid = os.fork()
+        if pid:
+            print(os.waitpid(pid, 0)[1])
+    import warnings
+    warnings.simplefilter("ignore")
+    t = threading.Thread(target=forks)
+    t.start()
+    t.join()
 elif moment == "subinterpreter":
     try:
         import _xxsubinterpreters as interpreters
