@@ -76,7 +76,7 @@ def collecting(v, python):
     d = dump(v + "-collecting")
     equal(v + " collection under way: program", (p.returncode, p.stdout), (0, "0\n"))
     equal(v + " collection under way: told", (d.runtimes[0][2], d.runtimes[0][3] != "", marked(d)), (BUSY, True, 0))
-    print("#", v, "gave up after %.1f s" % (time.time() - start))
+    say("# %s gave up after %.1f s" % (v, time.time() - start))
 
 
 def start(v, python, what, *arguments):

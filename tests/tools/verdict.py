@@ -2,6 +2,7 @@
 import atexit
 import os
 import shutil
+import sys
 import tempfile
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
@@ -14,14 +15,20 @@ atexit.register(shutil.rmtree, TMP, True)
 _failed = 0
 
 
+def say(line):
+    """Whole, whichever thread says it."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
 def ok(name):
-    print("ok", name, flush=True)
+    say("ok " + name)
 
 
 def fail(name, why):
     global _failed
     _failed = 1
-    print("not ok %s: %s" % (name, str(why).replace("\n", "|")[:1500]), flush=True)
+    say("not ok %s: %s" % (name, str(why).replace("\n", "|")[:1500]))
 
 
 def equal(name, got, want):
