@@ -178,7 +178,7 @@ static uint32_t entered; /* bit per adapter */
 static bool adapters_enter(void)
 {
 	int status;
-	entered = 0;
+	entered = plan.missing = 0;
 	for (unsigned i = 0; adapters[i] && i < WALK_ADAPTERS; i++) {
 		unsigned bit = 1u << i;
 		if (plan.failed & bit)
@@ -193,6 +193,8 @@ static bool adapters_enter(void)
 			plan.notes[i][0] = 0;
 		else if (control_cancelled())
 			return false;
+		else if (status != ENXIO)
+			plan.missing |= bit;
 	}
 	plan.skip = ~entered;
 	return true;

@@ -709,7 +709,7 @@ static void judge_copy(struct walk *w)
 	if (w->plan->partial_note[0])
 		walk_partial(w, w->plan->partial_note);
 	for (unsigned i = 0; adapters[i] && i < WALK_ADAPTERS; i++)
-		if (w->plan->skip & ~w->plan->failed & 1u << i && w->plan->notes[i][0])
+		if (w->plan->missing & 1u << i)
 			walk_partial(w, w->plan->notes[i]);
 	if (w->torn)
 		walk_partial(w, "a thread ran while the memory was copied, in each of the tries");

@@ -118,8 +118,8 @@ struct adapter {
 	void (*recheck)(void);
 	void (*after_fork_child)(void);
 
-	/* 0 = locked; ETIMEDOUT, EBUSY (finalizing, collecting): the snapshot goes on without this runtime's objects when
-	 * `required` is false. `note` receives one line. */
+	/* 0 = locked. Else the snapshot goes on without this runtime's objects: ENODEV it is not in this process, ENXIO it has
+	 * none, ETIMEDOUT, EBUSY (finalizing, collecting) it has some: then the dump is partial. `note` receives one line. */
 	int (*enter)(unsigned deadline_ms, char *note, size_t note_size);
 	void (*leave)(void);
 	/* The calling thread is about to wait for a snapshot that another thread takes: if it holds the runtime's lock, let go

@@ -319,12 +319,12 @@ int gil_enter(unsigned deadline_ms, char *note, size_t note_size)
 {
 	if (!python.minor)
 		return ENODEV;
-	if (!python.api.is_initialized())
-		return say(note, note_size, "the interpreter is not initialized: no Python objects",
-			   EBUSY);
-	if (python.api.is_finalizing())
+	if (python.api.is_finalizing()) /* first: then it is no longer initialized either */
 		return say(note, note_size, "the interpreter is finalizing: no Python objects",
 			   EBUSY);
+	if (!python.api.is_initialized())
+		return say(note, note_size, "the interpreter is not initialized: no Python objects",
+			   ENXIO);
 	locker.tls_slot = 0;
 	locker.own = held_by_caller();
 	if (locker.own) {

@@ -142,6 +142,13 @@ for python in $(pythons | head -1); do
 	equal "faults: an adapter that crashes" "$(cat "$TMP/py.out")" 0
 	contains "faults: its dump is marked" "$("$REFGRAPH" check "$TMP"/py/*.rgd 2>&1)" "marked partial"
 	contains "faults: and says why" "$("$REFGRAPH" info "$TMP"/py/*.rgd 2>&1)" "its objects are only blocks here"
+	rm -f "$TMP"/py/*
+	REFGRAPH_DIR=$TMP/py LD_PRELOAD=$SHIM "$python" -c \
+		'import ctypes
+class Late:
+	def __del__(self, snapshot=ctypes.CDLL(None).refgraph_snapshot): snapshot(b"")
+late = Late(); late.itself = [late.__class__]' >"$TMP/py.out" 2>&1
+	contains "faults: a runtime that is not to be had" "$("$REFGRAPH" check "$TMP"/py/*.rgd 2>&1)" "marked partial: the interpreter is finalizing: no Python objects"
 done
 
 if wait_for 60 gone "${walker:-0}"; then ok "faults: an orphan that hangs ends itself"; else fail "faults: an orphan that hangs ends itself" "it is there"; fi
