@@ -8,6 +8,7 @@
 #include "graph/bfs_tree.h"
 #include "report/owner_path.h"
 #include "report/spell.h"
+#include "report/steps.h"
 #include "util/big.h"
 #include "util/bits.h"
 #include "util/hash.h"
@@ -18,6 +19,7 @@ struct builder {
 	struct alive *alive;
 	struct bfs_tree tree;
 	struct spell spell;
+	struct steps steps;
 	uint64_t *chosen;
 	uint32_t *count;   /* by object: selected ones at and below it in the tree */
 	uint32_t *row_of;  /* by object */
@@ -36,24 +38,19 @@ static bool ends_with_dict(const char *text)
 }
 
 /* A name in a module's or an instance's dictionary is not left out, though it is a key. */
-static struct error *label_of(struct builder *b, uint32_t o, uint32_t parent, bool *whole)
+static void label_of(struct builder *b, uint32_t o, uint32_t parent, bool *whole)
 {
-	struct model *m = b->alive->model;
-	struct edge edge;
-
 	str_clear(&b->label);
 	*whole = spell_landmark(&b->spell, o, &b->label);
 	if (*whole)
-		return NULL;
+		return;
 	if (parent == MODEL_NONE) {
 		spell_root(&b->spell, b->tree.parent[o], &b->label);
-		return NULL;
+		return;
 	}
 	if (ends_with_dict(b->out->text.data + b->out->rows.data[parent].path))
 		str_add(&b->label, DICT);
-	TRY(model_edge(m, b->tree.parent[o], b->tree.edge[o], &edge));
-	spell_edge(m, &edge, true, &b->label);
-	return NULL;
+	steps_add(&b->steps, o, &b->label);
 }
 
 static struct error *new_row(struct builder *b, uint32_t parent, uint32_t o, bool whole,
@@ -86,7 +83,7 @@ static struct error *place(struct builder *b, uint32_t o)
 	uint32_t number;
 	bool whole;
 
-	TRY(label_of(b, o, parent, &whole));
+	label_of(b, o, parent, &whole);
 	str_clear(&b->key);
 	str_printf(&b->key, "%" PRIu32 " %" PRIu32 " ", parent, model_type_of(b->alive->model, o));
 	str_add(&b->key, str_text(&b->label));
@@ -123,6 +120,7 @@ static struct error *build(struct builder *b, const struct ids *selected)
 		if (t->edge[o] != BFS_TREE_START)
 			b->count[t->parent[o]] += b->count[o];
 	}
+	TRY(steps_make(b->alive, t, b->count, &b->steps));
 	for (uint32_t i = 0; i < t->n; i++)
 		if (b->count[t->order[i]])
 			TRY(place(b, t->order[i]));
@@ -324,6 +322,7 @@ struct error *merge_paths(struct alive *alive, const struct ids *selected, const
 	VEC_FREE(&work.rows);
 	bfs_tree_deinit(&b.tree);
 	spell_deinit(&b.spell);
+	steps_deinit(&b.steps);
 	big_free(b.chosen, bits_words(n), sizeof *b.chosen);
 	big_free(b.count, n, sizeof *b.count);
 	big_free(b.row_of, n, sizeof *b.row_of);

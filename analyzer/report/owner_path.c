@@ -5,6 +5,7 @@
 
 #include "graph/bfs_tree.h"
 #include "report/spell.h"
+#include "report/steps.h"
 #include "util/big.h"
 #include "util/progress.h"
 
@@ -40,32 +41,35 @@ static void fold_repetition(struct str *path)
 	}
 }
 
-static struct error *spell_object(const struct spell *s, const struct bfs_tree *tree,
-				  const struct names *texts, const uint32_t *of, uint32_t object,
-				  struct str *path)
+struct speller {
+	struct spell spell;
+	struct bfs_tree tree;
+	struct steps steps;
+	struct names *texts;
+	uint32_t *of;
+};
+
+/* After its parent. */
+static void spell_object(const struct speller *s, uint32_t object, struct str *path)
 {
-	uint32_t edge = tree->edge[object], up = tree->parent[object];
-	struct model *m = s->alive->model;
-	struct edge e;
+	uint32_t up = s->tree.parent[object];
 
 	str_clear(path);
-	if (spell_landmark(s, object, path))
-		return NULL;
-	if (edge == BFS_TREE_START) {
-		spell_root(s, up, path);
-		return NULL;
+	if (spell_landmark(&s->spell, object, path))
+		return;
+	if (s->tree.edge[object] == BFS_TREE_START) {
+		spell_root(&s->spell, up, path);
+		return;
 	}
-	str_add(path, texts->names[of[up]]);
+	str_add(path, s->texts->names[s->of[up]]);
 	if (ends_with(path->data, path->n, CUT, sizeof CUT - 1))
-		return NULL;
+		return;
 	if (path->n > MAX_TEXT) {
 		str_add(path, CUT);
-		return NULL;
+		return;
 	}
-	TRY(model_edge(m, up, edge, &e));
-	spell_edge(m, &e, true, path);
+	steps_add(&s->steps, object, path);
 	fold_repetition(path);
-	return NULL;
 }
 
 static uint32_t number_of(struct names *texts, const char *text)
@@ -82,47 +86,49 @@ static uint32_t number_of(struct names *texts, const char *text)
 	return number;
 }
 
-static struct error *spell_all(const struct spell *s, const struct bfs_tree *tree,
-			       struct names *texts, uint32_t *of)
+static struct error *spell_all(struct speller *s)
 {
 	struct str path = {0};
 	struct error *e = NULL;
 
-	for (uint32_t i = 0; i < tree->n && !e; i++) {
-		uint32_t o = tree->order[i];
+	for (uint32_t i = 0; i < s->tree.n && !e; i++) {
+		uint32_t o = s->tree.order[i];
 
-		e = spell_object(s, tree, texts, of, o, &path);
-		if (!e &&
-		    (path.failed || (of[o] = number_of(texts, str_text(&path))) == NAMES_NONE))
+		spell_object(s, o, &path);
+		s->of[o] = path.failed ? NAMES_NONE : number_of(s->texts, str_text(&path));
+		if (s->of[o] == NAMES_NONE)
 			e = error_memory();
 	}
 	str_free(&path);
 	return e;
 }
 
+static struct error *prepare(struct speller *s, struct alive *a)
+{
+	TRY(spell_init(&s->spell, a));
+	TRY(bfs_tree_make(&a->graph, &a->follow, a->roots.data, a->roots.n, NULL, &s->tree));
+	TRY(steps_make(a, &s->tree, NULL, &s->steps));
+	TRY(big_alloc(a->model->nobjects, sizeof *s->of, &s->of));
+	memset(s->of, 0xff, a->model->nobjects * sizeof *s->of);
+	return NULL;
+}
+
 struct error *owner_paths(struct alive *a, struct names *texts, uint32_t **ret)
 {
 	const char *outer = progress_begin("spelling paths");
-	struct spell spell = {0};
-	struct bfs_tree tree = {0};
-	uint32_t *of = NULL, n = a->model->nobjects;
-	struct error *e = spell_init(&spell, a);
+	struct speller s = {.texts = texts};
+	struct error *e = prepare(&s, a);
 
 	if (!e)
-		e = bfs_tree_make(&a->graph, &a->follow, a->roots.data, a->roots.n, NULL, &tree);
-	if (!e)
-		e = big_alloc(n, sizeof *of, &of);
-	if (!e) {
-		memset(of, 0xff, n * sizeof *of);
-		e = spell_all(&spell, &tree, texts, of);
-	}
-	bfs_tree_deinit(&tree);
-	spell_deinit(&spell);
+		e = spell_all(&s);
+	steps_deinit(&s.steps);
+	bfs_tree_deinit(&s.tree);
+	spell_deinit(&s.spell);
 	progress_end(outer);
 	if (e)
-		big_free(of, n, sizeof *of);
+		big_free(s.of, a->model->nobjects, sizeof *s.of);
 	else
-		*ret = of;
+		*ret = s.of;
 	return e;
 }
 

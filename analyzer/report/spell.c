@@ -130,6 +130,14 @@ static bool is_name(const char *text)
 	return true;
 }
 
+bool spell_name(const char *key, struct str *path)
+{
+	if (!drop_dict(path))
+		return false;
+	str_printf(path, is_name(key) ? ".%s" : "['%s']", key);
+	return true;
+}
+
 static void in_brackets(struct model *m, const struct edge *e, struct str *path)
 {
 	switch (e->class) {
@@ -168,9 +176,9 @@ void spell_edge(struct model *m, const struct edge *e, bool general, struct str 
 {
 	const char *text = model_string(m, e->string);
 
-	if (e->class == RGD_LABEL_KEY && drop_dict(path))
-		str_printf(path, is_name(text) ? ".%s" : "['%s']", text);
-	else if (is_subscript(e) && general)
+	if (e->class == RGD_LABEL_KEY && spell_name(text, path))
+		return;
+	if (is_subscript(e) && general)
 		str_add(path, "[]");
 	else if (is_subscript(e))
 		in_brackets(m, e, path);

@@ -32,6 +32,8 @@ void spell_deinit(struct spell *spell);
 void spell_root(const struct spell *spell, uint32_t root, struct str *path);
 /* When the object is a module or its dictionary: `path` becomes "app" or "app.__dict__". */
 bool spell_landmark(const struct spell *spell, uint32_t object, struct str *path);
+/* A key in a dictionary of names: "app.__dict__" becomes "app.key"; false when `path` ends otherwise. */
+bool spell_name(const char *key, struct str *path);
 /* One reference on from what `path` says. `general`: indexes and keys are left out, "[]"; so are offsets in blocks that are full of
  * pointers. */
 void spell_edge(struct model *model, const struct edge *edge, bool general, struct str *path);
