@@ -52,13 +52,13 @@ struct work {
 	const struct dominators_query *q;
 	const struct graph *g;
 	struct reverse in;
-	uint32_t count;	  /* preorder numbers used, the virtual root included */
-	uint32_t least;	  /* no semidominator of any but a root is smaller */
-	uint32_t *number; /* node -> preorder number, 0 = not met; then its dominator */
-	uint32_t *node;	  /* preorder number - 1 -> node */
-	uint32_t *parent; /* in the depth-first tree */
-	uint32_t *semi;	  /* then immediate dominators */
-	union slot *slot;
+	uint32_t count;		 /* preorder numbers used, the virtual root included */
+	uint32_t least;		 /* no semidominator of any but a root is smaller */
+	uint32_t *number;	 /* node -> preorder number, 0 = not met; then its dominator */
+	uint32_t *node;		 /* preorder number - 1 -> node */
+	uint32_t *parent;	 /* in the depth-first tree */
+	uint32_t *semi;		 /* then immediate dominators */
+	union slot *slot;	 /* by preorder number - 1 */
 	uint64_t *met, *is_root; /* bit sets of nodes */
 	/* the helper fills batch number `made` of nbatches while made - used < BATCHES */
 	struct batch batches[BATCHES];
@@ -118,12 +118,14 @@ static void search_from(struct work *w, uint32_t root)
 		}
 		if (edge == end) {
 			top = w->parent[top];
-			edge = w->slot[top].edge;
-			end = w->slot[top].end;
+			if (top) {
+				edge = w->slot[top - 1].edge;
+				end = w->slot[top - 1].end;
+			}
 			continue;
 		}
-		w->slot[top].edge = edge + 1;
-		w->slot[top].end = end;
+		w->slot[top - 1].edge = edge + 1;
+		w->slot[top - 1].end = end;
 		enter(w, to, top);
 		top = w->count - 1;
 		edge = g->out_first[to];
@@ -166,7 +168,7 @@ static struct error *set_numbers(void *context, size_t block)
 
 	for (; i < end; i++) {
 		w->number[w->node[i]] = i + 1;
-		w->slot[i + 1].ancestor = w->parent[i + 1];
+		w->slot[i].ancestor = w->parent[i + 1];
 	}
 	return NULL;
 }
@@ -306,23 +308,24 @@ static void *help(void *argument)
  * linked yet. Each slot on the way is made to skip the next one (path halving). It ends early where nothing smaller can
  * follow.
  */
-static inline uint32_t evaluate(union slot *slot, uint32_t v, uint32_t limit, uint32_t least)
+static inline uint32_t evaluate(union slot *slots, uint32_t v, uint32_t limit, uint32_t least)
 {
-	uint32_t minimum = slot[v].minimum;
+	union slot *slot = &slots[v - 1];
+	uint32_t minimum = slot->minimum;
 
-	while (slot[v].ancestor >= limit && minimum > least) {
-		union slot up = slot[slot[v].ancestor];
+	while (slot->ancestor >= limit && minimum > least) {
+		union slot up = slots[slot->ancestor - 1];
 
-		if (up.minimum < slot[v].minimum)
-			slot[v].minimum = up.minimum;
-		slot[v].ancestor = up.ancestor;
-		if (slot[v].minimum < minimum)
-			minimum = slot[v].minimum;
+		if (up.minimum < slot->minimum)
+			slot->minimum = up.minimum;
+		slot->ancestor = up.ancestor;
+		if (slot->minimum < minimum)
+			minimum = slot->minimum;
 		if (up.ancestor < limit)
 			break;
-		v = up.ancestor;
-		if (slot[v].minimum < minimum)
-			minimum = slot[v].minimum;
+		slot = &slots[up.ancestor - 1];
+		if (slot->minimum < minimum)
+			minimum = slot->minimum;
 	}
 	return minimum;
 }
@@ -336,12 +339,12 @@ static void work_off(struct work *w, const struct batch *b)
 			uint32_t s = evaluate(w->slot, b->late[p], v + 1, w->least);
 
 			if (p >= AHEAD)
-				__builtin_prefetch(&w->slot[b->late[p - AHEAD]]);
+				__builtin_prefetch(&w->slot[b->late[p - AHEAD] - 1]);
 			if (s < semi)
 				semi = s;
 		}
 		w->semi[v] = semi;
-		w->slot[v].minimum = semi;
+		w->slot[v - 1].minimum = semi;
 	}
 }
 
@@ -423,7 +426,6 @@ static struct error *compute(struct work *w)
 
 	TRY(big_alloc(n, sizeof *w->parent, &w->parent));
 	TRY(big_alloc(n, sizeof *w->semi, &w->semi));
-	TRY(big_alloc(n, sizeof *w->slot, &w->slot));
 	TRY(big_alloc(bits_words(n), sizeof *w->met, &w->met));
 	TRY(big_alloc(bits_words(n), sizeof *w->is_root, &w->is_root));
 	TRY(search_and_reverse(w));
@@ -441,7 +443,6 @@ static void release(struct work *w)
 
 	big_free(w->parent, n, sizeof *w->parent);
 	big_free(w->semi, n, sizeof *w->semi);
-	big_free(w->slot, n, sizeof *w->slot);
 	big_free(w->met, bits_words(n), sizeof *w->met);
 	big_free(w->is_root, bits_words(n), sizeof *w->is_root);
 	for (unsigned i = 0; i < BATCHES; i++) {
@@ -453,13 +454,14 @@ static void release(struct work *w)
 }
 
 struct error *dominators_compute(const struct dominators_query *query, uint32_t *immediate,
-				 uint32_t *preorder, uint32_t *reached)
+				 uint32_t *preorder, uint32_t *reached, uint64_t *work)
 {
 	struct work w = {
 		.q = query,
 		.g = query->graph,
 		.number = immediate,
 		.node = preorder,
+		.slot = (union slot *)work,
 		.lock = PTHREAD_MUTEX_INITIALIZER,
 		.changed = PTHREAD_COND_INITIALIZER,
 	};

@@ -116,6 +116,8 @@ struct error *alive_dominators(struct alive *a)
 					 .follow = &a->follow,
 					 .roots = a->roots.data,
 					 .nroots = a->roots.n};
+	uint64_t *retained;
+	struct error *e;
 
 	if (a->retained)
 		return NULL;
@@ -123,10 +125,15 @@ struct error *alive_dominators(struct alive *a)
 		TRY(big_alloc(m->nobjects, sizeof *a->immediate, &a->immediate));
 	if (!a->preorder)
 		TRY(big_alloc(m->nobjects, sizeof *a->preorder, &a->preorder));
-	TRY(dominators_compute(&query, a->immediate, a->preorder, &a->npreorder));
-	TRY(big_alloc(m->nobjects, sizeof *a->retained, &a->retained));
-	dominators_retained(a->immediate, a->preorder, a->npreorder, m->size, a->retained,
+	TRY(big_alloc(m->nobjects, sizeof *retained, &retained));
+	e = dominators_compute(&query, a->immediate, a->preorder, &a->npreorder, retained);
+	if (e) {
+		big_free(retained, m->nobjects, sizeof *retained);
+		return e;
+	}
+	dominators_retained(a->immediate, a->preorder, a->npreorder, m->size, retained,
 			    m->nobjects);
+	a->retained = retained;
 	for (uint32_t i = 0; i < m->nobjects; i++)
 		if (a->immediate[i] == DOM_NONE)
 			a->retained[i] = RETAINED_NONE;

@@ -14,7 +14,7 @@
 #include <stdio.h>
 
 struct error *dominators_compute(const struct dominators_query *query, uint32_t *immediate,
-				 uint32_t *preorder, uint32_t *reached);
+				 uint32_t *preorder, uint32_t *reached, uint64_t *work);
 void dominators_retained(const uint32_t *immediate, const uint32_t *preorder, uint32_t reached,
 			 const uint64_t *weight, uint64_t *retained, uint32_t nodes);
 
@@ -92,7 +92,7 @@ static int one(const struct small *g, bool batched)
 		weight[v] = 1 + 3 * v;
 	for (uint32_t e = 0; e < g->m; e++)
 		class[e] = g->skip >> e & 1;
-	if ((batched ? batched_compute : dominators_compute)(&d, immediate, order, &reached))
+	if ((batched ? batched_compute : dominators_compute)(&d, immediate, order, &reached, retained))
 		return 1;
 	(batched ? batched_retained : dominators_retained)(immediate, order, reached, weight, retained, g->n);
 	for (uint32_t v = 0; v < g->n; v++)
@@ -136,7 +136,7 @@ static int long_list(uint32_t n)
 	offset[n] = 2 * n;
 	struct graph graph = {n, 2 * n, offset, target, NULL};
 	struct dominators_query d = {&graph, NULL, &root, 1};
-	bad |= dominators_compute(&d, immediate, order, &reached) != NULL || reached != n;
+	bad |= dominators_compute(&d, immediate, order, &reached, retained) != NULL || reached != n;
 	dominators_retained(immediate, order, reached, NULL, retained, n);
 	for (uint32_t v = 0; v < n; v++)
 		bad |= immediate[v] != (v ? v - 1 : DOM_ROOT) || retained[v] != n - v;
@@ -158,6 +158,7 @@ static int large(uint32_t n)
 		 *depth = malloc(n * 4ull), *immediate = malloc(n * 4ull), *order = malloc(n * 4ull), k = 0,
 		 root = 0, reached = 0, bad = 0;
 	struct dominators_query d = {.roots = &root, .nroots = 1};
+	uint64_t *work = malloc(n * 8ull);
 
 	for (uint32_t v = 0; v < n; v++) {
 		first[v] = k;
@@ -184,13 +185,14 @@ static int large(uint32_t n)
 	}
 	struct graph graph = {n, k, first, target, NULL};
 	d.graph = &graph;
-	bad |= dominators_compute(&d, immediate, order, &reached) != NULL || reached != n;
+	bad |= dominators_compute(&d, immediate, order, &reached, work) != NULL || reached != n;
 	for (uint32_t v = 1; v < n; v++)
 		bad |= immediate[v] != up[v];
 	free(first);
 	free(target);
 	free(up);
 	free(depth);
+	free(work);
 	free(immediate);
 	free(order);
 	return bad;

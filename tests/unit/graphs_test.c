@@ -151,7 +151,7 @@ static const char *dominators(const struct small *s)
 	uint32_t immediate[MAXN], order[MAXN], reached = 99, all = reach(s, NOTHING), below[MAXN], seen = 0;
 	uint64_t weight[MAXN], retained[MAXN];
 
-	if (dominators_compute(&q, immediate, order, &reached))
+	if (dominators_compute(&q, immediate, order, &reached, retained))
 		return "dominators: an error";
 	for (uint32_t v = 0; v < s->n; v++) {
 		weight[v] = 1 + 3 * v;
