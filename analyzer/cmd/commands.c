@@ -7,7 +7,8 @@ extern const struct command cmd_run, cmd_ps, cmd_snapshot, cmd_mark, cmd_watch, 
 	cmd_find_backref_chain, cmd_find_ref_chain, cmd_show_backrefs, cmd_show_refs,
 	cmd_show_chain, cmd_retained, cmd_dominators, cmd_cycles, cmd_why, cmd_get_new_ids,
 	cmd_get_leaking_objects, cmd_is_proper_module, cmd_referents, cmd_referrers, cmd_refcount,
-	cmd_gc, cmd_diff, cmd_leaks, cmd_collect, cmd_query, cmd_suspects, cmd_audit, cmd_complete;
+	cmd_gc, cmd_diff, cmd_leaks, cmd_collect, cmd_query, cmd_suspects, cmd_audit, cmd_complete,
+	cmd_stacks;
 
 const struct command *const commands[] = {
 	/* processes */
@@ -25,6 +26,7 @@ const struct command *const commands[] = {
 	&cmd_growth,
 	&cmd_show_growth,
 	&cmd_get_new_ids,
+	&cmd_stacks,
 	&cmd_diff,
 	/* objects and who holds them */
 	&cmd_by_type,

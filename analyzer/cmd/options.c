@@ -34,6 +34,12 @@ const struct option_row option_table[] = {
 	 "borrowed pointers, and what running calls and the interpreter itself hold, too"},
 	{OPT_FAIL, OPTIONS_AUDIT, "fail", 0, OPTION_FLAG, NULL,
 	 "exit with status 1 when references are lost or missing"},
+	{OPT_STACKS_BY, OPTIONS_STACKS, "by", 0, OPTION_CHOICE, "site|stack|tree",
+	 "one row a place (default), a whole stack, or a frame of the tree of callers"},
+	{OPT_SINCE, OPTIONS_STACKS, "since", 0, OPTION_TEXT, "MARK",
+	 "only what was made after the mark with this label, or in this epoch or later"},
+	{OPT_UNTIL, OPTIONS_STACKS, "until", 0, OPTION_TEXT, "MARK",
+	 "only what was made before that mark or epoch"},
 	{OPT_LIST, OPTIONS_LIST, "list", 'l', OPTION_FLAG, NULL,
 	 "the objects themselves, one a row, instead of the summary"},
 
