@@ -31,7 +31,7 @@ def sections():
 
 
 def same_in_each_run(text):
-    """Numbers of objects, addresses, sizes with units, seconds, and which of the sessions it is, are left out; so are widths."""
+    """Numbers of objects, addresses, what the interpreter itself counts, sizes with units, seconds, and which of the sessions it is, are left out; so are widths."""
     text = re.sub(r"#\d+", "#N", text)
     text = re.sub(r"\+?-?\d+(\.\d+)? (KiB|MiB|bytes)", "SIZE", text)
     text = re.sub(r"\d+\.\d s later", "T later", text)
@@ -39,6 +39,7 @@ def same_in_each_run(text):
     text = re.sub(r"->\+0x[0-9a-f]{2,}|~\+0x[0-9a-f]{2,}", "+OFFSET", text)
     text = re.sub(r"0x[0-9a-f]{3,}", "0xN", text)
     text = re.sub(r"^(1\.rgd -> .*later: \+)\d+ objects .*", r"\1N objects", text)
+    text = re.sub(r"^\d+ (reference counts|references of the interpreter).*", r"N \1", text)
     text = re.sub(r" \d+$", " N", text) if text.startswith("['sN']") else text
     return " ".join(text.split())
 
