@@ -7,9 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "report/audit.h"
 #include "report/cycles.h"
 #include "report/leaks.h"
 #include "report/repr.h"
+#include "report/suppress.h"
 #include "util/big.h"
 #include "util/bits.h"
 
@@ -637,10 +639,15 @@ static struct error *add_leak(struct suspects *s, const struct leak_record *r)
 
 static struct error *find_lost(struct suspects *s)
 {
+	struct suppressions *known = NULL;
 	struct leaks leaks;
 	struct error *e = leaks_find(s->q.alive, &leaks);
 	unsigned found = 0;
 
+	if (!e)
+		e = suppressions_create(true, &known);
+	if (!e)
+		leaks_suppress(&leaks, known);
 	for (size_t i = 0; !e && i < leaks.records.n && found < MAX_OF_A_KIND; i++) {
 		const struct leak_record *r = &leaks.records.data[i];
 
@@ -651,6 +658,44 @@ static struct error *find_lost(struct suspects *s)
 		found++;
 	}
 	leaks_deinit(&leaks);
+	suppressions_destroy(known);
+	return e;
+}
+
+/* ---- forgotten references --------------------------------------------------------------------- */
+
+static struct error *add_forgotten(struct suspects *s, const struct audit_row *r)
+{
+	char *bytes = size_text(s, r->bytes);
+	struct finding f = {
+		.kind = "forgotten", .bytes = r->bytes, .count = r->objects, .object = r->example};
+
+	f.what = format("%" PRIu64 " %s object%s, %s, are counted as held, and nobody holds them",
+			r->objects, r->type, plural(r->objects), bytes);
+	f.evidence = format("%" PRIu64 " reference%s too many: C code forgot to give them back; "
+			    "made by %s",
+			    r->references, plural(r->references),
+			    *r->site ? r->site : "an unknown place");
+	f.next = format("refgraph audit %s", s->q.dump);
+	free(bytes);
+	return add(s, f);
+}
+
+static struct error *find_forgotten(struct suspects *s)
+{
+	struct audit audit = {0};
+	struct error *e = audit_compute(s->q.alive->model, NULL, &audit);
+	unsigned found = 0;
+
+	for (size_t i = 0; !e && i < audit.n && found < MAX_OF_A_KIND; i++) {
+		const struct audit_row *r = &audit.rows[i];
+
+		if (r->verdict != VERDICT_LOST || r->bytes < s->small)
+			continue;
+		e = add_forgotten(s, r);
+		found++;
+	}
+	audit_deinit(&audit);
 	return e;
 }
 
@@ -658,7 +703,8 @@ static struct error *find_lost(struct suspects *s)
 
 static struct error *(*const detectors[])(struct suspects *s) = {
 	find_growing, /* before owners: what grows is told once */
-	find_owners,  find_copies, find_empty, find_garbage, find_kept_garbage, find_lost,
+	find_owners,	   find_copies, find_empty,	find_garbage,
+	find_kept_garbage, find_lost,	find_forgotten,
 };
 
 static int by_bytes(const void *a, const void *b)

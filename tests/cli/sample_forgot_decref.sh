@@ -15,4 +15,6 @@ equal "forgot_decref: a count and no holder" "$(rg count --where "$held" before.
 equal "forgot_decref: audit names them" "$(rg audit --columns verdict,type,objects,references,holder --no-header after.rgd | grep '^lost  *list  *500 ' | tr -s ' ')" "lost list 500 500 nobody"
 equal "forgot_decref: audit of two dumps" "$(rg audit --columns verdict,type,objects_delta,references_delta --no-header before.rgd after.rgd | grep '^lost  *list ' | tr -s ' ')" "lost list +500 +500"
 rg audit --fail after.rgd >/dev/null; equal "forgot_decref: audit --fail" $? 1
+equal "forgot_decref: suspects finds it" "$(rg suspects before.rgd after.rgd --columns kind,count --csv | tr '\n' ' ')" "kind,count forgotten,500 "
+equal "forgot_decref: suspects is silent before" "$(rg suspects before.rgd --csv --columns kind,count | tr '\n' ' ')" "kind,count "
 exit $failed
