@@ -483,6 +483,19 @@ static void count_helper(int by)
 		atomic_fetch_add(libc_threads, (uint32_t)by);
 }
 
+void control_thread_made(void)
+{
+	count_helper(-1);
+}
+
+/* None but us: the program's last thread has ended and is in exit(); libc must not take us for the last one and end the
+ * process in the middle of that. */
+void control_thread_ends(void)
+{
+	if (libc_threads)
+		count_helper(atomic_load(libc_threads) ? 1 : 2);
+}
+
 /* Only a counter that counts is one. */
 static void find_libc_threads(void)
 {
@@ -498,7 +511,7 @@ static void helper_ended(void *unused)
 		answer(job_serial, ECANCELED, "the runtime ended the helper thread; try again");
 	job_kind = JOB_NONE;
 	control_page_state(RGC_NO_HELPER);
-	count_helper(1);
+	control_thread_ends();
 	atomic_store(&helper_state, HELPER_GONE);
 }
 
@@ -545,7 +558,7 @@ static void *helper_main(void *unused)
 			snapshot_nap();
 	}
 	pthread_cleanup_pop(0);
-	count_helper(1);
+	control_thread_ends();
 	return NULL;
 }
 
@@ -597,7 +610,7 @@ static void helper_start(bool wait)
 		atomic_store(&helper_state, HELPER_RUNNING);
 		if (wait)
 			wait_until_there();
-		count_helper(-1);
+		control_thread_made();
 	} else {
 		control_page_state(RGC_NO_HELPER);
 	}

@@ -93,6 +93,12 @@ struct host_thread {
 	void *argument;
 };
 
+/* Also when a runtime that finalizes ends the thread inside its own functions. */
+static void host_thread_ended(void *unused)
+{
+	control_thread_ends();
+}
+
 static void *host_thread_main(void *context)
 {
 	struct host_thread start = *(struct host_thread *)context;
@@ -100,7 +106,9 @@ static void *host_thread_main(void *context)
 	thread_is_ours = true;
 	if (thread_self())
 		hook_own_begin(); /* to its end */
+	pthread_cleanup_push(host_thread_ended, NULL);
 	start.run(start.argument);
+	pthread_cleanup_pop(1);
 	return NULL;
 }
 
@@ -117,6 +125,8 @@ static bool host_thread_start(struct host_thread *start)
 	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
 	pthread_sigmask(SIG_SETMASK, &all, &before); /* inherited */
 	started = park_signal_thread(&thread, &attributes, host_thread_main, start) == 0;
+	if (started)
+		control_thread_made();
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	pthread_attr_destroy(&attributes);
 	return started;

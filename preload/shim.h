@@ -436,6 +436,9 @@ int control_request(uint32_t command, const char *label, const char *path);
 /* Async-signal-safe: asks and does not wait. */
 void control_post(uint32_t command);
 void control_at_exit(bool quick);
+/* libc does not count our threads among the program's: asked by the maker of one, and as the last thing in it. */
+void control_thread_made(void);
+void control_thread_ends(void);
 /* In the helper: it is asked to stop by a thread that waits for it. */
 bool control_cancelled(void);
 /* REFGRAPH_ON_EXIT's snapshot, once; control_at_exit() takes it when nobody did before. The process may go on after it. */

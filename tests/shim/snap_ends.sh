@@ -72,4 +72,24 @@ for i in 1 2 3 4 5 6 7 8; do
 done
 equal "ends: everyone who asks while it ends gets an answer" $answered 8
 wait_for 10 eval '! ls "$TMP/d" | grep -q tmp' && ok "ends: nothing in the making" || fail "ends: nothing in the making" "$(ls "$TMP/d")"
+# the last thread ends the process by exit(); our helper, which a function at exit stops by setuid, must not do so a second time
+cat >"$TMP/last.c" <<'C'
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+static pthread_t first;
+static void at_exit(void) { if (setuid(getuid())) puts("?"); usleep(300000); puts("handler done"); }
+static void *last(void *unused) { pthread_join(first, NULL); return NULL; }
+int main(void)
+{
+	pthread_t t;
+	first = pthread_self();
+	atexit(at_exit);
+	pthread_create(&t, NULL, last, NULL);
+	pthread_exit(NULL);
+}
+C
+gcc -w -pthread -o "$TMP/last" "$TMP/last.c" || { fail "ends: build last"; exit 1; }
+equal "ends: the last thread's functions at exit" "$(shim "$TMP/last")" "handler done"
 exit $failed
