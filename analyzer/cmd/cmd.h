@@ -67,6 +67,7 @@ enum option_id {
 	OPT_FORMAT,
 	OPT_BACKREFS,
 	OPT_LEGEND,
+	OPT_FOLD,
 	/* OPTIONS_TREE */
 	OPT_MIN,
 	OPT_LEVELS,

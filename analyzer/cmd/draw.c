@@ -8,6 +8,9 @@
 #include "out/json.h"
 #include "out/render.h"
 
+/* With --fold: looked at, so that they can be drawn as few. */
+#define FOLDED_NEIGHBOURS 5000
+#define FOLDED_NODES 20000
 #define MANY_NODES 2000 /* from here Graphviz's layout takes noticeably long */
 
 struct error *draw_options(const struct context *context, struct picture_query *query)
@@ -15,7 +18,10 @@ struct error *draw_options(const struct context *context, struct picture_query *
 	if (context->options[OPT_FILENAME].given && context->options[OPT_OUTPUT].given)
 		return error_usage("--filename and --output are the same thing; give one");
 	query->max_depth = (uint32_t)option_number(context, OPT_MAX_DEPTH, 3);
-	query->too_many = option_number(context, OPT_TOO_MANY, 10);
+	query->fold = option_flag(context, OPT_FOLD, false);
+	query->max_nodes = query->fold ? FOLDED_NODES : 0;
+	query->too_many =
+		option_number(context, OPT_TOO_MANY, query->fold ? FOLDED_NEIGHBOURS : 10);
 	query->extra_ignore = option_text(context, OPT_EXTRA_IGNORE, NULL);
 	query->filter = option_text(context, OPT_FILTER, NULL);
 	query->highlight = option_text(context, OPT_HIGHLIGHT, NULL);

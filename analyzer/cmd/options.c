@@ -64,6 +64,8 @@ const struct option_row option_table[] = {
 	 "Graphviz attributes for every node: name=value,..."},
 	{OPT_BACKREFS, OPTIONS_SHOW_CHAIN, "backrefs", 0, OPTION_FLAG, NULL,
 	 "draw who refers to the objects (default); --no-backrefs: what they refer to"},
+	{OPT_FOLD, DRAWING, "fold", 0, OPTION_FLAG, NULL,
+	 "draw objects that look alike as one: 996 x Node, held as [3 ... 998]"},
 	{OPT_LEGEND, DRAWING, "legend", 0, OPTION_FLAG, NULL, "explain the colours in the picture"},
 	{OPT_FILENAME, DRAWING, "filename", 0, OPTION_TEXT, "FILE",
 	 "write there; .dot, .svg, .png or .pdf decides the format"},

@@ -28,10 +28,15 @@ struct drawing_node {
 
 enum drawing_edge_style { EDGE_STRONG, EDGE_WEAK, EDGE_INTERNAL, EDGE_CONSERVATIVE, EDGE_BORROWED };
 
+/* What edges between alike nodes may differ in, so that they can be drawn as one. */
+enum drawing_fold { FOLD_NAME, FOLD_INDEX, FOLD_KEY };
+
 struct drawing_edge {
 	uint32_t from, to; /* numbers of nodes */
 	char *label;	   /* UTF-8, "" none */
 	enum drawing_edge_style style;
+	enum drawing_fold fold; /* what the label is: nothing that may differ, `index`, or a key */
+	uint64_t index;
 	unsigned
 		weight; /* 0 = Graphviz's default; objgraph: 10 for parts like __dict__, 2 for names */
 };

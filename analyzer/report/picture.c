@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "report/edge_name.h"
+#include "report/picture_fold.h"
 #include "report/picture_label.h"
 #include "report/picture_roots.h"
 #include "report/repr.h"
@@ -143,6 +144,26 @@ static unsigned edge_weight(const struct edge *edge)
 	}
 }
 
+static void set_fold(const struct edge *edge, struct drawing_edge *line)
+{
+	bool index = edge->class == RGD_LABEL_INDEX || edge->class == RGD_LABEL_STACK;
+
+	if (index)
+		line->index = edge->value;
+	line->fold = index ? FOLD_INDEX
+		     : edge->class == RGD_LABEL_KEY || edge->class == RGD_LABEL_KEY_INT ||
+				     edge->class == RGD_LABEL_KEY_TEXT ||
+				     edge->class == RGD_LABEL_KEY_OBJECT
+			     ? FOLD_KEY
+			     : FOLD_NAME;
+}
+
+/* One more object would be too many. */
+static bool is_full(const struct picture *p, uint32_t object)
+{
+	return p->query->max_nodes && p->objects.n >= p->query->max_nodes && !p->node[object];
+}
+
 #define MAX_NAMES 4 /* of parallel references, written on one line */
 
 /* Parallel references from hits[0].source as one line of the drawing. */
@@ -175,6 +196,8 @@ static struct error *add_line(struct picture *p, const struct hit *hits, size_t 
 		if (label.n)
 			str_char(&label, '\n');
 		edge_label(p->model, &edge, &label);
+		if (n == 1)
+			set_fold(&edge, &line);
 	}
 	line.label = take(&label);
 	return drawing_add_edge(p->out, line);
@@ -196,6 +219,7 @@ static struct error *draw_reference(struct picture *p, uint32_t number, uint32_t
 	edge_label(p->model, &decoded, &label);
 	line.style = picture_edge_style(decoded.kind);
 	line.weight = edge_weight(&decoded);
+	set_fold(&decoded, &line);
 	line.label = take(&label);
 	return drawing_add_edge(p->out, line);
 }
@@ -210,7 +234,7 @@ static struct error *expand_forwards(struct picture *p, uint32_t number)
 		uint32_t target = graph->out_target[e];
 		if (!p->follow.pass[graph->edge_class[e]] || !visible(p, target))
 			continue;
-		if (drawn >= p->query->too_many) {
+		if (drawn >= p->query->too_many || is_full(p, target)) {
 			p->out->nodes[number].more++;
 			continue;
 		}
@@ -433,7 +457,7 @@ static struct error *draw_hits(struct picture *p)
 			drawn = 0;
 		if (!visible(p, source))
 			continue;
-		if (drawn >= p->query->too_many) {
+		if (drawn >= p->query->too_many || is_full(p, source)) {
 			p->out->nodes[node].more++;
 			continue;
 		}
@@ -548,9 +572,9 @@ static struct error *draw(struct picture *p)
 		if (!p->node[starts->data[i]])
 			TRY(add_object(p, starts->data[i], 0));
 	TRY(p->query->backwards ? draw_backwards(p) : draw_forwards(p));
-	if (p->query->universe->kind == UNIVERSE_GC)
-		return NULL;
-	return picture_roots(p->model, p->query, p->node, p->out);
+	if (p->query->universe->kind != UNIVERSE_GC)
+		TRY(picture_roots(p->model, p->query, p->node, p->out));
+	return p->query->fold ? picture_fold(p->model, &p->objects, p->out) : NULL;
 }
 
 struct error *picture_make(struct model *model, const struct picture_query *query,

@@ -87,6 +87,8 @@ static const char *const command_lines[][12] = {
 	{"refcount", "#5", "#2", "PATH"},
 	{"gc", "PATH"},
 	{"suspects", "--min", "1", "PATH"},
+	{"show-refs", "#2", "--fold", "--universe", "all", "--max-depth", "6", "--filename", "OUT", "PATH"},
+	{"show-backrefs", "Node", "--fold", "--max-depth", "6", "--filename", "OUT", "PATH"},
 	{"suspects", "--min", "1", "--json", "PATH", "PATH"},
 	{"query", "select type, count(*), sum(size), max(retained), path where name ~ 'a' or site <> '' group by 1, 5", "PATH"},
 	{"query", "select e.*, o.module, r.name from edges e join objects o on o.id = e.target left join roots r on r.target = e.source", "PATH"},
