@@ -23,6 +23,7 @@
 /* So many of a type, one below the other, are a chain. */
 #define CHAIN 100u
 #define MAX_OF_A_KIND 5u
+#define MAX_CANDIDATES 32u
 
 /* ---- putting a finding into words ------------------------------------------------------------ */
 
@@ -253,13 +254,41 @@ static bool is_told(const struct suspects *s, uint32_t o)
 	return false;
 }
 
+struct candidate {
+	uint32_t object;
+	uint64_t weight;
+};
+
+struct candidates {
+	VEC(struct candidate) list;
+};
+
+static int by_weight(const void *a, const void *b)
+{
+	const struct candidate *x = a, *y = b;
+
+	if (x->weight != y->weight)
+		return x->weight < y->weight ? 1 : -1;
+	return (x->object > y->object) - (x->object < y->object);
+}
+
+/* The heaviest first. What a look at each of them costs is as much as walking all objects: so few of them are looked at. */
+static void sort_candidates(struct candidates *c)
+{
+	if (c->list.n)
+		qsort(c->list.data, c->list.n, sizeof *c->list.data, by_weight);
+	if (c->list.n > MAX_CANDIDATES)
+		c->list.n = MAX_CANDIDATES;
+}
+
 /* Where what is kept spreads: most of it is in no single part that is large itself. */
 static struct error *find_owners(struct suspects *s)
 {
 	struct alive *a = s->q.alive;
 	uint32_t n = a->model->nobjects;
-	uint64_t *large, found = 0;
+	struct candidates candidates = {0};
 	struct error *e = NULL;
+	uint64_t *large;
 
 	TRY(big_alloc(n, sizeof *large, &large));
 	for (uint32_t i = 0; i < a->npreorder; i++) {
@@ -268,20 +297,23 @@ static struct error *find_owners(struct suspects *s)
 		if (a->retained[o] >= s->large && a->immediate[o] < n)
 			large[a->immediate[o]] += a->retained[o];
 	}
-	for (uint32_t i = 0; i < a->npreorder && !e && found < 4 * MAX_OF_A_KIND; i++) {
-		uint32_t o = a->preorder[i];
+	for (uint32_t i = 0; i < a->npreorder && !e; i++) {
+		struct candidate one = {a->preorder[i], a->retained[a->preorder[i]]};
+
+		if (one.weight >= s->large && large[one.object] * 2 < one.weight &&
+		    !VEC_PUSH(&candidates.list, one))
+			e = error_memory();
+	}
+	sort_candidates(&candidates);
+	for (size_t i = 0; i < candidates.list.n && !e; i++) {
+		uint32_t o = candidates.list.data[i].object;
 		uint64_t chain;
 
-		if (a->retained[o] < s->large || large[o] * 2 >= a->retained[o])
-			continue;
 		e = settle(s, &o, &chain);
-		if (e)
-			break;
-		if (is_expected_owner(s, o) || is_told(s, o))
-			continue;
-		e = add_owner(s, o, chain);
-		found++;
+		if (!e && !is_expected_owner(s, o) && !is_told(s, o))
+			e = add_owner(s, o, chain);
 	}
+	VEC_FREE(&candidates.list);
 	big_free(large, n, sizeof *large);
 	return e;
 }
@@ -342,6 +374,7 @@ static struct error *find_growing(struct suspects *s)
 	struct alive *a = s->q.alive;
 	uint32_t n = a->model->nobjects;
 	struct error *e = NULL;
+	struct candidates candidates = {0};
 	int64_t *large;
 
 	if (!s->q.diff || !s->q.diff->identity)
@@ -358,16 +391,22 @@ static struct error *find_growing(struct suspects *s)
 	for (uint32_t i = 0; i < a->npreorder && !e; i++) {
 		uint32_t o = a->preorder[i];
 		int64_t growth = growth_of(s, o);
+		struct candidate one = {o, growth};
+
+		if (growth >= (int64_t)s->small && large[o] * 2 < growth &&
+		    s->q.diff->side[1].match[o] != MODEL_NONE && !VEC_PUSH(&candidates.list, one))
+			e = error_memory();
+	}
+	sort_candidates(&candidates);
+	for (size_t i = 0; i < candidates.list.n && !e; i++) {
+		uint32_t o = candidates.list.data[i].object;
 		uint64_t chain;
 
-		if (growth < (int64_t)s->small || large[o] * 2 >= growth ||
-		    s->q.diff->side[1].match[o] == MODEL_NONE)
-			continue;
 		e = settle(s, &o, &chain);
-		if (!e && !is_told(s, o) && s->q.diff->side[1].match[o] != MODEL_NONE &&
-		    s->list.n < 4 * MAX_OF_A_KIND)
+		if (!e && !is_told(s, o) && s->q.diff->side[1].match[o] != MODEL_NONE)
 			e = add_growth(s, o);
 	}
+	VEC_FREE(&candidates.list);
 	big_free(large, n, sizeof *large);
 	return e;
 }
