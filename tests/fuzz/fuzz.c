@@ -102,6 +102,7 @@ static const char *const command_lines[][12] = {
 	{"stacks", "PATH", "PATH"},
 	{"stacks", "--by", "tree", "--since", "1", "PATH"},
 	{"stacks", "--by", "stack", "--where", "size > 1", "PATH"},
+	{"memory", "PATH"},
 	{"collect", "PATH"},
 	{"collect", "--list", "--generation", "1", "PATH"},
 	{"collect", "#4", "--universe", "all", "PATH"},

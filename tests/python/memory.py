@@ -1,0 +1,65 @@
+#!/usr/bin/env python3
+"""`refgraph memory` beside what the kernel says of the same instant: a Python and a C program that freed most of what they made."""
+import json
+import os
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "tools"))
+from shimmed import *
+
+
+def ask(*arguments):
+    p = subprocess.run([REFGRAPH, "memory"] + list(arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
+    return p.stdout if p.returncode == 0 else p.stderr
+
+
+def rows(path):
+    return {r["kind"]: r for r in (json.loads(line) for line in ask("--json", path).splitlines())}
+
+
+def sums(v, path, inside):
+    r = rows(path)
+    total = r.pop("total")
+    equal(v + " memory: the kinds are the total", [sum(x[k] for x in r.values()) for k in ("rss", "live", "objects")],
+          [total["rss"], total["live"], total["objects"]])
+    low, high = min(inside["before"], inside["after"]) * 0.99, max(inside["before"], inside["after"]) * 1.01
+    if low <= total["rss"] <= high:
+        ok(v + " memory: the total is the kernel's, within 1 %")
+    else:
+        fail(v + " memory: the total is the kernel's, within 1 %", "%d, kernel %s" % (total["rss"], inside))
+    return r
+
+
+def python_program(v, python):
+    name = "memory-" + v.replace(" ", "")
+    answers = os.path.join(TMP, name + ".json")
+    p = run(python, ["sparse.py", answers], name)
+    if p.returncode:
+        fail(v + " memory: runs", p.stderr)
+        return
+    path = os.path.join(TMP, name + ".1.rgd")
+    r = sums(v, path, json.load(open(answers)))
+    text = ask(path)
+    full = r["arenas"]["live"] * 4 < r["arenas"]["rss"]
+    source = open(os.path.join(PROGRAMS, "sparse.py")).read().splitlines()
+    line = next(n for n, s in enumerate(source, 1) if s.endswith("# the line of make"))
+    equal(v + " memory: most of the arenas is free", full, True)
+    equal(v + " memory: and why", ["less than a tenth full" in text, "sparse.py:%d)" % line in text], [True, True])
+
+
+def c_program():
+    binary = os.path.join(TMP, "sparse")
+    subprocess.run(["gcc", "-O1", "-g", "-o", binary, os.path.join(PROGRAMS, "sparse.c"), "-ldl"], check=True)
+    env = dict(os.environ, LD_PRELOAD=SHIM, REFGRAPH_DIR=TMP, REFGRAPH_DUMP="csparse.%n.rgd")
+    p = subprocess.run([binary], stdout=subprocess.PIPE, universal_newlines=True, env=env)
+    r = sums("C", os.path.join(TMP, "csparse.1.rgd"), json.loads(p.stdout))
+    equal("C memory: what lives in the heap", [r["malloc"]["objects"] in range(800, 820), r["malloc"]["live"] >= 800000], [True, True])
+    equal("C memory: what does not", r["malloc"]["rss"] > 20 * r["malloc"]["live"], True)
+    equal("C memory: no arenas", "arenas" in r, False)
+
+
+c_program()
+for version, python in pythons():
+    python_program(version if python.startswith("/root") else version + " (system)", python)
+sys.exit(status())
