@@ -3,16 +3,18 @@
  *
  * A counting sort by target would write at random all over memory. So edges are first dealt out to
  * buckets of neighbouring targets, which are few enough to be written side by side; then each bucket
- * is sorted on its own, which is small enough to be sorted in place in the cache. Both steps run in
+ * is sorted on its own, which is small enough to be sorted in the cache. Both steps run in
  * parallel, over blocks of edges and over buckets. Edges keep their order throughout: sources come
  * out ascending.
  *
- * On a big graph this is done for some buckets at a time: memory that is touched for the first time
- * costs more than reading the edges again.
+ * Sources are dealt out to where the result has their bucket; beside them goes only the place of the
+ * target in its bucket, two bytes. On a big graph this is done for some buckets at a time: memory that
+ * is touched for the first time costs more than reading the edges again.
  */
 #include "graph/csr.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "util/big.h"
 #include "util/progress.h"
@@ -22,13 +24,11 @@
 #ifndef BUCKET_SHIFT
 #define BUCKET_SHIFT 16u
 #define BLOCK_EDGES (1u << 18) /* fewer are not worth a block of their own */
-#define PART_EDGES (1u << 23)  /* that are dealt out at a time, and at least one bucket */
+#define PART_EDGES (1u << 24)  /* that are dealt out at a time, and at least one bucket */
 #endif
 #define BUCKET_NODES (1u << BUCKET_SHIFT)
 
-struct pair {
-	uint32_t target, source;
-};
+_Static_assert(BUCKET_SHIFT <= 16, "a target's place in its bucket has two bytes");
 
 struct job {
 	const struct graph *graph;
@@ -37,7 +37,7 @@ struct job {
 	uint32_t *place; /* by block and bucket: how many edges; then where the next one goes */
 	uint32_t *begin; /* nbuckets + 1: where a bucket begins in source */
 	uint32_t part, part_end;  /* buckets that are sorted now */
-	struct pair *pairs;	  /* of these buckets */
+	uint16_t *low;		  /* by edge of these buckets: its target's place in the bucket */
 	uint32_t *first, *source; /* the result */
 };
 
@@ -111,9 +111,12 @@ static struct error *deal(void *context, size_t block)
 		for (; e < stop; e++) {
 			uint32_t bucket = g->out_target[e] >> BUCKET_SHIFT;
 
-			if (bucket - job->part < buckets && counts(job, e))
-				job->pairs[place[bucket]++ - base] =
-					(struct pair){g->out_target[e], s};
+			if (bucket - job->part < buckets && counts(job, e)) {
+				uint32_t at = place[bucket]++;
+
+				job->source[at] = s;
+				job->low[at - base] = g->out_target[e] % BUCKET_NODES;
+			}
 		}
 	}
 	return NULL;
@@ -124,22 +127,25 @@ static struct error *settle(void *context, size_t i)
 	struct job *job = context;
 	uint32_t bucket = job->part + i, low = bucket << BUCKET_SHIFT, at = job->begin[bucket];
 	uint32_t left = job->graph->nnodes - low, nodes = left < BUCKET_NODES ? left : BUCKET_NODES;
-	const struct pair *pair = job->pairs + (at - job->begin[job->part]);
-	const struct pair *end = pair + (job->begin[bucket + 1] - at);
-	uint32_t *next = calloc(nodes, sizeof *next);
+	uint32_t n = job->begin[bucket + 1] - at;
+	const uint16_t *place = job->low + (at - job->begin[job->part]);
+	uint32_t *next = malloc(((size_t)nodes + n) * sizeof *next), *dealt;
 
 	if (!next)
 		return error_memory();
-	for (const struct pair *p = pair; p < end; p++)
-		next[p->target - low]++;
+	memset(next, 0, nodes * sizeof *next);
+	dealt = next + nodes;
+	memcpy(dealt, job->source + at, n * sizeof *dealt);
+	for (uint32_t k = 0; k < n; k++)
+		next[place[k]]++;
 	for (uint32_t v = 0; v < nodes; v++) {
 		uint32_t degree = next[v];
 
 		job->first[low + v] = next[v] = at;
 		at += degree;
 	}
-	for (const struct pair *p = pair; p < end; p++)
-		job->source[next[p->target - low]++] = p->source;
+	for (uint32_t k = 0; k < n; k++)
+		job->source[next[place[k]]++] = dealt[k];
 	free(next);
 	return NULL;
 }
@@ -188,10 +194,10 @@ static struct error *run(struct job *job)
 	largest = largest_part(job);
 	TRY(big_alloc((size_t)job->graph->nnodes + 1, sizeof *job->first, &job->first));
 	TRY(big_alloc(total, sizeof *job->source, &job->source));
-	TRY(big_alloc(largest, sizeof *job->pairs, &job->pairs));
+	TRY(big_alloc(largest, sizeof *job->low, &job->low));
 	job->first[job->graph->nnodes] = total;
 	e = sort_parts(job);
-	big_free(job->pairs, largest, sizeof *job->pairs);
+	big_free(job->low, largest, sizeof *job->low);
 	return e;
 }
 

@@ -9,7 +9,7 @@
  * Dominators in a Flowgraph", TOPLAS 1(1), 1979. All loops are iterative: a list of ten million nodes is no
  * deeper for us than a short one.
  *
- * Cost: O(m log n) in theory, close to linear in practice. Memory while it works: 60 MiB, and 12 bytes a node + 4 bytes an
+ * Cost: O(m log n) in theory, close to linear in practice. Memory while it works: 40 MiB, and 12 bytes a node + 4 bytes an
  * edge beside the arrays of the caller. Two threads have work all the time.
  */
 #ifndef GRAPH_DOMINATORS_H
