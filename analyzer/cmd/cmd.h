@@ -68,6 +68,7 @@ enum option_id {
 	OPT_BACKREFS,
 	OPT_LEGEND,
 	OPT_FOLD,
+	OPT_SHADE,
 	/* OPTIONS_TREE */
 	OPT_MIN,
 	OPT_LEVELS,

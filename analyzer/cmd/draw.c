@@ -18,6 +18,7 @@ struct error *draw_options(const struct context *context, struct picture_query *
 	if (context->options[OPT_FILENAME].given && context->options[OPT_OUTPUT].given)
 		return error_usage("--filename and --output are the same thing; give one");
 	query->max_depth = (uint32_t)option_number(context, OPT_MAX_DEPTH, 3);
+	query->by_retained = strcmp(option_text(context, OPT_SHADE, "depth"), "retained") == 0;
 	query->fold = option_flag(context, OPT_FOLD, false);
 	query->max_nodes = query->fold ? FOLDED_NODES : 0;
 	query->too_many =
@@ -33,7 +34,7 @@ struct error *draw_options(const struct context *context, struct picture_query *
 	return NULL;
 }
 
-static void print_node(const struct drawing_node *node)
+static void print_node(const struct drawing *drawing, const struct drawing_node *node)
 {
 	struct json json;
 
@@ -47,6 +48,8 @@ static void print_node(const struct drawing_node *node)
 	json_bool(&json, "highlighted", node->highlighted);
 	json_bool(&json, "finalizer", node->finalizer);
 	json_number(&json, "more", node->more);
+	if (drawing->by_weight)
+		json_number(&json, "retained", node->weight);
 	json_end(&json);
 }
 
@@ -71,7 +74,7 @@ static void print_edge(const struct drawing *drawing, const struct drawing_edge 
 static void print_json(const struct drawing *drawing)
 {
 	for (size_t i = 0; i < drawing->node_count; i++)
-		print_node(&drawing->nodes[i]);
+		print_node(drawing, &drawing->nodes[i]);
 	for (size_t i = 0; i < drawing->edge_count; i++)
 		print_edge(drawing, &drawing->edges[i]);
 }

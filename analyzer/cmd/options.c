@@ -66,6 +66,8 @@ const struct option_row option_table[] = {
 	 "draw who refers to the objects (default); --no-backrefs: what they refer to"},
 	{OPT_FOLD, DRAWING, "fold", 0, OPTION_FLAG, NULL,
 	 "draw objects that look alike as one: 996 x Node, held as [3 ... 998]"},
+	{OPT_SHADE, DRAWING, "shade", 0, OPTION_CHOICE, "depth|retained",
+	 "what colour tells: steps (depth, the default), or with the size of the boxes what they retain"},
 	{OPT_LEGEND, DRAWING, "legend", 0, OPTION_FLAG, NULL, "explain the colours in the picture"},
 	{OPT_FILENAME, DRAWING, "filename", 0, OPTION_TEXT, "FILE",
 	 "write there; .dot, .svg, .png or .pdf decides the format"},

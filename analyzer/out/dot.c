@@ -1,6 +1,7 @@
 #include "out/dot.h"
 
 #include <errno.h>
+#include <math.h>
 #include <graphviz/cgraph.h>
 #include <stdlib.h>
 #include <string.h>
@@ -75,6 +76,7 @@ void drawing_free(struct drawing *drawing)
 /* Writing -------------------------------------------------------------------------------------------------------- */
 
 struct writer {
+	uint64_t heaviest; /* weight of a node */
 	const struct drawing *drawing;
 	Agraph_t *graph;
 	Agnode_t **nodes;
@@ -172,6 +174,31 @@ static void set_fill(struct writer *w, Agnode_t *node, double h, double s, doubl
 		set(node, "fontcolor", "white");
 }
 
+static uint64_t heaviest(const struct drawing *drawing)
+{
+	uint64_t most = 0;
+
+	for (size_t i = 0; i < drawing->node_count; i++)
+		if (drawing->nodes[i].weight > most)
+			most = drawing->nodes[i].weight;
+	return most;
+}
+
+/* Areas: so by the root. */
+static void weigh_node(struct writer *w, const struct drawing_node *node, Agnode_t *drawn)
+{
+	double part = w->heaviest ? sqrt((double)node->weight / (double)w->heaviest) : 0;
+
+	set_fill(w, drawn, 0.13, 0.65 * part, 1);
+	str_clear(&w->text);
+	str_printf(&w->text, "%g", 0.75 + part);
+	w->failed = w->failed || w->text.failed;
+	set(drawn, "width", str_text(&w->text));
+	str_clear(&w->text);
+	str_printf(&w->text, "%g", 0.5 + 0.6 * part);
+	set(drawn, "height", str_text(&w->text));
+}
+
 static void colour_node(struct writer *w, const struct drawing_node *node, Agnode_t *drawn)
 {
 	double h = 0, s = 0, v = shade(node->depth, w->drawing->max_depth);
@@ -191,7 +218,10 @@ static void colour_node(struct writer *w, const struct drawing_node *node, Agnod
 	}
 	if (node->start)
 		set(drawn, "fontcolor", "red");
-	set_fill(w, drawn, h, s, v);
+	if (w->drawing->by_weight)
+		weigh_node(w, node, drawn);
+	else
+		set_fill(w, drawn, h, s, v);
 }
 
 static void red_and_small(Agnode_t *node, Agedge_t *edge)
@@ -323,7 +353,8 @@ enum {
 	USED_ROOT = 1u << 4,
 	USED_FINALIZER = 1u << 5,
 	USED_MORE = 1u << 6,
-	USED_STYLE = 1u << 7, /* shifted by enum drawing_edge_style */
+	USED_WEIGHT = 1u << 7,
+	USED_STYLE = 1u << 8, /* shifted by enum drawing_edge_style */
 };
 
 static const struct {
@@ -332,6 +363,8 @@ static const struct {
 } legend_rows[] = {
 	{USED_START, "white", "red", "name", "what was asked for"},
 	{USED_FAR, "0,0,0.65", "black", "name", "the darker, the more steps away"},
+	{USED_WEIGHT, "0.13,0.65,1", "black", "name",
+	 "the larger and yellower, the more bytes would go with it"},
 	{USED_MODULE, "0.3,1,0.8", "black", "name", "a module"},
 	{USED_HIGHLIGHT, "0.6,0.6,0.9", "black", "name", "highlighted"},
 	{USED_ROOT, "0.15,0.25,1", "black", "( name )",
@@ -348,14 +381,14 @@ static const struct {
 
 static unsigned what_is_used(const struct drawing *drawing)
 {
-	unsigned used = 0;
+	unsigned used = 0, far = drawing->by_weight ? USED_WEIGHT : USED_FAR;
 
 	for (size_t i = 0; i < drawing->node_count; i++) {
 		const struct drawing_node *node = &drawing->nodes[i];
 		bool plain = !node->start && !node->module && !node->highlighted && !node->root;
-		used |= (node->start ? USED_START : 0) | (plain ? USED_FAR : 0) |
-			(node->module ? USED_MODULE : 0) |
-			(node->highlighted ? USED_HIGHLIGHT : 0) |
+		used |= (node->start ? USED_START : 0) | (plain ? far : 0) |
+			(node->module && !drawing->by_weight ? USED_MODULE : 0) |
+			(node->highlighted && !drawing->by_weight ? USED_HIGHLIGHT : 0) |
 			(node->finalizer ? USED_FINALIZER : 0) | (node->root ? USED_ROOT : 0) |
 			(node->more ? USED_MORE : 0);
 	}
@@ -419,7 +452,7 @@ static struct error *draw(struct writer *w)
 
 struct error *dot_write(const struct drawing *drawing, FILE *out, const char *name)
 {
-	struct writer w = {.drawing = drawing};
+	struct writer w = {.drawing = drawing, .heaviest = heaviest(drawing)};
 	struct error *error;
 
 	w.graph = agopen("ObjectGraph", Agdirected, NULL);

@@ -23,6 +23,7 @@ struct drawing_node {
 	unsigned depth; /* from the start objects */
 	bool start, module, highlighted, finalizer, root;
 	char *attributes; /* more attributes for Graphviz: NAME NUL VALUE NUL ... NUL; NULL none */
+	uint64_t weight;  /* with drawing.by_weight */
 	uint64_t more;	  /* neighbours that were not drawn: > 0 gives a stub */
 };
 
@@ -49,6 +50,7 @@ struct drawing {
 	unsigned max_depth;
 	bool backwards; /* stubs say "backreferences" and point at their node */
 	bool legend;
+	bool by_weight; /* nodes are the larger and yellower, the more they weigh; else the darker, the further */
 	bool padded; /* blanks around the labels of edges: nicer in a picture, but no longer the label itself */
 };
 

@@ -10,6 +10,7 @@
 #include "report/picture_label.h"
 #include "report/picture_roots.h"
 #include "report/repr.h"
+#include "report/retained.h"
 #include "report/select.h"
 #include "report/where.h"
 #include "util/big.h"
@@ -560,6 +561,19 @@ static struct error *prepare(struct picture *p)
 	return big_alloc(words(p), sizeof(*p->frontier), &p->frontier);
 }
 
+static struct error *weigh(struct picture *p)
+{
+	uint64_t *retained;
+
+	TRY(retained_sizes(p->model, &retained));
+	for (size_t i = 0; i < p->objects.n; i++)
+		if (retained[p->objects.data[i]] != RETAINED_NONE)
+			p->out->nodes[i].weight = retained[p->objects.data[i]];
+	big_free(retained, p->model->nobjects, sizeof *retained);
+	p->out->by_weight = true;
+	return NULL;
+}
+
 static struct error *draw(struct picture *p)
 {
 	const struct ids *starts = p->query->starts, *only = p->query->only;
@@ -574,6 +588,8 @@ static struct error *draw(struct picture *p)
 	TRY(p->query->backwards ? draw_backwards(p) : draw_forwards(p));
 	if (p->query->universe->kind != UNIVERSE_GC)
 		TRY(picture_roots(p->model, p->query, p->node, p->out));
+	if (p->query->by_retained)
+		TRY(weigh(p));
 	return p->query->fold ? picture_fold(p->model, &p->objects, p->out) : NULL;
 }
 

@@ -35,6 +35,7 @@ struct picture_query {
 	/* "NAME=VALUE,...", {field} in a value is replaced */
 	const char *extra_node_attrs;
 	bool refcounts, long_names, legend;
+	bool by_retained;   /* size and colour of the boxes: what they retain */
 	bool fold;	    /* draw what looks alike as one, see picture_fold.h */
 	uint64_t max_nodes; /* in all, before that; 0 any number */
 };

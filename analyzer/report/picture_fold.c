@@ -187,6 +187,7 @@ static struct error *join_nodes(struct fold *f, uint32_t *kept)
 			sums[c].bytes += f->m->size[f->objects->data[i]];
 		if (kept[c]) {
 			d->nodes[kept[c] - 1].more += d->nodes[i].more;
+			d->nodes[kept[c] - 1].weight += d->nodes[i].weight;
 			drop_node(&d->nodes[i]);
 			continue;
 		}

@@ -87,7 +87,7 @@ static const char *const command_lines[][12] = {
 	{"refcount", "#5", "#2", "PATH"},
 	{"gc", "PATH"},
 	{"suspects", "--min", "1", "PATH"},
-	{"show-refs", "#2", "--fold", "--universe", "all", "--max-depth", "6", "--filename", "OUT", "PATH"},
+	{"show-refs", "#2", "--fold", "--shade", "retained", "--legend", "--max-depth", "6", "--filename", "OUT", "PATH"},
 	{"show-backrefs", "Node", "--fold", "--max-depth", "6", "--filename", "OUT", "PATH"},
 	{"suspects", "--min", "1", "--json", "PATH", "PATH"},
 	{"query", "select type, count(*), sum(size), max(retained), path where name ~ 'a' or site <> '' group by 1, 5", "PATH"},
