@@ -103,6 +103,7 @@ static const char *const command_lines[][12] = {
 	{"stacks", "--by", "tree", "--since", "1", "PATH"},
 	{"stacks", "--by", "stack", "--where", "size > 1", "PATH"},
 	{"memory", "PATH"},
+	{"tasks", "#4", "PATH"},
 	{"collect", "PATH"},
 	{"collect", "--list", "--generation", "1", "PATH"},
 	{"collect", "#4", "--universe", "all", "PATH"},
