@@ -24,10 +24,6 @@ SETTINGS = [
 ]
 
 
-def blocks(after, before):
-    return after.dump.counters["python.blocks"] - before.dump.counters["python.blocks"]
-
-
 def observe(python, name, file, env, options, arguments):
     """(what the program saw, dump before, dump after), or None."""
     path = os.path.join(TMP, file + ".json")
@@ -41,9 +37,9 @@ def observe(python, name, file, env, options, arguments):
     return seen, dump(file, 2 if more else 1), dump(file, 3 if more else 2)
 
 
-# What ctypes makes for a call may go to a free list, or not, between the snapshot and the program's own count: now and then that is one
-# block. A block that we miss or count twice would be there in each of the runs.
-ATTEMPTS = 5
+# About one run in 600 is one block off, on a busy machine; why is not known (ctypes' objects and other threads are ruled out: the
+# program makes none and keeps the lock). A block that we miss or count twice would be there in each of the runs.
+ATTEMPTS = 3
 
 
 def check(version, python, what, env, options, arguments):
@@ -54,10 +50,11 @@ def check(version, python, what, env, options, arguments):
         if not found:
             return
         seen, before, after = found
-        if seen["counts"][1] <= 1000 or blocks(after, before) == seen["counts"][1] - seen["counts"][0]:
+        counted = [d.dump.counters["python.blocks"] for d in (before, after)]
+        if seen["counts"][1] <= 1000 or counted == seen["counts"]:
             break
     if seen["counts"][1] > 1000:  # 0 when pymalloc is not in use
-        equal(name + ": as many blocks as sys.getallocatedblocks() says", blocks(after, before), seen["counts"][1] - seen["counts"][0])
+        equal(name + ": as many blocks as sys.getallocatedblocks() says", counted, seen["counts"])
     equal(name + ": no unknown frees", after.dump.counters["unknown.frees"], 0)
     equal(name + ": nothing lost", {k: n for k, n in after.dump.counters.items() if k.startswith("lost.") and n}, {})
     wrong = [(n, after.row[a][2] if a in after.row else None) for a, n in seen["bytes"]

@@ -226,7 +226,16 @@ def extensions(name, python):
                    "base = sqlite3.connect(':memory:'); rows = base.execute('select 1 union select 2').fetchall(); cursor = base.cursor()"])
 
 
-# name, program, Pythons for make check (with --all every Python that has them), modules it needs
+def docutils(name, python):
+    at_exit(name, [python, "-c", "from docutils.core import publish_doctree\n"
+                   "kept = publish_doctree('Title\\n=====\\n\\n* one\\n* two_\\n\\n.. _two: http://localhost/\\n\\n=  =\\na  b\\n=  =\\n')"])
+
+
+def pygments(name, python):
+    at_exit(name, [python, "-m", "pygments", "-l", "python", "-f", "html", os.path.join(HERE, "real_programs.py")])
+
+
+# name, program, Pythons for make check (with --all every Python that has them), what it must be able to import
 NOWHERE = None
 PROGRAMS_HERE = [
     ("http.server", http_server, EVERYWHERE, ()),
@@ -234,11 +243,13 @@ PROGRAMS_HERE = [
     ("unittest", unittest_itself, NOWHERE, ("test.test_bisect",)),
     ("asyncio", asyncio_service, EVERYWHERE, ()),
     ("pydoc", pydoc, NOWHERE, ()),
-    ("flask", flask, SYSTEM, ("flask",)),
+    ("docutils", docutils, NOWHERE, ("docutils.core",)),
+    ("pygments", pygments, NOWHERE, ("pygments.cmdline",)),
+    ("flask", flask, SYSTEM, ("flask.cli; flask.cli.FlaskGroup()._load_plugin_commands()",)),
     ("reportbug", reportbug, SYSTEM, ("reportbug", "reportbug.ui.text_ui")),
-    ("django", django, NOWHERE, ("django",)),
-    ("sphinx", sphinx, NOWHERE, ("sphinx",)),
-    ("celery", celery, NOWHERE, ("celery", "redis")),
+    ("django", django, NOWHERE, ("django.core.management.commands.runserver",)),
+    ("sphinx", sphinx, NOWHERE, ("sphinx.builders.html",)),
+    ("celery", celery, NOWHERE, ("celery.bin.worker", "celery.concurrency.prefork", "kombu.transport.redis")),
     ("mercurial", mercurial, NOWHERE, ("mercurial.dispatch", "mercurial.cext.parsers")),
     ("extensions", extensions, NOWHERE, ("numpy", "lxml.etree", "PIL.Image")),
 ]
@@ -327,7 +338,7 @@ def main():
             if wanted and name not in wanted or not EVERYTHING and where not in (EVERYWHERE, python):
                 continue
             if not available(python, needs):
-                print("skip %s %s: this Python lacks %s" % (version, name, " ".join(needs)))
+                print("skip %s %s: this Python cannot import %s" % (version, name, ", ".join(needs)))
                 continue
             try:
                 program("%s-%s" % (version, name), python)

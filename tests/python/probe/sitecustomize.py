@@ -38,8 +38,8 @@ def drawings(addresses):
     wherever it is. What a thread has let go of meanwhile is left out, and so is a drawing of half the program."""
     out = []
     for address in addresses:
-        if objgraph.at(address) is None:
-            continue
+        if objgraph.at(address) is None or len(gc.get_referrers(objgraph.at(address))) > 100:
+            continue  # gone; or objgraph would scan the heap for each of a parser's thousand nodes
         for function, depth in (("show_backrefs", 3), ("show_refs", 2)):
             text = io.StringIO()
             objgraph.__dict__[function]([objgraph.at(address)], max_depth=depth, too_many=10**6, output=text,

@@ -3,9 +3,11 @@ import ctypes
 import json
 import sys
 
-snapshot = ctypes.CDLL(None).refgraph_snapshot
-snapshot.argtypes = [ctypes.c_char_p]
-first, second, counts = b"first", b"second", [0, 0]
+# The call keeps the interpreter's lock, and NULL for a label makes no object: between the snapshot and the count that follows nothing
+# is allocated or freed.
+snapshot = ctypes.PyDLL(None).refgraph_snapshot
+snapshot.argtypes = [ctypes.c_void_p]
+counts = [0, 0]
 
 
 class Instance:
@@ -27,18 +29,17 @@ def make():
     return keep, grown, instances, buffers
 
 
-snapshot(first)
-counts[0] = sys.getallocatedblocks()
+snapshot(None)
 if "tracemalloc" in sys.argv:
     import tracemalloc
-    snapshot(first)
     tracemalloc.start()
-    counts[0] = sys.getallocatedblocks()
+    snapshot(None)
+counts[0] = sys.getallocatedblocks()
 everything = make()
 del everything[0][::2]
 if "tracemalloc-stop" in sys.argv:
     tracemalloc.stop()
-snapshot(second)
+snapshot(None)
 counts[1] = sys.getallocatedblocks()
 with open(sys.argv[1], "w") as f:
     json.dump({"counts": counts, "bytes": [[id(b), len(b)] for b in everything[0]], "instances": [id(i) for i in everything[2]],
