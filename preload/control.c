@@ -636,14 +636,31 @@ static void runtimes_take_back(void *tokens[LET_GO_MAX])
 			adapters[i]->take_back(tokens[i]);
 }
 
+/*
+ * pthread_join() returns when the thread has left its stack; the kernel counts it a moment longer, and for that moment refuses
+ * what only a program of one thread may do.
+ */
+#define UNCOUNTED_MS 1000u
+static void wait_until_uncounted(uint32_t tid)
+{
+	struct timespec nap = {0, 20000};
+	uint64_t start = now_ms();
+
+	while (sys(SYS_tgkill, glue_pid(), tid, 0) == 0 && now_ms() - start < UNCOUNTED_MS)
+		sys(SYS_nanosleep, &nap, NULL);
+}
+
 /* Under helper_lock: ends the helper and waits until the kernel has no such thread any more. */
 static void helper_stop(void)
 {
+	uint32_t tid = control_page->helper_tid;
+
 	if (atomic_load(&helper_state) == HELPER_NONE)
 		return;
 	atomic_store(&stop, 1);
 	ring();
 	pthread_join(helper_thread, NULL);
+	wait_until_uncounted(tid);
 	atomic_store(
 		&stop,
 		0); /* a snapshot without a helper, in a child of fork() say, is not cancelled by that */
