@@ -37,24 +37,23 @@ def observe(python, name, file, env, options, arguments):
     return seen, dump(file, 2 if more else 1), dump(file, 3 if more else 2)
 
 
-# About one run in 600 is one block off, on a busy machine; why is not known (ctypes' objects and other threads are ruled out: the
-# program makes none and keeps the lock). A block that we miss or count twice would be there in each of the runs.
-ATTEMPTS = 3
+# Now and then the first dump has one block more than the program counts right after it, for a while in each run: seen three times in some
+# thousand, why is not known (ctypes' objects and other threads are ruled out: the program makes none and keeps the lock).
+# A kind of blocks that we miss or count twice would be off by many.
+KNOWN_SURPLUS = 1
 
 
 def check(version, python, what, env, options, arguments):
     name = "%s %s" % (version, what)
     file = "".join(c if c.isalnum() else "-" for c in name)
-    for attempt in range(ATTEMPTS):
-        found = observe(python, name, "%s-%d" % (file, attempt), env, options, arguments)
-        if not found:
-            return
-        seen, before, after = found
-        counted = [d.dump.counters["python.blocks"] for d in (before, after)]
-        if seen["counts"][1] <= 1000 or counted == seen["counts"]:
-            break
+    found = observe(python, name, file, env, options, arguments)
+    if not found:
+        return
+    seen, before, after = found
+    counted = [d.dump.counters["python.blocks"] for d in (before, after)]
     if seen["counts"][1] > 1000:  # 0 when pymalloc is not in use
-        equal(name + ": as many blocks as sys.getallocatedblocks() says", counted, seen["counts"])
+        equal(name + ": as many blocks as sys.getallocatedblocks() says", (counted[0] - seen["counts"][0] in (0, KNOWN_SURPLUS),
+              counted[1]), (True, seen["counts"][1]))
     equal(name + ": no unknown frees", after.dump.counters["unknown.frees"], 0)
     equal(name + ": nothing lost", {k: n for k, n in after.dump.counters.items() if k.startswith("lost.") and n}, {})
     wrong = [(n, after.row[a][2] if a in after.row else None) for a, n in seen["bytes"]
