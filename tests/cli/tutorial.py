@@ -31,10 +31,11 @@ def sections():
 
 
 def same_in_each_run(text):
-    """Numbers of objects, addresses, what the interpreter itself counts, sizes with units, seconds, and which of the sessions it is, are left out; so are widths."""
+    """Numbers of objects, addresses, what the interpreter itself counts, sizes with units, seconds, and which of the sessions it is and so its age, are left out; so are widths."""
     text = re.sub(r"#\d+", "#N", text)
     text = re.sub(r"\+?-?\d+(\.\d+)? (KiB|MiB|bytes)", "SIZE", text)
     text = re.sub(r"\d+\.\d s later", "T later", text)
+    text = re.sub(r"born in epoch \d( \(\d ago\))?", "born", text)
     text = re.sub(r"'s\d+'", "'sN'", text)
     text = re.sub(r"->\+0x[0-9a-f]{2,}|~\+0x[0-9a-f]{2,}", "+OFFSET", text)
     text = re.sub(r"0x[0-9a-f]{3,}", "0xN", text)
