@@ -35,6 +35,7 @@ def same_in_each_run(text):
     text = re.sub(r"#\d+", "#N", text)
     text = re.sub(r"\+?-?\d+(\.\d+)? (KiB|MiB|bytes)", "SIZE", text)
     text = re.sub(r"\d+\.\d s later", "T later", text)
+    text = re.sub(r": \d objects?, (\d+ bytes|SIZE) would go", ": N objects would go", text)
     text = re.sub(r"born in epoch \d( \(\d ago\))?", "born", text)
     text = re.sub(r"'s\d+'", "'sN'", text)
     text = re.sub(r"->\+0x[0-9a-f]{2,}|~\+0x[0-9a-f]{2,}", "+OFFSET", text)
