@@ -275,16 +275,13 @@ static struct error *print_suppressions(const struct page *p)
 		if (!is_shown(p, r))
 			continue;
 		suppression_for(p->subject.m, r, &text);
-		if (text.failed || names_add(&seen, str_text(&text)) == NAMES_NONE)
+		if (text.failed || names_keep(&seen, str_text(&text)) == NAMES_NONE)
 			e = error_memory();
-		if (!e && seen.n > before)
-			fputs(str_text(&text), stdout); /* the text stays: names do not copy */
-		else
-			str_free(&text);
+		else if (seen.n > before)
+			fputs(str_text(&text), stdout);
+		str_free(&text);
 	}
-	for (size_t i = 0; i < seen.n; i++)
-		free((char *)seen.names[i]);
-	names_free(&seen);
+	names_free_kept(&seen);
 	return e;
 }
 

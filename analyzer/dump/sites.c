@@ -125,9 +125,7 @@ static uint32_t make_site_type(struct model *m, uint32_t stack)
 
 void sites_deinit(struct model *m)
 {
-	for (size_t i = 0; i < m->site_names.n; i++)
-		free((char *)m->site_names.names[i]);
-	names_free(&m->site_names);
+	names_free_kept(&m->site_names);
 	free(m->site_type);
 }
 

@@ -122,21 +122,10 @@ void cycles_label(const struct model *m, const struct edge *e, struct str *out)
 
 static struct error *intern_label(struct work *w, const struct edge *e, uint32_t *ret)
 {
-	char *copy;
-
 	str_clear(&w->text);
 	cycles_label(w->m, e, &w->text);
-	if (w->text.failed)
-		return error_memory();
-	*ret = names_find(&w->c->labels, str_text(&w->text));
-	if (*ret != NAMES_NONE)
-		return NULL;
-	copy = strdup(str_text(&w->text));
-	*ret = copy ? names_add(&w->c->labels, copy) : NAMES_NONE;
-	if (*ret != NAMES_NONE)
-		return NULL;
-	free(copy);
-	return error_memory();
+	*ret = w->text.failed ? NAMES_NONE : names_keep(&w->c->labels, str_text(&w->text));
+	return *ret == NAMES_NONE ? error_memory() : NULL;
 }
 
 static size_t mix(uint64_t a, uint64_t b)
@@ -446,9 +435,7 @@ void cycles_deinit(struct cycles *c)
 	big_free(c->edge_class, c->alive->model->graph.nedges, sizeof *c->edge_class);
 	free(c->component_of);
 	free(c->step_slots);
-	for (size_t i = 0; i < c->labels.n; i++)
-		free((char *)c->labels.names[i]);
-	names_free(&c->labels);
+	names_free_kept(&c->labels);
 	VEC_FREE(&c->steps);
 	VEC_FREE(&c->pattern_steps);
 	VEC_FREE(&c->patterns);

@@ -34,8 +34,8 @@ void diff_deinit(struct diff *d)
 		big_free(s->group, s->nobjects, sizeof *s->group);
 		big_free(s->match, s->nobjects, sizeof *s->match);
 	}
-	owner_path_free(&d->groups);
-	owner_path_free(&d->types);
+	names_free_kept(&d->groups);
+	names_free_kept(&d->types);
 	VEC_FREE(&d->rows);
 }
 
@@ -43,19 +43,8 @@ void diff_deinit(struct diff *d)
 
 static struct error *number_of(struct names *texts, const struct str *text, uint32_t *ret)
 {
-	char *copy;
-
-	if (text->failed)
-		return error_memory();
-	*ret = names_find(texts, str_text(text));
-	if (*ret != NAMES_NONE)
-		return NULL;
-	copy = strdup(str_text(text));
-	*ret = copy ? names_add(texts, copy) : NAMES_NONE;
-	if (*ret != NAMES_NONE)
-		return NULL;
-	free(copy);
-	return error_memory();
+	*ret = text->failed ? NAMES_NONE : names_keep(texts, str_text(text));
+	return *ret == NAMES_NONE ? error_memory() : NULL;
 }
 
 /* Groups of one model. A group is looked up by text once for each type, stack or pair of path and type. */
@@ -160,7 +149,7 @@ static void grouping_deinit(struct grouping *g)
 	VEC_FREE(&g->by_type);
 	VEC_FREE(&g->by_stack);
 	big_free(g->path, g->m->nobjects, sizeof *g->path);
-	owner_path_free(&g->paths);
+	names_free_kept(&g->paths);
 	str_free(&g->text);
 }
 

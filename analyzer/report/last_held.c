@@ -77,7 +77,7 @@ static struct error *look_up(const struct leaks *now, struct alive *earlier, str
 	}
 	VEC_FREE(&held);
 	big_free(path, earlier->model->nobjects, sizeof *path);
-	owner_path_free(&texts);
+	names_free_kept(&texts);
 	return e;
 }
 

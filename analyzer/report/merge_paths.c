@@ -53,25 +53,18 @@ static void label_of(struct builder *b, uint32_t o, uint32_t parent, bool *whole
 	steps_add(&b->steps, o, &b->label);
 }
 
-static struct error *new_row(struct builder *b, uint32_t parent, uint32_t o, bool whole,
-			     uint32_t *ret)
+static struct error *new_row(struct builder *b, uint32_t parent, uint32_t o, bool whole)
 {
 	struct merge_row row = {.parent = parent,
 				.object = o,
 				.type = model_type_of(b->alive->model, o),
 				.path = b->out->text.n,
 				.whole = whole};
-	char *key = strdup(str_text(&b->key));
 
-	if (!key || names_add(&b->keys, key) == NAMES_NONE) {
-		free(key);
-		return error_memory();
-	}
 	str_bytes(&b->out->text, str_text(&b->label), b->label.n);
 	str_char(&b->out->text, 0);
 	if (b->out->text.failed || !VEC_PUSH(&b->out->rows, row))
 		return error_memory();
-	*ret = b->out->rows.n - 1;
 	return NULL;
 }
 
@@ -89,9 +82,11 @@ static struct error *place(struct builder *b, uint32_t o)
 	str_add(&b->key, str_text(&b->label));
 	if (b->key.failed || b->label.failed)
 		return error_memory();
-	number = names_find(&b->keys, str_text(&b->key));
+	number = names_keep(&b->keys, str_text(&b->key));
 	if (number == NAMES_NONE)
-		TRY(new_row(b, parent, o, whole, &number));
+		return error_memory();
+	if (number == b->out->rows.n)
+		TRY(new_row(b, parent, o, whole));
 	row = &b->out->rows.data[number];
 	b->row_of[o] = number;
 	row->members++;
@@ -326,7 +321,7 @@ struct error *merge_paths(struct alive *alive, const struct ids *selected, const
 	big_free(b.chosen, bits_words(n), sizeof *b.chosen);
 	big_free(b.count, n, sizeof *b.count);
 	big_free(b.row_of, n, sizeof *b.row_of);
-	owner_path_free(&b.keys);
+	names_free_kept(&b.keys);
 	str_free(&b.key);
 	str_free(&b.label);
 	return e;

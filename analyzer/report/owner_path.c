@@ -72,20 +72,6 @@ static void spell_object(const struct speller *s, uint32_t object, struct str *p
 	fold_repetition(path);
 }
 
-static uint32_t number_of(struct names *texts, const char *text)
-{
-	uint32_t number = names_find(texts, text);
-	char *copy;
-
-	if (number != NAMES_NONE)
-		return number;
-	copy = strdup(text);
-	number = copy ? names_add(texts, copy) : NAMES_NONE;
-	if (number == NAMES_NONE)
-		free(copy);
-	return number;
-}
-
 static struct error *spell_all(struct speller *s)
 {
 	struct str path = {0};
@@ -95,7 +81,7 @@ static struct error *spell_all(struct speller *s)
 		uint32_t o = s->tree.order[i];
 
 		spell_object(s, o, &path);
-		s->of[o] = path.failed ? NAMES_NONE : number_of(s->texts, str_text(&path));
+		s->of[o] = path.failed ? NAMES_NONE : names_keep(s->texts, str_text(&path));
 		if (s->of[o] == NAMES_NONE)
 			e = error_memory();
 	}
@@ -130,11 +116,4 @@ struct error *owner_paths(struct alive *a, struct names *texts, uint32_t **ret)
 	else
 		*ret = s.of;
 	return e;
-}
-
-void owner_path_free(struct names *texts)
-{
-	for (size_t i = 0; i < texts->n; i++)
-		free((char *)texts->names[i]);
-	names_free(texts);
 }

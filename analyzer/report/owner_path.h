@@ -8,9 +8,8 @@
 #include "report/alive.h"
 #include "util/hash.h"
 
-/* of (big_alloc()ed, by object): number in `texts`; NAMES_NONE where no root reaches. New texts are strdup()ed into `texts`: its
- * owner frees them, owner_path_free(). */
+/* of (big_alloc()ed, by object): number in `texts`; NAMES_NONE where no root reaches. New texts are copied into `texts`, whose
+ * owner frees them: names_free_kept(). */
 struct error *owner_paths(struct alive *alive, struct names *texts, uint32_t **ret);
-void owner_path_free(struct names *texts);
 
 #endif

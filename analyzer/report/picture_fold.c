@@ -32,26 +32,8 @@ static const char *general_label(const struct drawing_edge *e)
 /* Class of a text: given out in order of first sight. */
 static struct error *class_of(struct names *texts, struct str *text, uint32_t *ret)
 {
-	char *copy;
-
-	if (text->failed)
-		return error_memory();
-	*ret = names_find(texts, str_text(text));
-	if (*ret != NAMES_NONE)
-		return NULL;
-	copy = strdup(str_text(text));
-	*ret = copy ? names_add(texts, copy) : NAMES_NONE;
-	if (*ret != NAMES_NONE)
-		return NULL;
-	free(copy);
-	return error_memory();
-}
-
-static void free_texts(struct names *texts)
-{
-	for (size_t i = 0; i < texts->n; i++)
-		free((char *)texts->names[i]);
-	names_free(texts);
+	*ret = text->failed ? NAMES_NONE : names_keep(texts, str_text(text));
+	return *ret == NAMES_NONE ? error_memory() : NULL;
 }
 
 static void look_alone(const struct fold *f, uint32_t i, struct str *text)
@@ -116,7 +98,7 @@ static struct error *one_round(struct fold *f, bool first)
 	swap = f->class;
 	f->class = f->next;
 	f->next = swap;
-	free_texts(&texts);
+	names_free_kept(&texts);
 	str_free(&text);
 	return e;
 }
@@ -282,7 +264,7 @@ static struct error *join_edges(struct fold *f, const uint32_t *kept)
 	for (size_t c = 0; c < texts.n && !e; c++)
 		e = label_joined(&d->edges[joined[c].edge], &joined[c]);
 	free(joined);
-	free_texts(&texts);
+	names_free_kept(&texts);
 	str_free(&text);
 	return e;
 }

@@ -774,7 +774,7 @@ static void source_deinit(struct source *s)
 	where_destroy(s->filter);
 	where_destroy(s->fields);
 	big_free(s->path, s->m->nobjects, sizeof *s->path);
-	owner_path_free(&s->paths);
+	names_free_kept(&s->paths);
 	if (s->reversed)
 		reverse_deinit(&s->reverse);
 }

@@ -19,21 +19,17 @@ static uint32_t row_of(struct stack_sums *s, uint32_t parent, const char *place)
 {
 	struct stack_row row = {.parent = parent};
 	struct str key = {0};
-	uint32_t number;
+	uint32_t number, before = s->keys.n;
 
 	str_printf(&key, "%" PRIu32 " %s", parent, place);
-	number = key.failed ? NAMES_NONE : names_find(&s->keys, str_text(&key));
-	if (number != NAMES_NONE || key.failed) {
-		str_free(&key);
+	number = key.failed ? NAMES_NONE : names_keep(&s->keys, str_text(&key));
+	str_free(&key);
+	if (number == NAMES_NONE || number < before)
 		return number;
-	}
-	number = names_add(&s->keys, key.data);
-	if (number == NAMES_NONE || !VEC_PUSH(&s->rows, row)) {
-		str_free(&key);
+	if (!VEC_PUSH(&s->rows, row))
 		return MODEL_NONE;
-	}
 	/* the key's text, without the parent's number, is the place */
-	s->rows.data[number].place = strchr(key.data, ' ') + 1;
+	s->rows.data[number].place = strchr(s->keys.names[number], ' ') + 1;
 	s->rows.data[number].depth = parent == MODEL_NONE ? 0 : s->rows.data[parent].depth + 1;
 	return number;
 }
@@ -159,8 +155,6 @@ struct error *stack_sums_add(struct stack_sums *s, struct model *m,
 
 void stack_sums_deinit(struct stack_sums *s)
 {
-	for (size_t i = 0; i < s->keys.n; i++)
-		free((char *)s->keys.names[i]);
-	names_free(&s->keys);
+	names_free_kept(&s->keys);
 	VEC_FREE(&s->rows);
 }

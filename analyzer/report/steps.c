@@ -10,20 +10,6 @@
 /* Before a key: what it is called depends on what came before. */
 #define KEY '\1'
 
-static uint32_t number_of(struct names *texts, const char *text)
-{
-	uint32_t number = names_find(texts, text);
-	char *copy;
-
-	if (number != NAMES_NONE)
-		return number;
-	copy = strdup(text);
-	number = copy ? names_add(texts, copy) : NAMES_NONE;
-	if (number == NAMES_NONE)
-		free(copy);
-	return number;
-}
-
 static struct error *read_step(struct model *m, uint32_t source, uint32_t number, struct steps *s,
 			       struct str *text)
 {
@@ -37,7 +23,7 @@ static struct error *read_step(struct model *m, uint32_t source, uint32_t number
 	} else {
 		spell_edge(m, &edge, true, text);
 	}
-	s->of[edge.target] = text->failed ? NAMES_NONE : number_of(&s->texts, str_text(text));
+	s->of[edge.target] = text->failed ? NAMES_NONE : names_keep(&s->texts, str_text(text));
 	return s->of[edge.target] == NAMES_NONE ? error_memory() : NULL;
 }
 
@@ -66,9 +52,7 @@ struct error *steps_make(const struct alive *a, const struct bfs_tree *tree, con
 void steps_deinit(struct steps *s)
 {
 	big_free(s->of, s->nobjects, sizeof *s->of);
-	for (size_t i = 0; i < s->texts.n; i++)
-		free((char *)s->texts.names[i]);
-	names_free(&s->texts);
+	names_free_kept(&s->texts);
 }
 
 void steps_add(const struct steps *s, uint32_t object, struct str *path)

@@ -71,6 +71,27 @@ uint32_t names_find(const struct names *t, const char *name)
 	return t->slots[i] ? t->slots[i] - 1 : NAMES_NONE;
 }
 
+uint32_t names_keep(struct names *t, const char *name)
+{
+	uint32_t number = names_find(t, name);
+	char *copy;
+
+	if (number != NAMES_NONE)
+		return number;
+	copy = strdup(name);
+	number = copy ? names_add(t, copy) : NAMES_NONE;
+	if (number == NAMES_NONE)
+		free(copy);
+	return number;
+}
+
+void names_free_kept(struct names *t)
+{
+	for (size_t i = 0; i < t->n; i++)
+		free((char *)t->names[i]);
+	names_free(t);
+}
+
 void names_free(struct names *t)
 {
 	free(t->names);

@@ -22,6 +22,9 @@ struct names {
 uint32_t names_add(struct names *names, const char *name);
 /* NAMES_NONE when it was never added. */
 uint32_t names_find(const struct names *names, const char *name);
+/* The same for a text that may go: the table keeps a copy when it is new. A table of such names is freed by names_free_kept(). */
+uint32_t names_keep(struct names *names, const char *name);
 void names_free(struct names *names);
+void names_free_kept(struct names *names);
 
 #endif
