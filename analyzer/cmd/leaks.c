@@ -64,37 +64,20 @@ struct page {
 	struct leaks leaks;
 	struct suppressions *suppressions;
 	struct last_held *last_held; /* by record; NULL: there is no earlier dump */
-	bool shown[LEAK_KINDS];
-	bool fails[LEAK_KINDS];
+	unsigned shown, fails;	     /* bit sets of kinds */
 };
 
-/* "definite,possible", "all", "none" */
-static struct error *kinds_parse(const char *text, const char *option, bool *ret)
+static struct error *kinds_of(const struct context *c, enum option_id option, const char *name,
+			      const char *otherwise, unsigned *ret)
 {
-	const char *at = text;
+	const char *unknown;
+	size_t n;
 
-	while (*at) {
-		size_t n = strcspn(at, ",");
-		unsigned k = LEAK_KINDS;
-
-		if (n == 3 && strncmp(at, "all", n) == 0) {
-			for (k = 1; k < LEAK_KINDS; k++)
-				ret[k] = true;
-		} else if (n != 4 || strncmp(at, "none", n) != 0) {
-			for (k = 1; k < LEAK_KINDS; k++)
-				if (strlen(leak_kind_names[k]) == n &&
-				    strncmp(at, leak_kind_names[k], n) == 0)
-					break;
-			if (k == LEAK_KINDS)
-				return error_usage("--%s: '%.*s' is no kind; there are: definite, "
-						   "indirect, possible, garbage, reachable, all, "
-						   "none",
-						   option, (int)n, at);
-			ret[k] = true;
-		}
-		at += n + (at[n] == ',');
-	}
-	return NULL;
+	*ret = leak_kinds_parse(option_text(c, option, otherwise), ",", &unknown, &n);
+	return unknown ? error_usage("--%s: '%.*s' is no kind; there are: definite, indirect, "
+				     "possible, garbage, reachable, all, none",
+				     name, (int)n, unknown)
+		       : NULL;
 }
 
 static void add_stack(const struct model *m, uint32_t stack, struct str *out)
@@ -171,7 +154,7 @@ static struct error *choose(const struct page *p, uint64_t **ret)
 
 static bool is_shown(const struct page *p, const struct leak_record *r)
 {
-	return p->shown[r->kind] && !r->suppressed;
+	return (p->shown >> r->kind & 1) && !r->suppressed;
 }
 
 /* Rows that the limit would cut off are not made: names cost. */
@@ -304,7 +287,7 @@ static struct error *verdict(const struct page *p)
 	struct leak_sum sum = {0};
 
 	for (unsigned k = 0; k < LEAK_KINDS; k++)
-		if (p->fails[k]) {
+		if (p->fails >> k & 1) {
 			sum.blocks += p->leaks.sums[k].blocks;
 			sum.bytes += p->leaks.sums[k].bytes;
 		}
@@ -331,10 +314,8 @@ static struct error *make(struct page *p)
 	struct option_value *universe = &p->context->options[OPT_UNIVERSE];
 	struct model *earlier;
 
-	TRY(kinds_parse(option_text(p->context, OPT_LEAK_KINDS, DEFAULT_KINDS), "show-leak-kinds",
-			p->shown));
-	TRY(kinds_parse(option_text(p->context, OPT_ERROR_KINDS, "none"), "errors-for-leak-kinds",
-			p->fails));
+	TRY(kinds_of(p->context, OPT_LEAK_KINDS, "show-leak-kinds", DEFAULT_KINDS, &p->shown));
+	TRY(kinds_of(p->context, OPT_ERROR_KINDS, "errors-for-leak-kinds", "none", &p->fails));
 	/* blocks are what this is about, also where objgraph's universe is the default */
 	if (!universe->given)
 		*universe = (struct option_value){.given = true, .text = "native"};

@@ -7,9 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "report/op.h"
 #include "util/vec.h"
-
-enum op { OP_EQ, OP_NE, OP_LE, OP_GE, OP_LT, OP_GT };
 
 struct test {
 	unsigned field;
@@ -252,20 +251,7 @@ bool fail_if_asks(const struct fail_if *c, unsigned field, const char *name)
 
 static bool compare(enum op op, int64_t a, int64_t b)
 {
-	switch (op) {
-	case OP_EQ:
-		return a == b;
-	case OP_NE:
-		return a != b;
-	case OP_LT:
-		return a < b;
-	case OP_LE:
-		return a <= b;
-	case OP_GT:
-		return a > b;
-	default:
-		return a >= b;
-	}
+	return op_holds(op, (a > b) - (a < b));
 }
 
 static bool row_is_meant(const struct test *t, const struct fail_source *s, size_t row)

@@ -13,6 +13,37 @@ const char *const leak_kind_names[LEAK_KINDS] = {
 	[LEAK_POSSIBLE] = "possible", [LEAK_GARBAGE] = "garbage",   [LEAK_REACHABLE] = "reachable",
 };
 
+static unsigned kind_bits(const char *word, size_t n)
+{
+	if (n == 3 && strncmp(word, "all", n) == 0)
+		return ~0u & ~(1u << LEAK_NONE);
+	for (unsigned k = LEAK_NONE + 1; k < LEAK_KINDS; k++)
+		if (strlen(leak_kind_names[k]) == n && strncmp(word, leak_kind_names[k], n) == 0)
+			return 1u << k;
+	return 0;
+}
+
+unsigned leak_kinds_parse(const char *text, const char *separators, const char **unknown,
+			  size_t *length)
+{
+	unsigned kinds = 0;
+
+	*unknown = NULL;
+	while (*text) {
+		size_t n = strcspn(text, separators);
+		unsigned bits = kind_bits(text, n);
+
+		kinds |= bits;
+		if (!bits && !*unknown && (n != 4 || strncmp(text, "none", n) != 0)) {
+			*unknown = text;
+			*length = n;
+		}
+		text += n;
+		text += *text != 0;
+	}
+	return kinds;
+}
+
 /* ---- kinds ------------------------------------------------------------------------------------ */
 
 /* What the work needs besides the result. */

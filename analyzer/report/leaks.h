@@ -30,6 +30,13 @@ enum leak_kind {
 };
 extern const char *const leak_kind_names[LEAK_KINDS]; /* "definite", ... */
 
+/*
+ * Bit set (1 << kind) of the kinds that a list names, words apart by any of `separators`; "all" is every kind, "none" no more. *unknown:
+ * the first word that is none of these, *length long; NULL when there is none.
+ */
+unsigned leak_kinds_parse(const char *text, const char *separators, const char **unknown,
+			  size_t *length);
+
 struct leak_sum {
 	uint64_t blocks, bytes;
 };

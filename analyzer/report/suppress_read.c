@@ -71,18 +71,10 @@ static bool add_line(struct suppression *x, enum line_kind kind, const char *pat
 
 static struct error *parse_kinds(const struct reader *r, const char *text, unsigned *ret)
 {
-	*ret = 0;
-	while (*text) {
-		size_t n = strcspn(text, ", ");
+	const char *unknown;
+	size_t n;
 
-		if (n == 3 && strncmp(text, "all", n) == 0)
-			*ret = ~0u;
-		for (unsigned k = 1; k < LEAK_KINDS; k++)
-			if (strlen(leak_kind_names[k]) == n &&
-			    strncmp(text, leak_kind_names[k], n) == 0)
-				*ret |= 1u << k;
-		text += n + strspn(text + n, ", ");
-	}
+	*ret = leak_kinds_parse(text, ", ", &unknown, &n);
 	return *ret ? NULL : wrong(r, "no kind of leak");
 }
 

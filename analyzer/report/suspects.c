@@ -57,6 +57,15 @@ static struct error *add(struct suspects *s, struct finding f)
 	return error_memory();
 }
 
+/* The same, unless an error came in between. */
+static struct error *add_unless(struct suspects *s, struct finding f, struct error *e)
+{
+	if (!e)
+		return add(s, f);
+	finding_deinit(&f);
+	return e;
+}
+
 static struct error *path_of(const struct suspects *s, uint32_t object, char **ret)
 {
 	struct str path = {0};
@@ -235,11 +244,7 @@ static struct error *add_owner(struct suspects *s, uint32_t o, uint64_t chain)
 	free(bytes);
 	free(what);
 	free(part);
-	if (e) {
-		finding_deinit(&f);
-		return e;
-	}
-	return add(s, f);
+	return add_unless(s, f, e);
 }
 
 /* It, or something not far above it, is a finding already. */
@@ -361,11 +366,7 @@ static struct error *add_growth(struct suspects *s, uint32_t o)
 	free(bytes);
 	free(what);
 	free(all);
-	if (e) {
-		finding_deinit(&f);
-		return e;
-	}
-	return add(s, f);
+	return add_unless(s, f, e);
 }
 
 /* As with owners: where the growth spreads. Objects that are new are found by who was there before. */
@@ -527,11 +528,7 @@ static struct error *add_empty(struct suspects *s, const struct weight *x)
 				s->q.dump);
 	}
 	free(bytes);
-	if (e) {
-		finding_deinit(&f);
-		return e;
-	}
-	return add(s, f);
+	return add_unless(s, f, e);
 }
 
 static struct error *find_empty(struct suspects *s)

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "report/op.h"
 #include "report/references.h"
 #include "report/repr.h"
 #include "report/retained.h"
@@ -76,7 +77,6 @@ static const struct {
 #define MAX_NODES 2000
 
 enum node_kind { N_OR, N_AND, N_NOT, N_TEST };
-enum op { OP_EQ, OP_NE, OP_LT, OP_LE, OP_GT, OP_GE, OP_MATCH, OP_NO_MATCH };
 
 struct node {
 	enum node_kind kind;
@@ -554,20 +554,7 @@ static uint64_t number_of(const struct where *w, enum field_id field, uint32_t o
 
 static bool compare_numbers(enum op op, uint64_t a, uint64_t b)
 {
-	switch (op) {
-	case OP_EQ:
-		return a == b;
-	case OP_NE:
-		return a != b;
-	case OP_LT:
-		return a < b;
-	case OP_LE:
-		return a <= b;
-	case OP_GT:
-		return a > b;
-	default:
-		return a >= b;
-	}
+	return op_holds(op, (a > b) - (a < b));
 }
 
 static bool text_is(const struct node *n, const char *text)
