@@ -128,38 +128,41 @@ enum option_id {
 	OPT_NUMBER_OF,
 };
 
+/* One bit each; the next one is 31. */
 enum option_group {
 	OPTIONS_NONE = 0,
-	OPTIONS_OUTPUT = 1u << 0,
-	OPTIONS_UNIVERSE = 1u << 1,
-	OPTIONS_TYPES = 1u << 2,
-	OPTIONS_GROWTH = 1u << 3,
-	OPTIONS_CHAIN = 1u << 4,
-	OPTIONS_DRAW = 1u << 5,
-	OPTIONS_SNAPSHOT = 1u << 6,
-	OPTIONS_RUN = 1u << 7,
-	OPTIONS_WATCH = 1u << 8,
-	OPTIONS_DEPTH = 1u << 9,   /* --max-depth alone */
-	OPTIONS_IGNORE = 1u << 10, /* --extra-ignore alone */
-	OPTIONS_JSON = 1u << 11,   /* --json alone */
-	OPTIONS_SHOW_CHAIN = 1u << 12,
-	OPTIONS_MARK = 1u << 13,
-	OPTIONS_LIMIT = 1u << 14, /* --limit alone */
-	OPTIONS_BYTES = 1u << 15, /* --bytes alone */
-	OPTIONS_TREE = 1u << 16,
-	OPTIONS_CYCLES = 1u << 17,
-	OPTIONS_NEW_IDS = 1u << 18,
-	OPTIONS_LIST = 1u << 19,
-	OPTIONS_COLLECT = 1u << 20,
-	OPTIONS_AUDIT = 1u << 21,
-	OPTIONS_WHERE = 1u << 22, /* --where and --symbol-path alone */
-	OPTIONS_DIFF = 1u << 23,
-	OPTIONS_WHY = 1u << 24,
-	OPTIONS_SUSPECTS = 1u << 28,
-	OPTIONS_QUERY = 1u << 27,
-	OPTIONS_LEAKS = 1u << 25,
-	OPTIONS_STACKS = 1u << 29,
-	OPTIONS_ALL = 1u << 31,
+	OPTIONS_OUTPUT = 1ull << 0,
+	OPTIONS_UNIVERSE = 1ull << 1,
+	OPTIONS_TYPES = 1ull << 2,
+	OPTIONS_GROWTH = 1ull << 3,
+	OPTIONS_CHAIN = 1ull << 4,
+	OPTIONS_DRAW = 1ull << 5,
+	OPTIONS_SNAPSHOT = 1ull << 6,
+	OPTIONS_RUN = 1ull << 7,
+	OPTIONS_WATCH = 1ull << 8,
+	OPTIONS_DEPTH = 1ull << 9,   /* --max-depth alone */
+	OPTIONS_IGNORE = 1ull << 10, /* --extra-ignore alone */
+	OPTIONS_JSON = 1ull << 11,   /* --json alone */
+	OPTIONS_SHOW_CHAIN = 1ull << 12,
+	OPTIONS_MARK = 1ull << 13,
+	OPTIONS_LIMIT = 1ull << 14, /* --limit alone */
+	OPTIONS_BYTES = 1ull << 15, /* --bytes alone */
+	OPTIONS_TREE = 1ull << 16,
+	OPTIONS_CYCLES = 1ull << 17,
+	OPTIONS_NEW_IDS = 1ull << 18,
+	OPTIONS_LIST = 1ull << 19,
+	OPTIONS_COLLECT = 1ull << 20,
+	OPTIONS_AUDIT = 1ull << 21,
+	OPTIONS_WHERE = 1ull << 22, /* --where and --symbol-path alone */
+	OPTIONS_DIFF = 1ull << 23,
+	OPTIONS_WHY = 1ull << 24,
+	OPTIONS_SUSPECTS = 1ull << 28,
+	OPTIONS_QUERY = 1ull << 27,
+	OPTIONS_LEAKS = 1ull << 25,
+	OPTIONS_STACKS = 1ull << 29,
+	OPTIONS_SLOPES = 1ull << 26,
+	OPTIONS_SURVIVORS = 1ull << 30,
+	OPTIONS_ALL = 1ull << 63,
 };
 
 enum option_kind {
@@ -171,7 +174,7 @@ enum option_kind {
 
 struct option_row {
 	enum option_id id;
-	unsigned groups; /* enum option_group; of any of them */
+	uint64_t groups; /* enum option_group; of any of them */
 	const char *name;
 	char letter; /* 0 none */
 	enum option_kind kind;
@@ -197,7 +200,7 @@ struct command {
 	const char *usage;	     /* arguments: "SELECTOR DUMP" */
 	const char *summary;	     /* one line */
 	const char *about;	     /* more for --help; NULL none */
-	unsigned options;	     /* enum option_group */
+	uint64_t options;	     /* enum option_group */
 	bool pass_arguments;	     /* options end at the first argument; no argument is a dump */
 	unsigned min_args, max_args; /* that are not dumps; UINT_MAX: any number */
 	unsigned min_dumps,
