@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cmd/cmd.h"
+#include "report/epochs.h"
 #include "report/stack_sums.h"
 
 enum { OBJECTS, BYTES, OBJECTS_DELTA, BYTES_DELTA, DEPTH, PLACE };
@@ -163,25 +164,6 @@ static struct error *print(struct context *c, const struct stack_sums *s)
 
 /* ---- which objects --------------------------------------------------------------------------- */
 
-/* A mark by its label, or an epoch by its number: the epoch that began with it. */
-static struct error *epoch_of(const struct model *m, const char *text, uint32_t *ret)
-{
-	char *end;
-	unsigned long number = strtoul(text, &end, 10);
-
-	for (uint32_t i = m->nepochs; i-- > 0;)
-		if (strcmp(model_string(m, m->epochs[i].label), text) == 0) {
-			*ret = (uint32_t)m->epochs[i].number;
-			return NULL;
-		}
-	if (end != text && !*end && number < UINT32_MAX) {
-		*ret = (uint32_t)number;
-		return NULL;
-	}
-	return error_usage("stacks: %s knows of no mark '%s', and it is no number of an epoch",
-			   m->path, text);
-}
-
 static struct error *add_dump(struct context *c, size_t dump, bool old, struct stack_sums *sums)
 {
 	const char *since = option_text(c, OPT_SINCE, NULL),
@@ -194,14 +176,13 @@ static struct error *add_dump(struct context *c, size_t dump, bool old, struct s
 	struct error *e = NULL;
 
 	TRY(context_model(c, dump, &m));
-	TRY(model_load(m, MODEL_EPOCHS | MODEL_STRINGS));
 	TRY(context_universe(c, m, &universe));
 	if (universe.chosen)
 		choice.universe = &universe;
 	if (since)
-		TRY(epoch_of(m, since, &choice.first));
+		TRY(epoch_find(m, "stacks", since, &choice.first));
 	if (until)
-		TRY(epoch_of(m, until, &choice.end));
+		TRY(epoch_find(m, "stacks", until, &choice.end));
 	if (expression) {
 		TRY(where_compile(expression, &where));
 		e = where_bind(where, m);

@@ -6,6 +6,7 @@
 
 #include "graph/bfs_tree.h"
 #include "report/edge_name.h"
+#include "report/epochs.h"
 #include "report/repr.h"
 #include "report/select.h"
 #include "report/ways.h"
@@ -84,7 +85,7 @@ struct page {
 	struct ways ways;
 	struct spell spell;
 	struct bfs_tree tree; /* made when a cut's references are to be spelled */
-	uint64_t now;	      /* the dump's epoch */
+	uint32_t now;	      /* the dump's epoch */
 	struct str text;
 };
 
@@ -340,7 +341,7 @@ static struct error *print_head(struct page *p)
 			   p->subject.alive.strong[o]);
 	str_printf(s, ", born in epoch %" PRIu32, m->epoch[o]);
 	if (p->now > m->epoch[o])
-		str_printf(s, " (%" PRIu64 " ago)", p->now - m->epoch[o]);
+		str_printf(s, " (%" PRIu32 " ago)", p->now - m->epoch[o]);
 	if (m->stack[o])
 		str_add(s, ", made by ");
 	add_site(m, o, s);
@@ -456,9 +457,7 @@ static struct error *explain_one(struct page *p)
 	TRY(spell_init(&p->spell, &p->subject.alive));
 	TRY(model_load(m,
 		       MODEL_REPR | MODEL_REFCOUNT | MODEL_THREADS | MODEL_EPOCH | MODEL_EPOCHS));
-	for (uint32_t i = 0; i < m->nepochs; i++)
-		if (m->epochs[i].number > p->now)
-			p->now = m->epochs[i].number;
+	TRY(epoch_last(m, &p->now));
 	return print(p);
 }
 

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "report/epochs.h"
 #include "report/op.h"
 #include "report/references.h"
 #include "report/repr.h"
@@ -99,7 +100,7 @@ struct where {
 	uint32_t *counted; /* strong references and roots: what a refcount is made of */
 	uint64_t *retained;
 	uint64_t *proper, *roots;
-	uint64_t now; /* epoch of the dump */
+	uint32_t now; /* epoch of the dump */
 };
 
 struct parser {
@@ -469,16 +470,6 @@ static struct error *count_indegree(struct where *w)
 	return NULL;
 }
 
-static uint64_t last_epoch(const struct model *m)
-{
-	uint64_t last = 0;
-
-	for (uint32_t i = 0; i < m->nepochs; i++)
-		if (m->epochs[i].number > last)
-			last = m->epochs[i].number;
-	return last;
-}
-
 struct error *where_bind(struct where *w, struct model *m)
 {
 	uint32_t count;
@@ -501,7 +492,7 @@ struct error *where_bind(struct where *w, struct model *m)
 		if (n->field == F_ROOT && !w->roots)
 			TRY(root_targets(m, &w->roots, &count));
 		if (n->field == F_AGE)
-			w->now = last_epoch(m);
+			TRY(epoch_last(m, &w->now));
 	}
 	return NULL;
 }
