@@ -3,11 +3,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cmd/draw.h"
 #include "cmd/subject.h"
 #include "report/edge_name.h"
 #include "report/holder.h"
 #include "report/repr.h"
 #include "report/tree.h"
+#include "report/tree_picture.h"
 
 #define DEFAULT_LIMIT 40u
 #define PARTS_OF_ALL 100u /* a row retains at least 1 % unless --min says otherwise */
@@ -196,6 +198,26 @@ static struct error *load_rows(struct page *p)
 	return e;
 }
 
+static bool is_drawing(const struct context *c)
+{
+	return c->style.format == TABLE_TEXT &&
+	       (draw_filename(c) || option_text(c, OPT_FORMAT, NULL));
+}
+
+static struct error *draw(struct page *p)
+{
+	struct drawing drawing = {0};
+	struct error *e = load_rows(p);
+
+	if (!e)
+		e = tree_picture(&p->subject.alive, &p->tree, !p->subject.selected, &drawing);
+	drawing.legend = option_flag(p->context, OPT_LEGEND, false);
+	if (!e)
+		e = draw_output(p->context, &drawing);
+	drawing_free(&drawing);
+	return e;
+}
+
 static struct error *print(struct page *p)
 {
 	struct table_style style = p->context->style;
@@ -231,7 +253,7 @@ static struct error *make(struct page *p)
 				     : UINT32_MAX;
 	p->query.by_type = strcmp(option_text(c, OPT_GROUP_BY, "none"), "type") == 0;
 	TRY(tree_make(&p->subject.alive, &p->query, &p->tree));
-	return print(p);
+	return is_drawing(c) ? draw(p) : print(p);
 }
 
 static struct error *run(struct context *context)
@@ -252,7 +274,7 @@ const struct command cmd_dominators = {
 	.about =
 		"Each object stands below the one that alone keeps it alive; what several things "
 		"hold stands below what holds them all, or on top. With selectors: the trees below "
-		"these objects. The rows are the --limit largest.",
+		"these objects. The rows are the --limit largest. With --output the tree is drawn.",
 	.options = OPTIONS_OUTPUT | OPTIONS_UNIVERSE | OPTIONS_TREE,
 	.max_args = UINT32_MAX,
 	.min_dumps = 1,

@@ -3,7 +3,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "out/json.h"
 #include "out/render.h"
@@ -11,16 +10,26 @@
 /* With --fold: looked at, so that they can be drawn as few. */
 #define FOLDED_NEIGHBOURS 5000
 #define FOLDED_NODES 20000
-#define MANY_NODES 2000 /* from here Graphviz's layout takes noticeably long */
+#define PICTURE_NODES 80u /* that can be laid out in a second, and be read */
 
-struct error *draw_options(const struct context *context, struct picture_query *query)
+const char *draw_filename(const struct context *context)
 {
-	if (context->options[OPT_FILENAME].given && context->options[OPT_OUTPUT].given)
-		return error_usage("--filename and --output are the same thing; give one");
+	return option_text(context, OPT_FILENAME, option_text(context, OPT_OUTPUT, NULL));
+}
+
+struct error *draw_options(const struct context *context, size_t starts,
+			   struct picture_query *query)
+{
+	bool picture;
+
 	query->max_depth = (uint32_t)option_number(context, OPT_MAX_DEPTH, 3);
 	query->by_retained = strcmp(option_text(context, OPT_SHADE, "depth"), "retained") == 0;
-	query->fold = option_flag(context, OPT_FOLD, false);
-	query->max_nodes = query->fold ? FOLDED_NODES : 0;
+	picture = context->style.format != TABLE_JSON &&
+		  render_is_picture(draw_filename(context), option_text(context, OPT_FORMAT, NULL));
+	query->fit = option_number(context, OPT_MAX_NODES, picture ? PICTURE_NODES : 0);
+	query->cycles = option_flag(context, OPT_CLUSTER, picture);
+	query->fold = option_flag(context, OPT_FOLD, query->fit && starts > query->fit);
+	query->max_nodes = query->fold || query->fit ? FOLDED_NODES : 0;
 	query->too_many =
 		option_number(context, OPT_TOO_MANY, query->fold ? FOLDED_NEIGHBOURS : 10);
 	query->extra_ignore = option_text(context, OPT_EXTRA_IGNORE, NULL);
@@ -48,6 +57,9 @@ static void print_node(const struct drawing *drawing, const struct drawing_node 
 	json_bool(&json, "highlighted", node->highlighted);
 	json_bool(&json, "finalizer", node->finalizer);
 	json_number(&json, "more", node->more);
+	json_number(&json, "count", node->members ? node->members : 1);
+	if (node->cycle)
+		json_number(&json, "cycle", node->cycle);
 	if (drawing->by_weight)
 		json_number(&json, "retained", node->weight);
 	json_end(&json);
@@ -79,21 +91,19 @@ static void print_json(const struct drawing *drawing)
 		print_edge(drawing, &drawing->edges[i]);
 }
 
-static struct error *output(const struct context *context, const struct drawing *drawing)
+struct error *draw_output(const struct context *context, const struct drawing *drawing)
 {
-	const char *name =
-		option_text(context, OPT_FILENAME, option_text(context, OPT_OUTPUT, NULL));
+	const char *name = draw_filename(context);
 
+	if (context->options[OPT_FILENAME].given && context->options[OPT_OUTPUT].given)
+		return error_usage("--filename and --output are the same thing; give one");
+
+	if (drawing->note)
+		fprintf(stderr, "refgraph: %s; see --max-nodes\n", drawing->note);
 	if (context->style.format == TABLE_JSON) {
 		print_json(drawing);
 		return NULL;
 	}
-	if (drawing->node_count > MANY_NODES && isatty(STDERR_FILENO))
-		fprintf(stderr,
-			"refgraph: %zu nodes: a layout may take long; --max-depth, --too-many and "
-			"--filter "
-			"make it smaller\n",
-			drawing->node_count);
 	TRY(render_drawing(drawing, name, option_text(context, OPT_FORMAT, NULL)));
 	if (name && strcmp(name, "-") != 0)
 		printf("Graph written to %s (%zu nodes)\n", name, drawing->node_count);
@@ -107,7 +117,7 @@ struct error *draw_picture(const struct context *context, struct model *model,
 	struct error *error = picture_make(model, query, &drawing);
 
 	if (!error)
-		error = output(context, &drawing);
+		error = draw_output(context, &drawing);
 	drawing_free(&drawing);
 	return error;
 }
@@ -120,10 +130,11 @@ struct error *draw_selected(struct context *context, bool backwards)
 	struct ids starts = {0};
 	struct error *error;
 
-	TRY(draw_options(context, &query));
 	TRY(context_model(context, 0, &model));
 	TRY(context_universe(context, model, &universe));
 	error = context_select(context, model, &universe, &starts);
+	if (!error)
+		error = draw_options(context, starts.n, &query);
 	query.universe = &universe;
 	query.starts = &starts;
 	if (!error)

@@ -89,10 +89,11 @@ static struct error *run(struct context *context)
 	struct model *model;
 	struct error *error;
 
-	TRY(draw_options(context, &query));
 	TRY(context_model(context, 0, &model));
 	TRY(context_universe(context, model, &universe));
 	error = find_chains(context, model, &universe, query.backwards, &chains);
+	if (!error)
+		error = draw_options(context, chains.starts.n, &query);
 	query.universe = &universe;
 	query.starts = &chains.starts;
 	query.only = &chains.all;

@@ -30,7 +30,7 @@ static bool make_room(void **items, size_t count, size_t *room, size_t size)
 	return true;
 }
 
-static void free_node(struct drawing_node *node)
+void drawing_node_free(struct drawing_node *node)
 {
 	free(node->name);
 	free(node->label);
@@ -43,7 +43,7 @@ struct error *drawing_add_node(struct drawing *drawing, struct drawing_node node
 	if (!node.name || !node.label ||
 	    !make_room((void **)&drawing->nodes, drawing->node_count, &drawing->node_room,
 		       sizeof(node))) {
-		free_node(&node);
+		drawing_node_free(&node);
 		return error_memory();
 	}
 	*number = (uint32_t)drawing->node_count;
@@ -65,15 +65,25 @@ struct error *drawing_add_edge(struct drawing *drawing, struct drawing_edge edge
 void drawing_free(struct drawing *drawing)
 {
 	for (size_t i = 0; i < drawing->node_count; i++)
-		free_node(&drawing->nodes[i]);
+		drawing_node_free(&drawing->nodes[i]);
 	for (size_t i = 0; i < drawing->edge_count; i++)
 		free(drawing->edges[i].label);
 	free(drawing->nodes);
 	free(drawing->edges);
+	free(drawing->note);
 	*drawing = (struct drawing){0};
 }
 
 /* Writing -------------------------------------------------------------------------------------------------------- */
+
+#define MAX_WIDTH 48u	/* characters of a line in a box */
+#define WIDE 12u	/* boxes of one depth side by side */
+#define WIDE_LEVELS 64u /* depths that are told apart for that */
+
+static const char *const frame_look[][2] = {
+	{"style", "rounded,dashed"}, {"color", "#b05000"}, {"fontcolor", "#b05000"},
+	{"fontname", "Helvetica"},   {"fontsize", "9"},	   {"labeljust", "l"},
+};
 
 struct writer {
 	uint64_t heaviest; /* weight of a node */
@@ -102,6 +112,8 @@ static const struct {
 	{AGNODE, "width", "0.6"},
 	{AGNODE, "margin", "0.11,0.055"},
 	{AGEDGE, "label", ""},
+	{AGEDGE, "edgetooltip", ""},
+	{AGEDGE, "labeltooltip", ""},
 	{AGEDGE, "fontname", "Helvetica"},
 	{AGEDGE, "fontsize", "10"},
 	{AGEDGE, "style", "solid"},
@@ -133,12 +145,41 @@ static const char *escape(struct writer *w, const char *text)
 	return str_text(&w->text);
 }
 
+/* Lines of a label that are wider than a page of boxes has room for are cut short; DOT text keeps them. */
+static const char *label_text(struct writer *w, const char *label)
+{
+	struct str cut = {0};
+	size_t width = 0;
+
+	if (!w->drawing->padded)
+		return escape(w, label);
+	for (; *label; label++) {
+		if (*label == '\n')
+			width = 0;
+		else
+			width += ((unsigned char)*label & 0xc0) != 0x80;
+		if (width <= MAX_WIDTH)
+			str_char(&cut, *label);
+		if (width > MAX_WIDTH && (label[1] == '\n' || !label[1]))
+			str_add(&cut, "...");
+	}
+	escape(w, str_text(&cut));
+	w->failed = w->failed || cut.failed;
+	str_free(&cut);
+	return str_text(&w->text);
+}
+
 static const char *print(struct writer *w, const char *format, const char *name)
 {
 	str_clear(&w->text);
 	str_printf(&w->text, format, name);
 	w->failed = w->failed || w->text.failed;
 	return str_text(&w->text);
+}
+
+static void set_graph(struct writer *w, const char *name, const char *value)
+{
+	agsafeset(w->graph, (char *)name, (char *)value, (char *)"");
 }
 
 static Agnode_t *make_node(struct writer *w, const char *name)
@@ -260,9 +301,20 @@ static void draw_more(struct writer *w, const struct drawing_node *owner, Agnode
 		return;
 	red_and_small(node, edge);
 	str_clear(&w->text);
-	str_printf(&w->text, "%llu more %sreferences", (unsigned long long)owner->more,
-		   back ? "back" : "");
+	str_printf(&w->text, "%llu more", (unsigned long long)owner->more);
+	if (owner->more_bytes) {
+		str_add(&w->text, "\\n");
+		str_size_words(&w->text, owner->more_bytes, false);
+	} else {
+		str_printf(&w->text, " %sreferences", back ? "back" : "");
+	}
 	set(node, "label", str_text(&w->text));
+	if (w->drawing->by_weight) { /* where colour is weight, red would shout */
+		set(node, "color", "gray70");
+		set(node, "fontcolor", "gray35");
+		set(edge, "color", "gray70");
+		return;
+	}
 	set_fill(w, node, 0, 1, shade(owner->depth + 1, w->drawing->max_depth));
 	set(node, "fontcolor", "white");
 }
@@ -283,7 +335,7 @@ static void draw_node(struct writer *w, size_t i)
 
 	if (!drawn)
 		return;
-	set(drawn, "label", escape(w, node->label));
+	set(drawn, "label", label_text(w, node->label));
 	if (node->tooltip)
 		set(drawn, "tooltip", escape(w, node->tooltip));
 	colour_node(w, node, drawn);
@@ -326,6 +378,21 @@ static const char *edge_text(struct writer *w, const char *label)
 	return str_text(&w->text);
 }
 
+/* "['cart'] of dict: own storage"; without it SVG viewers would show Graphviz's "o4096->o8192". */
+static void explain_edge(struct writer *w, const struct drawing_edge *edge, Agedge_t *drawn)
+{
+	const struct drawing_node *from = &w->drawing->nodes[edge->from];
+	struct str text = {0};
+
+	str_printf(&text, "%s%s%.*s: %s", edge->label, edge->label[0] ? " of " : "",
+		   (int)strcspn(from->label, "\n"), from->label, edge_styles[edge->style].meaning);
+	w->failed = w->failed || text.failed;
+	escape(w, str_text(&text));
+	set(drawn, "edgetooltip", str_text(&w->text));
+	set(drawn, "labeltooltip", str_text(&w->text));
+	str_free(&text);
+}
+
 static void draw_edge(struct writer *w, const struct drawing_edge *edge)
 {
 	Agedge_t *drawn = make_edge(w, w->nodes[edge->from], w->nodes[edge->to]);
@@ -334,12 +401,87 @@ static void draw_edge(struct writer *w, const struct drawing_edge *edge)
 	if (!drawn)
 		return;
 	style_edge(drawn, edge->style);
+	explain_edge(w, edge, drawn);
 	if (edge->label[0])
 		set(drawn, "label", edge_text(w, edge->label));
 	if (edge->weight) {
 		snprintf(weight, sizeof(weight), "%u", edge->weight);
 		set(drawn, "weight", weight);
 	}
+}
+
+/* Cycles and the page --------------------------------------------------------------------------------------------- */
+
+/* A frame around the nodes of each cycle, with how many objects they stand for. */
+static void draw_cycle(struct writer *w, uint32_t number)
+{
+	const struct drawing *d = w->drawing;
+	Agraph_t *frame;
+	uint64_t objects = 0;
+	size_t boxes = 0;
+	bool folded = false;
+	char name[32], label[64];
+
+	for (size_t i = 0; i < d->node_count; i++) {
+		if (d->nodes[i].cycle != number)
+			continue;
+		boxes++;
+		folded = folded || d->nodes[i].members > 1;
+		objects += d->nodes[i].members ? d->nodes[i].members : 1;
+	}
+	if (boxes < 2) /* the others were left out, or all are one box */
+		return;
+	snprintf(name, sizeof name, "cluster_%u", number);
+	snprintf(label, sizeof label, folded ? "cycles: %llu objects" : "cycle: %llu objects",
+		 (unsigned long long)objects);
+	frame = agsubg(w->graph, name, 1);
+	w->failed = w->failed || !frame;
+	for (size_t i = 0; frame && i < d->node_count; i++)
+		if (d->nodes[i].cycle == number)
+			agsubnode(frame, w->nodes[i], 1);
+	for (size_t i = 0; frame && i < sizeof frame_look / sizeof *frame_look; i++)
+		agsafeset(frame, (char *)frame_look[i][0], (char *)frame_look[i][1], (char *)"");
+	if (frame)
+		agsafeset(frame, (char *)"label", label, (char *)"");
+}
+
+static void draw_cycles(struct writer *w)
+{
+	uint32_t last = 0;
+
+	for (size_t i = 0; i < w->drawing->node_count; i++)
+		if (w->drawing->nodes[i].cycle > last)
+			last = w->drawing->nodes[i].cycle;
+	for (uint32_t number = 1; number <= last; number++)
+		draw_cycle(w, number);
+	if (last) /* dot's older way to rank what is framed fails with "trouble in init_rank" */
+		set_graph(w, "newrank", "true");
+}
+
+/* More boxes side by side than a page is wide: boxes are wider than high, so one above the other they fit. */
+static bool is_wide(const struct drawing *d)
+{
+	size_t n[WIDE_LEVELS] = {0};
+
+	for (size_t i = 0; i < d->node_count; i++) {
+		const struct drawing_node *node = &d->nodes[i];
+		unsigned depth = node->depth < WIDE_LEVELS ? node->depth : WIDE_LEVELS - 1;
+
+		if (++n[depth] > WIDE)
+			return true;
+	}
+	return false;
+}
+
+static void set_page(struct writer *w)
+{
+	set_graph(w, "fontname", "Helvetica");
+	if (w->drawing->sideways || is_wide(w->drawing))
+		set_graph(w, "rankdir", "LR");
+	if (!w->drawing->note)
+		return;
+	set_graph(w, "fontsize", "11");
+	set_graph(w, "label", escape(w, w->drawing->note));
 }
 
 /* Legend --------------------------------------------------------------------------------------------------------- */
@@ -354,7 +496,9 @@ enum {
 	USED_FINALIZER = 1u << 5,
 	USED_MORE = 1u << 6,
 	USED_WEIGHT = 1u << 7,
-	USED_STYLE = 1u << 8, /* shifted by enum drawing_edge_style */
+	USED_CYCLE = 1u << 8,
+	USED_PALE_MORE = 1u << 9,
+	USED_STYLE = 1u << 10, /* shifted by enum drawing_edge_style */
 };
 
 static const struct {
@@ -371,6 +515,8 @@ static const struct {
 	 "a root: a global, a stack, a table of a runtime"},
 	{USED_FINALIZER, "0,.5,1", "black", "__del__", "has a finalizer"},
 	{USED_MORE, "0,1,0.6", "white", "N more", "neighbours that are not drawn"},
+	{USED_PALE_MORE, "white", "gray35", "N more", "what is not drawn"},
+	{USED_CYCLE, "white", "#b05000", "- - - -", "a frame: each in it is held by the others"},
 	{USED_STYLE << EDGE_STRONG, "white", "black", "———▸", "reference"},
 	{USED_STYLE << EDGE_WEAK, "white", "black", "– – –▸", "weak: does not keep alive"},
 	{USED_STYLE << EDGE_INTERNAL, "white", "gray55", "———▸", "the object's own storage"},
@@ -381,7 +527,8 @@ static const struct {
 
 static unsigned what_is_used(const struct drawing *drawing)
 {
-	unsigned used = 0, far = drawing->by_weight ? USED_WEIGHT : USED_FAR;
+	unsigned used = 0, more = drawing->by_weight ? USED_PALE_MORE : USED_MORE;
+	unsigned far = drawing->by_weight ? USED_WEIGHT : USED_FAR;
 
 	for (size_t i = 0; i < drawing->node_count; i++) {
 		const struct drawing_node *node = &drawing->nodes[i];
@@ -390,7 +537,7 @@ static unsigned what_is_used(const struct drawing *drawing)
 			(node->module && !drawing->by_weight ? USED_MODULE : 0) |
 			(node->highlighted && !drawing->by_weight ? USED_HIGHLIGHT : 0) |
 			(node->finalizer ? USED_FINALIZER : 0) | (node->root ? USED_ROOT : 0) |
-			(node->more ? USED_MORE : 0);
+			(node->more ? more : 0) | (node->cycle ? USED_CYCLE : 0);
 	}
 	for (size_t i = 0; i < drawing->edge_count; i++)
 		used |= USED_STYLE << drawing->edges[i].style;
@@ -445,6 +592,9 @@ static struct error *draw(struct writer *w)
 		draw_node(w, i);
 	for (size_t i = 0; i < w->drawing->edge_count; i++)
 		draw_edge(w, &w->drawing->edges[i]);
+	if (!w->drawing->no_frames)
+		draw_cycles(w);
+	set_page(w);
 	if (w->drawing->legend)
 		draw_legend(w);
 	return w->failed ? error_memory() : NULL;

@@ -38,20 +38,62 @@ static struct error *choose_format(const char *filename, const char *wish, const
 	return NULL;
 }
 
+bool render_is_picture(const char *filename, const char *format)
+{
+	const char *chosen;
+	struct error *error = choose_format(filename, format, &chosen);
+	bool picture = !error && !is_dot(chosen);
+
+	error_destroy(error);
+	return picture;
+}
+
 /* The file that is being written -------------------------------------------------------------------------------- */
 
 struct target {
 	const char *name;  /* for messages */
 	const char *final; /* rename to this when complete; NULL: written in place */
 	char *temporary;
+	bool nameless; /* `temporary` is the name to be: until then the file has none, and nothing is left of it if we are killed */
 	int fd;
 };
+
+/* A file without a name in the folder of `filename`; -1 where its file system has no such thing. */
+static int open_nameless(const char *filename)
+{
+	const char *slash = strrchr(filename, '/');
+	char *folder = slash ? strndup(filename, (size_t)(slash - filename) + 1) : strdup(".");
+	int fd = folder ? open(folder, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666) : -1;
+
+	free(folder);
+	return fd;
+}
+
+static int give_name(struct target *target)
+{
+	char path[64];
+
+	snprintf(path, sizeof path, "/proc/self/fd/%d", target->fd);
+	if (linkat(AT_FDCWD, path, AT_FDCWD, target->temporary, AT_SYMLINK_FOLLOW) < 0)
+		return -1;
+	target->nameless = false;
+	return 0;
+}
+
+static void open_named(struct target *target)
+{
+	mode_t mask = umask(0);
+
+	umask(mask);
+	target->fd = mkostemp(target->temporary, O_CLOEXEC);
+	if (target->fd >= 0)
+		(void)!fchmod(target->fd, 0666 & ~mask);
+}
 
 /* A new or regular file gets a temporary neighbour; a device, a pipe or standard output is written as it is. */
 static struct error *target_open(const char *filename, struct target *target)
 {
 	struct stat st;
-	mode_t mask;
 
 	*target = (struct target){.name = filename, .fd = -1};
 	if (!filename || strcmp(filename, "-") == 0) {
@@ -65,11 +107,13 @@ static struct error *target_open(const char *filename, struct target *target)
 			return error_memory();
 		}
 		target->final = filename;
-		target->fd = mkostemp(target->temporary, O_CLOEXEC);
-		mask = umask(0);
-		umask(mask);
-		if (target->fd >= 0)
-			(void)!fchmod(target->fd, 0666 & ~mask);
+		target->fd = open_nameless(filename);
+		target->nameless = target->fd >= 0;
+		if (target->nameless)
+			snprintf(strrchr(target->temporary, '.'), sizeof ".XXXXXX", ".%06x",
+				 (unsigned)getpid() & 0xffffff);
+		else
+			open_named(target);
 	}
 	if (target->fd < 0) {
 		int number = errno;
@@ -83,11 +127,13 @@ static struct error *target_open(const char *filename, struct target *target)
 
 static struct error *target_close(struct target *target, struct error *error)
 {
+	if (target->nameless && !error && give_name(target) < 0)
+		error = error_system(errno, target->name, "cannot write");
 	if (close(target->fd) < 0 && !error)
 		error = error_system(errno, target->name, "cannot write");
 	if (target->temporary && !error && rename(target->temporary, target->final) < 0)
 		error = error_system(errno, target->name, "cannot write");
-	if (target->temporary && error)
+	if (target->temporary && error && !target->nameless)
 		unlink(target->temporary);
 	free(target->temporary);
 	return error;
@@ -170,18 +216,16 @@ static struct error *run_dot(const char *format, int in, int out, int complaints
 			   line[0] ? line : "it does not say why");
 }
 
-static struct error *write_picture(const struct drawing *drawing, const char *format, int out)
+static struct error *write_once(const struct drawing *drawing, const char *format, int out)
 {
-	struct drawing padded = *drawing;
 	int in = memfd_create("drawing.dot", MFD_CLOEXEC);
 	int complaints = memfd_create("dot.stderr", MFD_CLOEXEC);
 	struct error *error;
 
-	padded.padded = true;
 	if (in < 0 || complaints < 0)
 		error = error_system(errno, NULL, "cannot make a temporary file");
 	else
-		error = write_text(&padded, in, "temporary file");
+		error = write_text(drawing, in, "temporary file");
 	if (!error && lseek(in, 0, SEEK_SET) < 0)
 		error = error_system(errno, NULL, "cannot read a temporary file");
 	if (!error)
@@ -191,6 +235,32 @@ static struct error *write_picture(const struct drawing *drawing, const char *fo
 	if (complaints >= 0)
 		close(complaints);
 	return error;
+}
+
+static bool has_frames(const struct drawing *drawing)
+{
+	for (size_t i = 0; i < drawing->node_count; i++)
+		if (drawing->nodes[i].cycle)
+			return true;
+	return false;
+}
+
+/* Graphviz gives up on some drawings with frames, and on none without; nothing was written then. */
+static struct error *write_picture(const struct drawing *drawing, const char *format, int out)
+{
+	off_t start = lseek(out, 0, SEEK_CUR);
+	struct drawing padded = *drawing;
+	struct error *error;
+
+	padded.padded = true;
+	error = write_once(&padded, format, out);
+	if (!error || !has_frames(drawing))
+		return error;
+	error_destroy(error);
+	padded.no_frames = true;
+	if (start >= 0 && ftruncate(out, start) == 0)
+		lseek(out, start, SEEK_SET);
+	return write_once(&padded, format, out);
 }
 
 struct error *render_drawing(const struct drawing *drawing, const char *filename,

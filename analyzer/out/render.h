@@ -5,7 +5,12 @@
 #ifndef REFGRAPH_OUT_RENDER_H
 #define REFGRAPH_OUT_RENDER_H
 
+#include <stdbool.h>
+
 #include "out/dot.h"
+
+/* True when Graphviz will have to lay it out. */
+bool render_is_picture(const char *filename, const char *format);
 
 /*
  * `filename` NULL or "-": standard output. `format`: "dot", "svg", "png", "pdf" or what else Graphviz knows; NULL: by the

@@ -6,8 +6,10 @@
 #include <string.h>
 
 #include "report/edge_name.h"
+#include "report/picture_cycles.h"
 #include "report/picture_fold.h"
 #include "report/picture_label.h"
+#include "report/picture_reduce.h"
 #include "report/picture_roots.h"
 #include "report/repr.h"
 #include "report/retained.h"
@@ -42,6 +44,7 @@ struct picture {
 	struct where *filter, *highlight;
 	uint32_t *node;	    /* by object: number in the drawing + 1 */
 	struct ids objects; /* by number in the drawing */
+	size_t nstarts;	    /* of them */
 	struct hits hits;
 	struct labels labels;
 };
@@ -145,13 +148,23 @@ static unsigned edge_weight(const struct edge *edge)
 	}
 }
 
-static void set_fold(const struct edge *edge, struct drawing_edge *line)
+#define ARRAY_LEAST 32u /* pointers out of a native block that are no fields any more */
+
+static bool is_array(const struct model *m, uint32_t object)
+{
+	return m->graph.out_first[object + 1] - m->graph.out_first[object] >= ARRAY_LEAST;
+}
+
+static void set_fold(const struct picture *p, uint32_t source, const struct edge *edge,
+		     struct drawing_edge *line)
 {
 	bool index = edge->class == RGD_LABEL_INDEX || edge->class == RGD_LABEL_STACK;
+	bool offset = edge->class == RGD_LABEL_OFFSET && is_array(p->model, source);
 
-	if (index)
+	if (index || offset)
 		line->index = edge->value;
-	line->fold = index ? FOLD_INDEX
+	line->fold = index    ? FOLD_INDEX
+		     : offset ? FOLD_OFFSET
 		     : edge->class == RGD_LABEL_KEY || edge->class == RGD_LABEL_KEY_INT ||
 				     edge->class == RGD_LABEL_KEY_TEXT ||
 				     edge->class == RGD_LABEL_KEY_OBJECT
@@ -198,7 +211,7 @@ static struct error *add_line(struct picture *p, const struct hit *hits, size_t 
 			str_char(&label, '\n');
 		edge_label(p->model, &edge, &label);
 		if (n == 1)
-			set_fold(&edge, &line);
+			set_fold(p, hits[i].source, &edge, &line);
 	}
 	line.label = take(&label);
 	return drawing_add_edge(p->out, line);
@@ -220,7 +233,7 @@ static struct error *draw_reference(struct picture *p, uint32_t number, uint32_t
 	edge_label(p->model, &decoded, &label);
 	line.style = picture_edge_style(decoded.kind);
 	line.weight = edge_weight(&decoded);
-	set_fold(&decoded, &line);
+	set_fold(p, p->objects.data[number], &decoded, &line);
 	line.label = take(&label);
 	return drawing_add_edge(p->out, line);
 }
@@ -574,6 +587,52 @@ static struct error *weigh(struct picture *p)
 	return NULL;
 }
 
+/* What was left out, and by what rule, for who looks at the picture. `nodes` and `boxes`: before and after folding. */
+static struct error *add_note(struct picture *p, size_t nodes, size_t boxes, enum fold_depth depth)
+{
+	static const char *const rules[] = {
+		[FOLD_ALL_AROUND] = "those that look alike are one box",
+		[FOLD_NEIGHBOURS] =
+			"those of one type with neighbours of the same types are one box",
+		[FOLD_TYPES] = "those of one type and distance are one box",
+	};
+	bool too_many = p->query->fit && nodes > p->query->fit && boxes < nodes &&
+			(!p->query->fold || depth != FOLD_ALL_AROUND);
+	struct str note = {0};
+
+	if (p->nstarts < p->query->starts->n)
+		str_printf(&note, "only %zu of %zu objects that were asked for are looked at",
+			   p->nstarts, p->query->starts->n);
+	if (too_many)
+		str_printf(&note, "%s%zu nodes are too many to draw: %s", note.n ? "; " : "", nodes,
+			   rules[depth]);
+	if (boxes > p->out->node_count)
+		str_printf(&note, "%sthe %zu nearest of %zu boxes are drawn", note.n ? "; " : "",
+			   p->out->node_count, boxes);
+	if (!note.n)
+		return NULL;
+	p->out->note = take(&note);
+	return p->out->note ? NULL : error_memory();
+}
+
+static struct error *reduce(struct picture *p)
+{
+	const struct picture_query *query = p->query;
+	enum fold_depth depth = FOLD_ALL_AROUND;
+	size_t nodes = p->out->node_count, boxes;
+
+	if (query->fold || (query->fit && nodes > query->fit))
+		TRY(picture_fold(p->model, &p->objects, query->fit, p->out, &depth));
+	if (query->universe->kind != UNIVERSE_GC || depth != FOLD_ALL_AROUND)
+		TRY(picture_join_lines(p->out));
+	for (size_t i = 0; depth != FOLD_ALL_AROUND && i < p->out->node_count; i++)
+		p->out->nodes[i].cycle = 0; /* those of a type are on many */
+	boxes = p->out->node_count;
+	if (query->fit)
+		TRY(picture_trim(p->out, query->fit));
+	return add_note(p, nodes, boxes, depth);
+}
+
 static struct error *draw(struct picture *p)
 {
 	const struct ids *starts = p->query->starts, *only = p->query->only;
@@ -583,14 +642,17 @@ static struct error *draw(struct picture *p)
 		TRY(model_load_for(p->model, LABEL_PARTS, only->data, only->n));
 	TRY(model_load_for(p->model, LABEL_PARTS, starts->data, starts->n));
 	for (size_t i = 0; i < starts->n; i++)
-		if (!p->node[starts->data[i]])
+		if (!p->node[starts->data[i]] && !is_full(p, starts->data[i]))
 			TRY(add_object(p, starts->data[i], 0));
+	p->nstarts = p->objects.n;
 	TRY(p->query->backwards ? draw_backwards(p) : draw_forwards(p));
 	if (p->query->universe->kind != UNIVERSE_GC)
 		TRY(picture_roots(p->model, p->query, p->node, p->out));
 	if (p->query->by_retained)
 		TRY(weigh(p));
-	return p->query->fold ? picture_fold(p->model, &p->objects, p->out) : NULL;
+	if (p->query->cycles)
+		TRY(picture_cycles(p->out));
+	return reduce(p);
 }
 
 struct error *picture_make(struct model *model, const struct picture_query *query,

@@ -38,13 +38,15 @@ struct picture_query {
 	bool by_retained;   /* size and colour of the boxes: what they retain */
 	bool fold;	    /* draw what looks alike as one, see picture_fold.h */
 	uint64_t max_nodes; /* in all, before that; 0 any number */
+	uint64_t fit;	    /* more than so many boxes are folded, then cut; 0 any number */
+	bool cycles;	    /* frame what holds each other */
 };
 
 /*
  * objgraph's rules: breadth first; an object drawn already gets its edge and is not expanded twice; backwards, proper
  * modules are not expanded; forwards each reference is an edge, backwards each referrer has one edge with all its names.
  * Outside of the gc universe weak references and the roots that hold drawn objects (forwards: the start objects) are drawn
- * too. The caller frees the drawing, also after an error.
+ * too, and parallel references are one edge. drawing.note says what was left out and by what rule. The caller frees the drawing, also after an error.
  */
 struct error *picture_make(struct model *model, const struct picture_query *query,
 			   struct drawing *ret);

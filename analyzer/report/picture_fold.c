@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "report/picture_reduce.h"
 #include "util/hash.h"
 #include "util/str.h"
 
@@ -20,13 +21,18 @@ struct fold {
 	uint32_t nclasses;
 	struct str *looks; /* nlooks texts: of a node's edges, while it is looked at */
 	uint32_t nlooks;
+	uint64_t fit;
+	enum fold_depth depth;
 };
 
 /* ---- classes --------------------------------------------------------------------------------- */
 
 static const char *general_label(const struct drawing_edge *e)
 {
-	return e->fold == FOLD_INDEX ? "[]" : e->fold == FOLD_KEY ? "{}" : e->label;
+	static const char *const general[] = {
+		[FOLD_INDEX] = "[]", [FOLD_KEY] = "{}", [FOLD_OFFSET] = "+"};
+
+	return e->fold == FOLD_NAME ? e->label : general[e->fold];
 }
 
 /* Class of a text: given out in order of first sight. */
@@ -41,12 +47,14 @@ static void look_alone(const struct fold *f, uint32_t i, struct str *text)
 	const struct drawing_node *n = &f->d->nodes[i];
 
 	str_clear(text);
-	if (i >= f->objects->n || n->root)
+	if ((i >= f->objects->n || n->root) && f->depth == FOLD_TYPES)
+		str_printf(text, "root %u", n->depth);
+	else if (i >= f->objects->n || n->root)
 		str_printf(text, "node %" PRIu32, i);
 	else
-		str_printf(text, "%" PRIu32 " %u %d %d %d %d",
+		str_printf(text, "%" PRIu32 " %u %d %d %d %d %d",
 			   model_type_of(f->m, f->objects->data[i]), n->depth, n->start, n->module,
-			   n->highlighted, n->finalizer);
+			   n->highlighted, n->finalizer, f->depth != FOLD_TYPES && n->cycle != 0);
 }
 
 static int by_text(const void *a, const void *b)
@@ -105,10 +113,12 @@ static struct error *one_round(struct fold *f, bool first)
 
 static struct error *refine(struct fold *f)
 {
+	static const unsigned rounds[] = {
+		[FOLD_ALL_AROUND] = MAX_ROUNDS, [FOLD_NEIGHBOURS] = 1, [FOLD_TYPES] = 0};
 	uint32_t before = 0;
 
 	TRY(one_round(f, true));
-	for (unsigned round = 0; round < MAX_ROUNDS && f->nclasses != before; round++) {
+	for (unsigned round = 0; round < rounds[f->depth] && f->nclasses != before; round++) {
 		before = f->nclasses;
 		TRY(one_round(f, false));
 	}
@@ -141,20 +151,12 @@ static struct error *list_edges(struct fold *f)
 
 /* ---- the smaller drawing --------------------------------------------------------------------- */
 
-static void drop_node(struct drawing_node *n)
-{
-	free(n->name);
-	free(n->label);
-	free(n->tooltip);
-	free(n->attributes);
-}
-
 /* The first of a class speaks for all. kept: by class, its new number + 1. */
 static struct error *join_nodes(struct fold *f, uint32_t *kept)
 {
 	struct drawing *d = f->d;
 	struct {
-		uint64_t members, bytes;
+		uint64_t members, roots, bytes;
 		uint32_t object;
 	} *sums = calloc((size_t)f->nclasses + 1, sizeof *sums);
 	struct error *e = sums ? NULL : error_memory();
@@ -167,10 +169,11 @@ static struct error *join_nodes(struct fold *f, uint32_t *kept)
 			sums[c].object = f->objects->data[i];
 		if (i < f->objects->n)
 			sums[c].bytes += f->m->size[f->objects->data[i]];
+		sums[c].roots += i >= f->objects->n;
 		if (kept[c]) {
 			d->nodes[kept[c] - 1].more += d->nodes[i].more;
 			d->nodes[kept[c] - 1].weight += d->nodes[i].weight;
-			drop_node(&d->nodes[i]);
+			drawing_node_free(&d->nodes[i]);
 			continue;
 		}
 		d->nodes[n] = d->nodes[i];
@@ -180,11 +183,16 @@ static struct error *join_nodes(struct fold *f, uint32_t *kept)
 	for (uint32_t c = 0; sums && c < f->nclasses; c++) {
 		struct str label = {0};
 
-		if (sums[c].members < 2)
+		if (sums[c].members + sums[c].roots < 2)
 			continue;
-		str_printf(&label, "%" PRIu64 " x %s\n", sums[c].members,
-			   model_type_name(f->m, sums[c].object));
-		str_size_words(&label, sums[c].bytes, false);
+		if (sums[c].roots) {
+			str_printf(&label, "%" PRIu64 " roots", sums[c].roots);
+		} else {
+			str_printf(&label, "%" PRIu64 " x %s\n", sums[c].members,
+				   model_type_name(f->m, sums[c].object));
+			str_size_words(&label, sums[c].bytes, false);
+		}
+		d->nodes[kept[c] - 1].members = sums[c].members;
 		free(d->nodes[kept[c] - 1].label);
 		d->nodes[kept[c] - 1].label = label.failed ? NULL : label.data;
 		if (label.failed) {
@@ -211,6 +219,10 @@ static struct error *label_joined(struct drawing_edge *e, const struct joined *j
 		return NULL;
 	if (e->fold == FOLD_KEY)
 		rc = asprintf(&label, "%" PRIu64 " keys", j->n);
+	else if (e->fold == FOLD_OFFSET && j->low != j->high)
+		rc = asprintf(&label, "+0x%" PRIx64 " ... +0x%" PRIx64, j->low, j->high);
+	else if (e->fold == FOLD_OFFSET)
+		return NULL;
 	else if (j->low == j->high)
 		rc = asprintf(&label, "[%" PRIu64 "]", j->low);
 	else
@@ -269,6 +281,36 @@ static struct error *join_edges(struct fold *f, const uint32_t *kept)
 	return e;
 }
 
+static int compare_u64(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* Few boxes, and not many lines between them. */
+static struct error *can_be_read(const struct fold *f, bool *ret)
+{
+	size_t n = f->d->edge_count, pairs = 0;
+	uint64_t *ends;
+
+	*ret = !f->fit || f->nclasses <= f->fit;
+	if (!f->fit || !*ret)
+		return NULL;
+	ends = malloc((n + 1) * sizeof *ends);
+	if (!ends)
+		return error_memory();
+	for (size_t i = 0; i < n; i++)
+		ends[i] =
+			(uint64_t)f->class[f->d->edges[i].from] << 32 | f->class[f->d->edges[i].to];
+	qsort(ends, n, sizeof *ends, compare_u64);
+	for (size_t i = 0; i < n; i++)
+		pairs += !i || ends[i] != ends[i - 1];
+	free(ends);
+	*ret = pairs <= PICTURE_LINES_PER_NODE * f->fit;
+	return NULL;
+}
+
 static struct error *fold(struct fold *f)
 {
 	size_t n = f->d->node_count;
@@ -283,6 +325,15 @@ static struct error *fold(struct fold *f)
 		return error_memory();
 	TRY(list_edges(f));
 	TRY(refine(f));
+	for (;;) {
+		bool fits;
+
+		TRY(can_be_read(f, &fits));
+		if (fits || f->depth == FOLD_TYPES)
+			break;
+		f->depth++;
+		TRY(refine(f));
+	}
 	kept = calloc((size_t)f->nclasses + 1, sizeof *kept);
 	if (!kept)
 		return error_memory();
@@ -293,13 +344,15 @@ static struct error *fold(struct fold *f)
 	return e;
 }
 
-struct error *picture_fold(struct model *m, const struct ids *objects, struct drawing *d)
+struct error *picture_fold(struct model *m, const struct ids *objects, uint64_t fit,
+			   struct drawing *d, enum fold_depth *ret)
 {
-	struct fold f = {.m = m, .objects = objects, .d = d};
+	struct fold f = {.m = m, .objects = objects, .d = d, .fit = fit};
 	struct error *e = model_load_for(m, MODEL_SIZE | MODEL_SITES, objects->data, objects->n);
 
 	if (!e)
 		e = fold(&f);
+	*ret = f.depth;
 	for (uint32_t i = 0; i < f.nlooks; i++)
 		str_free(&f.looks[i]);
 	free(f.looks);

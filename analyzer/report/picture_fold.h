@@ -12,7 +12,18 @@
 #include "out/dot.h"
 #include "util/vec.h"
 
-/* objects: by number of the node; nodes behind them (roots) stay what they are. */
-struct error *picture_fold(struct model *model, const struct ids *objects, struct drawing *drawing);
+/* How far was looked until nodes were alike. */
+enum fold_depth {
+	FOLD_ALL_AROUND, /* whatever can be told apart in the drawing is */
+	FOLD_NEIGHBOURS, /* one step: the types of what they refer to and are referred to by */
+	FOLD_TYPES,	 /* type and depth alone; and the roots are one */
+};
+
+/*
+ * objects: by number of the node; nodes behind them are roots, which stay what they are. fit: look less far when more nodes than
+ * this would be left, or more than twice as many lines; 0 any number. *ret says how far it was.
+ */
+struct error *picture_fold(struct model *model, const struct ids *objects, uint64_t fit,
+			   struct drawing *drawing, enum fold_depth *ret);
 
 #endif

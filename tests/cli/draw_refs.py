@@ -129,8 +129,8 @@ p = rg('show-refs', 'dict[0]', '-o', 'a.dot', '--filename', 'b.dot', 'x.rgd', st
 judge('one file name only', b'--filename and --output are the same thing' in p.stderr, p.stderr)
 lines = [json.loads(l) for l in rg('show-backrefs', 'DEL', '--max-depth', 1, '--too-many', 1, '--json', 'x.rgd').stdout.decode().splitlines()]
 equal('json', lines, [
-    {'kind': 'node', 'name': o, 'label': 'DEL\nhello', 'depth': 0, 'start': True, 'module': False, 'highlighted': False, 'finalizer': True, 'more': 4},
-    {'kind': 'node', 'name': d, 'label': 'dict\n3 items', 'depth': 1, 'start': False, 'module': False, 'highlighted': False, 'finalizer': False, 'more': 0},
+    {'kind': 'node', 'name': o, 'label': 'DEL\nhello', 'depth': 0, 'start': True, 'module': False, 'highlighted': False, 'finalizer': True, 'more': 4, 'count': 1},
+    {'kind': 'node', 'name': d, 'label': 'dict\n3 items', 'depth': 1, 'start': False, 'module': False, 'highlighted': False, 'finalizer': False, 'more': 0, 'count': 1},
     {'kind': 'edge', 'from': d, 'to': o, 'label': 'obj', 'reference': 'strong'}])
 
 dump(HEAD + '''object m module rc=3 prop.name=app size=56
@@ -331,7 +331,59 @@ p = rg('show-chain', 'OBJ', '--max-depth', 2, 'x.rgd')
 judge('chain: none found', b'no chain for #4 within --max-depth 2' in p.stderr and sorted(parse(p.stdout)[0]) == [o], p.stderr)
 equal('chain: several', sorted(draw('show-chain', 'OBJ', 'list[1]', 'x.rgd')[0]), sorted([m, d, a, b, o, other]))
 
+# ---- many: a picture is made small before it is laid out, and says how
+dump(HEAD + '''object table dict rc=1 size=0
+repeat 3000
+object x{i} OBJ rc=1 size={i}
+object y{i} list rc=1 size=0
+edge table x{i} key=k{i}
+edge x{i} y{i} attr=y
+edge y{i} x{i} index=0
+end
+repeat 100
+type T{i} module=app runtime=python flags=gc,heap
+object t{i} T{i} rc=1 size=0
+edge table t{i} key=t{i}
+end
+module app /bin/app base=0x1000
+root global g_table table owner=1 value=0x20
+''', 'many.rgd')
+p = rg('show-backrefs', 'OBJ', 'many.rgd', '-T', 'svg')
+svg = p.stdout.decode()
+boxes = [''.join(re.findall('<text[^>]*>([^<]*)<', n)) for n in re.findall('<g id="node.*?</g>', svg, re.S)]
+equal('many: what is drawn', sorted(boxes), ['3000 x OBJ4.3 MiB', '3000 x list0 bytes', 'dict'])
+judge('many: their cycles are framed', re.search('<g id="clust1" class="cluster">.*?<text[^>]*>cycles: 6000 objects<', svg, re.S), svg[:2000])
+judge('many: nothing was left out', p.stderr == b'', p.stderr)
+p = rg('show-refs', 'dict', 'many.rgd', '-T', 'svg', '--too-many', 9999)
+rule = 'the 80 nearest of 103 boxes are drawn'
+judge('many: the rule is said', rule in p.stderr.decode() and rule in p.stdout.decode(), p.stderr)
+equal('many: so many boxes, and two stubs', p.stdout.count(b'<g id="node'), 82)
+nodes, _ = draw('show-refs', 'dict', 'many.rgd', '--too-many', 9999)
+equal('many: DOT text has them all', len(nodes), 6101)
+raw = rg('show-refs', 'dict', 'many.rgd', '--too-many', 20).stdout
+judge('many: more than fit side by side stand one above the other', b'rankdir=LR' in raw and b'rankdir' not in rg('show-refs', 'dict', 'many.rgd', '--too-many', 9).stdout, raw[:300])
+
+# ---- the dominator tree
+nodes, edges = draw('dominators', 'many.rgd', '-T', 'dot', '--min', 2998, '--limit', 3, '--legend')
+legend = nodes.pop('legend')[0]
+equal('dominators: boxes', {k: v[0] for k, v in nodes.items()}, {
+    'roots': 'roots\\n4.3 MiB in 6101 objects', name(0): 'dict\\n4.3 MiB, 100.0 %, 6101 objects', 'too_many_' + name(0): '3098 more\\n4.3 MiB',
+    name(5997): 'OBJ\\n2.9 KiB, 0.1 %, 2 objects', name(5999): 'OBJ\\n2.9 KiB, 0.1 %, 2 objects',
+    'too_many_' + name(5997): '1 more references', 'too_many_' + name(5999): '1 more references'})
+equal('dominators: lines', plain(edges), sorted([('roots', name(0), 'g_table in app'), (name(0), 'too_many_' + name(0), ''), *[(name(i), 'too_many_' + name(i), '') for i in (5997, 5999)],
+                                              (name(0), name(5997), "['k2998']"), (name(0), name(5999), "['k2999']")]))
+judge('dominators: what retains more is yellower', float(nodes[name(0)][1].split(',')[1]) > .6 > .1 > float(nodes[name(5997)][1].split(',')[1]), nodes)
+equal('dominators: legend', re.findall(r'ALIGN="LEFT">([^<]*)<', legend), ['the larger and yellower, the more bytes would go with it',
+      'a root: a global, a stack, a table of a runtime', 'what is not drawn', 'reference'])
+text2 = HEAD + 'object head list rc=1\n' + ''.join('object n%d list rc=1 size=10\nedge %s n%d index=0\n' % (i, 'n%d' % (i - 1) if i else 'head', i) for i in range(9))
+dump(text2 + 'object end dict rc=1 size=5\nedge n8 end index=0\nobject a OBJ rc=1 size=1\nobject b OBJ rc=1 size=1\nedge end a key=a\nedge a b attr=b\nmodule app /bin/app base=0x1000\nroot global g head owner=1 value=0x20\n', 'list.rgd')
+nodes, edges = draw('dominators', 'list.rgd', '-T', 'dot', '--min', 0)
+equal('dominators: a list is one box, two of a type are two', sorted(v[0].split('\\n')[0] for v in nodes.values()),
+      ['OBJ', 'OBJ', 'a chain of 10 x list', 'dict', 'roots'])
+equal('dominators: its lines', [l for t, h, l in plain(edges)], ['[0]', "['a']", '.b', 'g in app'])
+
 # ---- legend
+dump(text)
 nodes, edges = draw('show-backrefs', 'OBJ', '--legend', 'x.rgd')
 legend = re.findall(r'ALIGN="LEFT">([^<]*)<', nodes['legend'][0])
 equal('legend: what is there', legend, ['what was asked for', 'the darker, the more steps away', 'a module', 'reference'])
