@@ -144,6 +144,7 @@ enum rgd_section {
 	RGD_SEC_EPOCHS = 18,
 	RGD_SEC_REGIONS = 19,
 	RGD_SEC_EVENTS = 20, /* reserved for ref/unref events */
+	RGD_SEC_HEAPS = 21,
 };
 
 /* META: facts about the process and this snapshot. Both columns BYTES. Keys are listed in refgraph-dump(5). */
@@ -427,6 +428,32 @@ enum rgd_regions_column {
 	RGD_REGION_STACK = 2,	/* VARINT +1 */
 	RGD_REGION_EPOCH = 3,	/* VARINT */
 	RGD_REGION_KIND = 4,	/* U8: 0 mmap by the program, 1 pymalloc arena */
+};
+
+/*
+ * HEAPS: what allocators keep, as their own heads of chunks and pools tell. All VARINT unless said; bytes include the heads of
+ * chunks unless said. Other allocators get other kinds.
+ */
+enum rgd_heaps_column {
+	RGD_HEAP_KIND = 0,	  /* U8 enum rgd_heap_kind */
+	RGD_HEAP_ADDRESS = 1,	  /* U64; 0 for RGD_HEAP_MAPPED */
+	RGD_HEAP_SIZE = 2,	  /* bytes of address space */
+	RGD_HEAP_USED_BLOCKS = 3, /* live blocks */
+	RGD_HEAP_USED = 4,	  /* their chunks */
+	RGD_HEAP_REQUESTED = 5,	  /* what was asked for, without headers and rounding */
+	RGD_HEAP_FREE_CHUNKS = 6, /* in bins: between live blocks */
+	RGD_HEAP_FREE = 7,
+	RGD_HEAP_KEPT_CHUNKS = 8, /* kept for requests of their size, or allocated around us */
+	RGD_HEAP_KEPT = 9,
+	RGD_HEAP_TOP = 10,	    /* at the end: what the allocator may return */
+	RGD_HEAP_TOP_RESIDENT = 11, /* +1: bytes of it in memory */
+};
+enum rgd_heap_kind {
+	RGD_HEAP_MAIN = 1,   /* [heap] */
+	RGD_HEAP_THREAD = 2, /* a heap of another arena */
+	RGD_HEAP_MAPPED = 3, /* all chunks that are mappings of their own */
+	RGD_HEAP_ARENA = 4,  /* of pymalloc: KEPT are its free pools, TOP was never used */
+	RGD_HEAP_CLASS = 5,  /* all pools of pymalloc for blocks of ADDRESS bytes */
 };
 
 /*

@@ -49,6 +49,22 @@ static const struct column_spec counter_columns[] = {
 	{0, 0},
 };
 
+static const struct column_spec heap_columns[] = {
+	{RGD_HEAP_KIND, RGD_ENC_U8},
+	{RGD_HEAP_ADDRESS, RGD_ENC_U64},
+	{RGD_HEAP_SIZE, RGD_ENC_VARINT},
+	{RGD_HEAP_USED_BLOCKS, RGD_ENC_VARINT},
+	{RGD_HEAP_USED, RGD_ENC_VARINT},
+	{RGD_HEAP_REQUESTED, RGD_ENC_VARINT},
+	{RGD_HEAP_FREE_CHUNKS, RGD_ENC_VARINT},
+	{RGD_HEAP_FREE, RGD_ENC_VARINT},
+	{RGD_HEAP_KEPT_CHUNKS, RGD_ENC_VARINT},
+	{RGD_HEAP_KEPT, RGD_ENC_VARINT},
+	{RGD_HEAP_TOP, RGD_ENC_VARINT},
+	{RGD_HEAP_TOP_RESIDENT, RGD_ENC_VARINT},
+	{0, 0},
+};
+
 void walk_gc(struct walk *w, uint32_t runtime, const char *name, uint64_t index, uint64_t value)
 {
 	ROW(w, &w->gc, runtime, intern_text(&w->intern, name), index, value);
@@ -69,6 +85,21 @@ void walk_counter(struct walk *w, const char *name, uint64_t value)
 bool walk_values(struct walk *w)
 {
 	return config.values;
+}
+
+bool walk_region(struct walk *w, size_t i, uint32_t kind, uintptr_t *address, uintptr_t *size)
+{
+	const struct region *list;
+	size_t n = regions_get(&list);
+
+	(void)w;
+	for (size_t at = 0; at < n; at++)
+		if (list[at].size && list[at].kind == kind && !i--) {
+			*address = list[at].address;
+			*size = list[at].size;
+			return true;
+		}
+	return false;
 }
 
 void *walk_memory(struct walk *w, size_t size)
@@ -135,13 +166,16 @@ static void runtime_tables(struct walk *w)
 {
 	if (!table_open(&w->writer, &w->gc, RGD_SEC_GC, gc_columns, SMALL) ||
 	    !table_open(&w->writer, &w->runtimes, RGD_SEC_RUNTIMES, runtime_columns, 256) ||
-	    !table_open(&w->writer, &w->counters, RGD_SEC_COUNTERS, counter_columns, SMALL))
+	    !table_open(&w->writer, &w->counters, RGD_SEC_COUNTERS, counter_columns, SMALL) ||
+	    !table_open(&w->writer, &w->heaps, RGD_SEC_HEAPS, heap_columns, SMALL))
 		return;
+	walk_heaps(w);
 	adapters_state(w);
 	counters(w);
 	table_close(&w->writer, &w->gc);
 	table_close(&w->writer, &w->runtimes);
 	table_close(&w->writer, &w->counters);
+	table_close(&w->writer, &w->heaps);
 }
 
 /* ---- process ---------------------------------------------------------------------------------------------------------------- */

@@ -191,7 +191,7 @@ struct walk {
 	uintptr_t address;
 	uint32_t number, degree;
 
-	struct table objects, edges, properties, roots, gc, runtimes, counters;
+	struct table objects, edges, properties, roots, gc, runtimes, counters, heaps;
 	uint32_t predict[RGD_PREDICT_SLOTS];
 	uint32_t offset_label, offset_interior;
 
@@ -228,6 +228,10 @@ void walk_roots(struct walk *w);
 /* ---- facts.c -------------------------------------------------------------------------------------------------------- */
 
 void walk_facts(struct walk *w);
+
+/* ---- heaps.c -------------------------------------------------------------------------------------------------------- */
+
+void walk_heaps(struct walk *w); /* rows of glibc's heaps; none where malloc is another's */
 
 /* ---- name.c: names of dump files -------------------------------------------------------------------------------------- */
 

@@ -41,7 +41,7 @@ struct column {
 	uint64_t first_row; /* of the chunk in the making */
 };
 
-#define TABLE_COLUMNS 10
+#define TABLE_COLUMNS 12
 /* One section: columns that are flushed together. */
 struct table {
 	uint16_t section;

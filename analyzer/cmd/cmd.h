@@ -100,6 +100,8 @@ enum option_id {
 	OPT_SURVIVORS_BY,
 	OPT_BORN,
 	OPT_AGE,
+	/* OPTIONS_MEMORY */
+	OPT_MEMORY_BY,
 	/* OPTIONS_DIFF */
 	OPT_DIFF_BY,
 	OPT_DIFF_STATE,
@@ -173,6 +175,7 @@ enum option_group {
 	OPTIONS_STACKS = 1ull << 29,
 	OPTIONS_SLOPES = 1ull << 26,
 	OPTIONS_SURVIVORS = 1ull << 30,
+	OPTIONS_MEMORY = 1ull << 40,
 	OPTIONS_ALL = 1ull << 63,
 };
 

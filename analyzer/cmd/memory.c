@@ -1,9 +1,8 @@
 /* memory.c - `refgraph memory`: where the resident memory is, and why it does not fall. */
-#include <inttypes.h>
-#include <stdlib.h>
+#include <string.h>
 
-#include "cmd/cmd.h"
-#include "report/memory.h"
+#include "cmd/memory_views.h"
+#include "report/memory_words.h"
 
 enum { KIND, RSS, LIVE, OBJECTS, SIZE, MAPS, WHAT };
 
@@ -32,132 +31,50 @@ static void add_row(struct table *t, const char *name, const struct memory_sum *
 	table_text(t, WHAT, what);
 }
 
-/* An arena goes back to the system when it is empty: what is nearly empty is pinned. */
-static bool is_nearly_empty(const struct arena *a)
+static struct error *print_kinds(struct context *c, const struct model *m,
+				 const struct memory *memory)
 {
-	return a->objects && a->live * 10 < a->size;
-}
+	struct table *table;
+	struct str words = {0};
+	struct error *e;
 
-struct pin {
-	uint32_t stack; /* + 1 */
-	uint64_t objects;
-};
-
-static int by_objects(const void *a, const void *b)
-{
-	const struct pin *x = a, *y = b;
-
-	if (x->objects != y->objects)
-		return x->objects < y->objects ? 1 : -1;
-	return (x->stack > y->stack) - (x->stack < y->stack);
-}
-
-/* The places that made most of what lies in nearly empty arenas. */
-static struct error *print_pins(struct model *m, const struct memory *memory)
-{
-	struct pin *pins = calloc((size_t)m->nstacks + 1, sizeof *pins);
-	struct str place = {0};
-
-	if (!pins)
-		return error_memory();
-	for (uint32_t i = 0; i <= m->nstacks; i++)
-		pins[i].stack = i;
-	for (uint32_t o = 0; o < m->nobjects; o++) {
-		const struct arena *a = memory_arena_at(memory, m->address[o]);
-
-		if (a && is_nearly_empty(a))
-			pins[m->stack[o]].objects++;
+	TRY(table_create(columns, sizeof columns / sizeof *columns, &table));
+	for (unsigned k = 0; k < MEMORY_NUMBER_OF; k++)
+		if (memory->kinds[k].maps)
+			add_row(table, memory_kind_name(k), &memory->kinds[k],
+				memory_kind_about(k));
+	add_row(table, "total", &memory->total, "");
+	e = table_print(table, &c->style, stdout);
+	table_destroy(table);
+	if (!e && c->style.format == TABLE_TEXT && !c->style.columns && !c->style.no_header) {
+		e = memory_words(m, memory, &words);
+		if (!e)
+			printf("\n%s", str_text(&words));
+		str_free(&words);
 	}
-	qsort(pins, (size_t)m->nstacks + 1, sizeof *pins, by_objects);
-	for (unsigned i = 0; i < 3 && i <= m->nstacks && pins[i].objects; i++) {
-		uint32_t frame =
-			pins[i].stack ? model_site_frame(m, pins[i].stack - 1) : MODEL_NONE;
-
-		str_clear(&place);
-		if (frame != MODEL_NONE)
-			model_frame_text(m, frame, &place);
-		printf("  %9" PRIu64 " of these objects were made by %s\n", pins[i].objects,
-		       frame != MODEL_NONE ? str_text(&place) : "an unknown place");
-	}
-	str_free(&place);
-	free(pins);
-	return NULL;
-}
-
-static void words(struct str *out, uint64_t bytes)
-{
-	str_clear(out);
-	str_size(out, bytes);
-}
-
-static struct error *print_answer(struct model *m, const struct memory *memory)
-{
-	const struct memory_sum *arenas = &memory->kinds[MEMORY_ARENAS],
-				*heap = &memory->kinds[MEMORY_MALLOC];
-	struct str a = {0}, b = {0}, c = {0};
-	uint64_t sparse = 0, bytes = 0;
-	struct error *e = NULL;
-
-	for (size_t i = 0; i < memory->arenas.n; i++)
-		if (is_nearly_empty(&memory->arenas.data[i])) {
-			sparse++;
-			bytes += memory->arenas.data[i].size;
-		}
-	words(&a, memory->total.rss);
-	words(&b, memory->total.live);
-	printf("\n%s are in memory; live objects and blocks are %s of it.\n", str_text(&a),
-	       str_text(&b));
-	if (heap->rss) {
-		words(&a, heap->rss);
-		words(&b, heap->live);
-		words(&c, heap->rss > heap->live ? heap->rss - heap->live : 0);
-		printf("malloc holds %s for %s of blocks: %s are free, headers, or between blocks "
-		       "that live.\n",
-		       str_text(&a), str_text(&b), str_text(&c));
-	}
-	if (memory->arenas.n) {
-		words(&a, arenas->rss);
-		words(&b, arenas->live);
-		printf("CPython holds %s in %zu arenas for %s of objects.", str_text(&a),
-		       memory->arenas.n, str_text(&b));
-		words(&c, bytes);
-		if (sparse)
-			printf(" %" PRIu64 " of them, %s, are less than a tenth full: one live "
-			       "object keeps its arena.",
-			       sparse, str_text(&c));
-		putchar('\n');
-		if (sparse)
-			e = print_pins(m, memory);
-	}
-	str_free(&a);
-	str_free(&b);
-	str_free(&c);
 	return e;
 }
 
 static struct error *run(struct context *c)
 {
-	struct table *table = NULL;
+	const char *by = option_text(c, OPT_MEMORY_BY, "kind");
 	struct memory memory;
 	struct model *m;
 	struct error *e;
 
 	TRY(context_model(c, 0, &m));
 	TRY(memory_compute(m, &memory));
-	e = table_create(columns, sizeof columns / sizeof *columns, &table);
-	for (unsigned k = 0; k < MEMORY_NUMBER_OF && !e; k++)
-		if (memory.kinds[k].maps)
-			add_row(table, memory_kind_name(k), &memory.kinds[k], memory_kind_about(k));
-	if (!e) {
-		add_row(table, "total", &memory.total, "");
-		e = table_print(table, &c->style, stdout);
-	}
-	if (!e && c->style.format == TABLE_TEXT && !c->style.columns && !c->style.no_header) {
-		e = model_load(m, MODEL_SITES);
-		if (!e)
-			e = print_answer(m, &memory);
-	}
-	table_destroy(table);
+	e = model_load(m, MODEL_SITES);
+	if (e)
+		;
+	else if (strcmp(by, "heap") == 0)
+		e = memory_print_heaps(c, m);
+	else if (strcmp(by, "arena") == 0)
+		e = memory_print_arenas(c, m, &memory);
+	else if (strcmp(by, "class") == 0)
+		e = memory_print_classes(c, m);
+	else
+		e = print_kinds(c, m, &memory);
 	memory_deinit(&memory);
 	return e;
 }
@@ -168,7 +85,7 @@ const struct command cmd_memory = {
 	.summary = "tell where the resident memory is, and why it does not fall",
 	.about = "Every mapping has a kind: the sum is the resident size. Beside it what lives in "
 		 "it, and below why what was freed did not go back to the system.",
-	.options = OPTIONS_OUTPUT,
+	.options = OPTIONS_OUTPUT | OPTIONS_MEMORY,
 	.min_dumps = 1,
 	.max_dumps = 1,
 	.run = run,

@@ -36,6 +36,8 @@ const struct option_row option_table[] = {
 	 "exit with status 1 when references are lost or missing"},
 	{OPT_STACKS_BY, OPTIONS_STACKS, "by", 0, OPTION_CHOICE, "site|stack|tree",
 	 "one row a place (default), a whole stack, or a frame of the tree of callers"},
+	{OPT_MEMORY_BY, OPTIONS_MEMORY, "by", 0, OPTION_CHOICE, "kind|heap|arena|class",
+	 "one row a kind of memory (default), a heap of malloc, an arena or a size class of CPython"},
 	{OPT_SINCE, OPTIONS_STACKS | OPTIONS_SURVIVORS, "since", 0, OPTION_TEXT, "MARK",
 	 "only what was made after the mark with this label, or in this epoch or later"},
 	{OPT_UNTIL, OPTIONS_STACKS | OPTIONS_SURVIVORS, "until", 0, OPTION_TEXT, "MARK",

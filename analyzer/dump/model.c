@@ -42,6 +42,7 @@ static const struct {
 	{MODEL_PROPERTIES, MODEL_STRINGS, load_properties},
 	{MODEL_EPOCHS, MODEL_STRINGS, load_epochs},
 	{MODEL_REGIONS, 0, load_regions},
+	{MODEL_HEAPS, 0, load_heaps},
 };
 
 static struct error *load_parts(struct model *m, unsigned want)
@@ -97,6 +98,7 @@ struct error *model_open(const char *path, struct model **ret)
 	m->nsummary = dump_rows(m->dump, RGD_SEC_SUMMARY);
 	m->nepochs = dump_rows(m->dump, RGD_SEC_EPOCHS);
 	m->nregions = dump_rows(m->dump, RGD_SEC_REGIONS);
+	m->nheaps = dump_rows(m->dump, RGD_SEC_HEAPS);
 	m->nmeta = dump_rows(m->dump, RGD_SEC_META);
 	*ret = m;
 	return NULL;
@@ -133,6 +135,7 @@ void model_close(struct model *m)
 	big_free(m->counters, m->ncounters, sizeof *m->counters);
 	big_free(m->epochs, m->nepochs, sizeof *m->epochs);
 	big_free(m->regions, m->nregions, sizeof *m->regions);
+	big_free(m->heaps, m->nheaps, sizeof *m->heaps);
 	free(m->types);
 	dump_close(m->dump);
 	free(m);

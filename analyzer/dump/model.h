@@ -46,6 +46,7 @@ enum model_part {
 	MODEL_EPOCHS = 1u << 23,
 	MODEL_REGIONS = 1u << 24,
 	MODEL_META = 1u << 25,
+	MODEL_HEAPS = 1u << 26,
 	/* what model_type_of() needs to tell native blocks apart by their allocation site */
 	MODEL_SITES = MODEL_STRINGS | MODEL_TYPES | MODEL_TYPE | MODEL_STACK | MODEL_STACKS |
 		      MODEL_FRAMES | MODEL_MODULES,
@@ -147,6 +148,12 @@ struct region {
 	uint8_t kind;
 };
 
+struct heap { /* of glibc: see RGD_SEC_HEAPS */
+	uint64_t address, size, used_blocks, used, requested, free_chunks, free, kept_chunks, kept,
+		top, top_resident;
+	uint8_t kind; /* enum rgd_heap_kind */
+};
+
 /* One edge in full. */
 struct edge {
 	uint32_t source, target;
@@ -187,7 +194,7 @@ struct model {
 	/* known from the start */
 	uint32_t nstrings, ntypes, nlabels, nobjects, nedges, nroots, nframes, nstacks, nmodules,
 		nmaps, nthreads, nruntimes, ngc, ncounters, nproperties, nsummary, nepochs,
-		nregions, nmeta;
+		nregions, nheaps, nmeta;
 
 	char *text;
 	size_t text_size;
@@ -215,6 +222,7 @@ struct model {
 	uint32_t nheld;
 	struct epoch *epochs;
 	struct region *regions;
+	struct heap *heaps;
 	char *meta_text[2]; /* keys, values */
 	size_t meta_size[2];
 	uint64_t *meta_start[2];

@@ -392,3 +392,23 @@ struct error *load_regions(struct model *m)
 {
 	return LOAD_ROWS(m, RGD_SEC_REGIONS, region_fields, m->nregions, m->regions);
 }
+
+static const struct field heap_fields[] = {
+	FIELD(RGD_HEAP_KIND, heap, kind, ANY),
+	FIELD(RGD_HEAP_ADDRESS, heap, address, ANY),
+	FIELD(RGD_HEAP_SIZE, heap, size, ANY),
+	FIELD(RGD_HEAP_USED_BLOCKS, heap, used_blocks, ANY),
+	FIELD(RGD_HEAP_USED, heap, used, ANY),
+	FIELD(RGD_HEAP_REQUESTED, heap, requested, ANY),
+	FIELD(RGD_HEAP_FREE_CHUNKS, heap, free_chunks, ANY),
+	FIELD(RGD_HEAP_FREE, heap, free, ANY),
+	FIELD(RGD_HEAP_KEPT_CHUNKS, heap, kept_chunks, ANY),
+	FIELD(RGD_HEAP_KEPT, heap, kept, ANY),
+	FIELD(RGD_HEAP_TOP, heap, top, ANY),
+	FIELD(RGD_HEAP_TOP_RESIDENT, heap, top_resident, ANY),
+};
+
+struct error *load_heaps(struct model *m)
+{
+	return LOAD_ROWS(m, RGD_SEC_HEAPS, heap_fields, m->nheaps, m->heaps);
+}

@@ -159,43 +159,6 @@ static void divide(struct memory *ret, const struct map *map, const struct conte
 
 /* ---- live objects ---------------------------------------------------------------------------- */
 
-struct arena *memory_arena_at(const struct memory *memory, uint64_t address)
-{
-	size_t low = 0, high = memory->arenas.n;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		struct arena *a = &memory->arenas.data[middle];
-
-		if (address < a->address)
-			high = middle;
-		else if (address - a->address >= a->size)
-			low = middle + 1;
-		else
-			return a;
-	}
-	return NULL;
-}
-
-static int by_address(const void *a, const void *b)
-{
-	const struct arena *x = a, *y = b;
-
-	return (x->address > y->address) - (x->address < y->address);
-}
-
-static struct error *find_arenas(const struct model *m, struct memory *ret)
-{
-	for (uint32_t i = 0; i < m->nregions; i++)
-		if (m->regions[i].kind == 1 &&
-		    !VEC_PUSH(&ret->arenas, ((struct arena){.address = m->regions[i].address,
-							    .size = m->regions[i].size})))
-			return error_memory();
-	if (ret->arenas.n)
-		qsort(ret->arenas.data, ret->arenas.n, sizeof *ret->arenas.data, by_address);
-	return NULL;
-}
-
 static uint32_t map_at(const struct model *m, uint64_t address)
 {
 	uint32_t low = 0, high = m->nmaps;
@@ -216,13 +179,9 @@ static uint32_t map_at(const struct model *m, uint64_t address)
 static void place_objects(const struct model *m, struct memory *ret, struct contents *contents)
 {
 	for (uint32_t o = 0; o < m->nobjects; o++) {
-		struct arena *arena = memory_arena_at(ret, m->address[o]);
+		struct arena *arena = arenas_at(&ret->arenas, m->address[o]);
 		uint32_t map = map_at(m, m->address[o]);
 
-		if (arena) {
-			arena->objects++;
-			arena->live += m->size[o];
-		}
 		if (map == MODEL_NONE)
 			continue;
 		contents[map].live[!arena].objects++;
@@ -237,9 +196,9 @@ struct error *memory_compute(struct model *m, struct memory *ret)
 
 	*ret = (struct memory){0};
 	TRY(model_load(m, MODEL_MAPS | MODEL_REGIONS | MODEL_THREADS | MODEL_MODULES |
-				  MODEL_STRINGS | MODEL_ADDRESS | MODEL_SIZE));
+				  MODEL_STRINGS | MODEL_ADDRESS | MODEL_SIZE | MODEL_HEAPS));
 	contents = calloc((size_t)m->nmaps + 1, sizeof *contents);
-	e = contents ? find_arenas(m, ret) : error_memory();
+	e = contents ? arenas_compute(m, &ret->arenas) : error_memory();
 	if (!e)
 		place_objects(m, ret, contents);
 	for (uint32_t i = 0; i < m->nmaps && !e; i++) {
@@ -266,5 +225,5 @@ struct error *memory_compute(struct model *m, struct memory *ret)
 
 void memory_deinit(struct memory *memory)
 {
-	VEC_FREE(&memory->arenas);
+	arenas_deinit(&memory->arenas);
 }

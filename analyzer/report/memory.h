@@ -9,8 +9,7 @@
 #ifndef REFGRAPH_MEMORY_H
 #define REFGRAPH_MEMORY_H
 
-#include "dump/model.h"
-#include "util/vec.h"
+#include "report/arenas.h"
 
 enum memory_kind {
 	MEMORY_PROGRAM,	  /* the executable: code, constants, variables */
@@ -30,23 +29,15 @@ struct memory_sum {
 	uint64_t objects, live; /* live objects and blocks in it, and their bytes */
 };
 
-/* One arena of pymalloc. */
-struct arena {
-	uint64_t address, size, live;
-	uint32_t objects;
-};
-
 struct memory {
 	struct memory_sum kinds[MEMORY_NUMBER_OF];
 	struct memory_sum total;
-	VEC(struct arena) arenas; /* by address */
+	struct arenas arenas;
 };
 
 struct error *memory_compute(struct model *model, struct memory *ret); /* loads what it needs */
 void memory_deinit(struct memory *memory);
 const char *memory_kind_name(unsigned kind);
 const char *memory_kind_about(unsigned kind);
-/* The arena that holds this address; NULL when none does. */
-struct arena *memory_arena_at(const struct memory *memory, uint64_t address);
 
 #endif

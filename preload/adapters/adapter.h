@@ -41,6 +41,12 @@ struct walk_type {
 	uint32_t base;	  /* type number + 1, 0 none */
 };
 
+/* A row of RGD_SEC_HEAPS, in the order of its columns. */
+struct walk_heap {
+	uint64_t kind, address, size, used_blocks, used, requested, free_chunks, free, kept_chunks,
+		kept, top, top_resident;
+};
+
 /* An allocator of a runtime; the layout is PyMemAllocatorEx's. */
 struct adapter_allocator {
 	void *context;
@@ -181,6 +187,9 @@ void walk_gc(struct walk *walk, uint32_t runtime, const char *name, uint64_t ind
 void walk_runtime(struct walk *walk, uint32_t runtime, const char *version,
 		  enum rgd_runtime_state state, const char *note);
 void walk_counter(struct walk *walk, const char *name, uint64_t value);
+void walk_heap(struct walk *walk, const struct walk_heap *heap);
+/* The i-th of the regions of this kind (RGD_REGION_KIND), ascending; false: there is none. */
+bool walk_region(struct walk *walk, size_t i, uint32_t kind, uintptr_t *address, uintptr_t *size);
 
 /* True when short values may be in the dump (REFGRAPH_VALUES=1). */
 bool walk_values(struct walk *walk);

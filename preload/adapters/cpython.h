@@ -6,6 +6,7 @@
  *   cpython_alloc.c    PyMem hooks: the runtime's blocks into the live table
  *   cpython_stacks.c   the Python frame that allocates, read raw
  *   cpython_gil.c      enter and leave: the lock, taken with a deadline
+ *   cpython_pools.c    pymalloc's arenas, pools and free blocks
  *   cpython_exit.c     the snapshot at exit, before the interpreter takes its heap down
  *   cpython_text.c     str objects, names, labels
  *   cpython_class.c    what is known of each type, once per type
@@ -196,6 +197,10 @@ void gil_adopt(void);
 uintptr_t gc_state_of(uintptr_t interpreter);
 /* An interpreter whose lock we do not hold: 3.12+ with a lock of its own. */
 bool has_own_gil(uintptr_t interpreter);
+
+/* ---- cpython_pools.c --------------------------------------------------------------------------------------------- */
+
+void python_pools(struct walk *walk); /* rows of HEAPS; state() phase */
 
 /* ---- cpython_exit.c ---------------------------------------------------------------------------------------------- */
 

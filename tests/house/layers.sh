@@ -23,7 +23,7 @@ rules() {
 	analyzer/symbol/*                only   ^analyzer/(util|dump|symbol)/|^include/refgraph_dump\.h$|^<
 	analyzer/control/*               only   ^analyzer/(util|control)/|^include/refgraph_dump\.h$|^<
 	analyzer/out/*                   only   ^analyzer/(util|out)/|^<
-	analyzer/cmd/*                   only   ^analyzer/(util|dump|graph|report|symbol|out|control)/|^analyzer/cmd/(cmd|draw|leak_check|subject|why)\.h$|^include/refgraph_dump\.h$|^<
+	analyzer/cmd/*                   only   ^analyzer/(util|dump|graph|report|symbol|out|control)/|^analyzer/cmd/(cmd|draw|leak_check|memory_views|subject|why)\.h$|^include/refgraph_dump\.h$|^<
 	analyzer/cmd/*                   never  ^analyzer/dump/reader
 	END
 }

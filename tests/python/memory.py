@@ -9,6 +9,14 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..
 from shimmed import *
 
 
+def views(path, by):
+    return [json.loads(line) for line in ask("--json", "--by", by, path).splitlines()]
+
+
+def total(rows, *names):
+    return sum(r[n] for r in rows for n in names)
+
+
 def ask(*arguments):
     p = subprocess.run([REFGRAPH, "memory"] + list(arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
     return p.stdout if p.returncode == 0 else p.stderr
@@ -45,6 +53,14 @@ def python_program(v, python):
     source = open(os.path.join(PROGRAMS, "sparse.py")).read().splitlines()
     line = next(n for n, s in enumerate(source, 1) if s.endswith("# the line of make"))
     equal(v + " memory: most of the arenas is free", full, True)
+    arenas, classes = views(path, "arena"), views(path, "class")
+    equal(v + " memory: blocks that live in pools, by the pools' heads and by what was followed", total(arenas, "blocks"), r["arenas"]["objects"])
+    equal(v + " memory: the classes are the arenas", [total(classes, n) for n in ("blocks", "used", "free", "free_blocks")],
+          [total(arenas, n) for n in ("blocks", "used", "free", "free_blocks")])
+    equal(v + " memory: free pools are most of the arenas", total(arenas, "free_pools") * 2 > total(arenas, "size") > total(arenas, "free_pools"), True)
+    equal(v + " memory: parts of an arena", [a for a in arenas if not a["size"] * 0.95 < total([a], "used", "free", "free_pools", "top") <= a["size"]], [])
+    pinned = [a for a in arenas if a["pinned"]]
+    equal(v + " memory: what keeps nearly empty arenas", len([a for a in pinned if "sparse.py:%d" % line in a["site"]]) * 10 > len(pinned) * 9, True)
     equal(v + " memory: and why", ["less than a tenth full" in text, "sparse.py:%d)" % line in text], [True, True])
 
 
@@ -59,7 +75,24 @@ def c_program():
     equal("C memory: no arenas", "arenas" in r, False)
 
 
+def heaps():
+    binary = os.path.join(TMP, "heaps")
+    subprocess.run(["gcc", "-O1", "-g", "-o", binary, os.path.join(PROGRAMS, "heaps.c"), "-ldl", "-lpthread"], check=True)
+    env = dict(os.environ, LD_PRELOAD=SHIM, REFGRAPH_DIR=TMP, REFGRAPH_DUMP="heaps.%n.rgd")
+    inside = json.loads(subprocess.run([binary], stdout=subprocess.PIPE, universal_newlines=True, env=env).stdout)
+    rows = views(os.path.join(TMP, "heaps.1.rgd"), "heap")
+    main, mapped = [r for r in rows if r["heap"] == "main"], [r for r in rows if r["heap"] == "mapped"]
+    brk = main + [r for r in rows if r["heap"] == "thread"]
+    equal("heaps: one of main, one a thread at least", [len(main), len(brk) >= 3], [1, True])
+    equal("heaps: bytes, free bytes, the end, as mallinfo2() says", [total(brk, "size"), total(brk, "free", "top"), total(main, "top")],
+          [inside["arena"], inside["fordblks"], inside["keepcost"]])
+    equal("heaps: blocks that are mappings", [total(mapped, "blocks"), total(mapped, "size")], [inside["hblks"], inside["hblkhd"]])
+    equal("heaps: of the threads' blocks", [r["blocks"] for r in brk if r["heap"] == "thread" and r["blocks"]], [500, 500])
+    equal("heaps: the rest are heads", 0 <= inside["uordblks"] - total(brk, "used", "kept") < 2400 * len(brk), True)
+
+
 c_program()
+heaps()
 for version, python in pythons():
     python_program(version if python.startswith("/root") else version + " (system)", python)
 sys.exit(status())

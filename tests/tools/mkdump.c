@@ -36,6 +36,7 @@
  *   property O KEY VALUE
  *   epoch NUMBER [time=] [kind=] [label=]
  *   region ADDRESS SIZE [stack=S] [epoch=] [kind=]
+ *   heap KIND ADDRESS SIZE [blocks=] [used=] [requested=] [free_chunks=] [free=] [kept_chunks=] [kept=] [top=] [top_rss=]
  *   summary TYPE COUNT BYTES [stack=S] [tracked=]      the first one turns off the automatic summary
  *   repeat N [VAR]  …  end                             VAR (i) counts from 0; {i*2+1} {i:x} in the lines between
  */
@@ -582,6 +583,21 @@ static void do_region(struct line *l)
 	text_done(l, 3);
 }
 
+static void do_heap(struct line *l)
+{
+	uint64_t row[12] = {
+		text_number(l, text_positional(l, 1)),	text_number(l, text_positional(l, 2)),
+		text_number(l, text_positional(l, 3)),	text_option_number(l, "blocks", 0),
+		text_option_number(l, "used", 0),	text_option_number(l, "requested", 0),
+		text_option_number(l, "free_chunks", 0), text_option_number(l, "free", 0),
+		text_option_number(l, "kept_chunks", 0), text_option_number(l, "kept", 0),
+		text_option_number(l, "top", 0),	text_option_number(l, "top_rss", 0),
+	};
+
+	rgd_row(w, RGD_SEC_HEAPS, 12, row);
+	text_done(l, 4);
+}
+
 static bool summary_by_hand;
 
 static void do_summary(struct line *l)
@@ -605,7 +621,7 @@ static const struct {
 	{"object", do_object}, {"edge", do_edge}, {"root", do_root}, {"frame", do_frame},
 	{"stack", do_stack}, {"module", do_module}, {"map", do_map}, {"thread", do_thread},
 	{"runtime", do_runtime}, {"gc", do_gc}, {"counter", do_counter}, {"property", do_property},
-	{"epoch", do_epoch}, {"region", do_region}, {"summary", do_summary},
+	{"epoch", do_epoch}, {"region", do_region}, {"heap", do_heap}, {"summary", do_summary},
 };
 
 static void begin(void)

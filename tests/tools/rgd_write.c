@@ -38,6 +38,7 @@ static const uint8_t encodings[SECTIONS][RGD_MAX_COLUMNS] = {
 	[RGD_SEC_SUMMARY] = {V, V, U8, V, V},
 	[RGD_SEC_EPOCHS] = {ASC, U64, U8, V},
 	[RGD_SEC_REGIONS] = {U64, V, V, V, U8},
+	[RGD_SEC_HEAPS] = {U8, U64, V, V, V, V, V, V, V, V, V, V},
 #undef V
 #undef U8
 #undef U64

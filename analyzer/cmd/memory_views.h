@@ -1,0 +1,13 @@
+/* memory_views.h - the tables of `refgraph memory` beside that of kinds. */
+#ifndef REFGRAPH_MEMORY_VIEWS_H
+#define REFGRAPH_MEMORY_VIEWS_H
+
+#include "cmd/cmd.h"
+#include "report/memory.h"
+
+struct error *memory_print_heaps(struct context *c, const struct model *m);
+struct error *memory_print_arenas(struct context *c, const struct model *m,
+				  const struct memory *memory); /* needs MODEL_SITES */
+struct error *memory_print_classes(struct context *c, const struct model *m);
+
+#endif
