@@ -145,6 +145,7 @@ enum rgd_section {
 	RGD_SEC_REGIONS = 19,
 	RGD_SEC_EVENTS = 20, /* reserved for ref/unref events */
 	RGD_SEC_HEAPS = 21,
+	RGD_SEC_PAGES = 22,
 };
 
 /* META: facts about the process and this snapshot. Both columns BYTES. Keys are listed in refgraph-dump(5). */
@@ -454,6 +455,21 @@ enum rgd_heap_kind {
 	RGD_HEAP_MAPPED = 3, /* all chunks that are mappings of their own */
 	RGD_HEAP_ARENA = 4,  /* of pymalloc: KEPT are its free pools, TOP was never used */
 	RGD_HEAP_CLASS = 5,  /* all pools of pymalloc for blocks of ADDRESS bytes */
+};
+
+/*
+ * PAGES: resident anonymous pages of a process that was forked, as runs, ascending. Read in the program just before the clone
+ * of the walker. The section is absent in other processes, and where /proc/self/pagemap could not be read.
+ */
+enum rgd_pages_column {
+	RGD_PAGES_ADDRESS = 0, /* ASC */
+	RGD_PAGES_COUNT = 1,   /* VARINT pages of page_size bytes */
+	RGD_PAGES_STATE = 2,   /* U8 enum rgd_pages_state */
+};
+enum rgd_pages_state {
+	RGD_PAGES_PRIVATE = 1, /* nobody else has it mapped */
+	RGD_PAGES_SHARED = 2,  /* somebody has: the parent, or another child of it */
+	RGD_PAGES_SHIM = 3,    /* the shim's own memory */
 };
 
 /*

@@ -18,6 +18,13 @@ EXPORT unsigned refgraph_mark(const char *label)
 	return atomic_load_explicit(&epoch_now, memory_order_relaxed);
 }
 
+EXPORT unsigned long refgraph_task_done(const char *name)
+{
+	if (atomic_load_explicit(&shim_state, memory_order_relaxed) != SHIM_ON)
+		return 0;
+	return task_done(name);
+}
+
 EXPORT int refgraph_active(void)
 {
 	return atomic_load_explicit(&shim_state, memory_order_relaxed) == SHIM_ON;

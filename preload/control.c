@@ -910,6 +910,7 @@ void control_init(void)
 {
 	find_main_tls();
 	entry_wait_init();
+	entry_sync_init();
 	entry_exec_init();
 	find_libc_threads();
 	look_for_filter();

@@ -151,6 +151,20 @@ static uint64_t counter_total(const struct walk *w, enum counter which)
 	}
 }
 
+/* "task.done NAME" */
+static void task_counters(struct walk *w)
+{
+	char text[TASK_NAME + 16];
+	const char *name;
+	uint64_t done;
+	for (uint32_t i = 0; task_get(i, &name, &done); i++) {
+		if (!done)
+			continue;
+		log_format(text, sizeof text, "task.done %s", name);
+		walk_counter(w, text, done);
+	}
+}
+
 static void counters(struct walk *w)
 {
 	for (unsigned i = 0; i < COUNTER_MAX; i++)
@@ -160,6 +174,8 @@ static void counters(struct walk *w)
 	walk_counter(w, "live.bytes", w->live_bytes);
 	walk_counter(w, "shim.bytes.mapped", arena_mapped());
 	walk_counter(w, "walker.bytes.mapped", w->pool.mapped);
+	walk_counter(w, "lost.pages", w->plan->pages.lost);
+	task_counters(w);
 }
 
 static void runtime_tables(struct walk *w)
@@ -387,6 +403,24 @@ static void maps(struct walk *w)
 	table_close(&w->writer, t);
 }
 
+/* ---- pages ------------------------------------------------------------------------------------------------------------------- */
+
+static void pages(struct walk *w)
+{
+	static const struct column_spec specs[] = {
+		{RGD_PAGES_ADDRESS, RGD_ENC_ASC},
+		{RGD_PAGES_COUNT, RGD_ENC_VARINT},
+		{RGD_PAGES_STATE, RGD_ENC_U8},
+		{0, 0},
+	};
+	const struct page_runs *runs = &w->plan->pages;
+	struct table *t = runs->n ? open_table(w, RGD_SEC_PAGES, specs) : NULL;
+	for (size_t i = 0; t && i < runs->n; i++)
+		ROW(w, t, runs->list[i].address, runs->list[i].pages, runs->list[i].state);
+	if (t)
+		table_close(&w->writer, t);
+}
+
 /* ---- stacks ------------------------------------------------------------------------------------------------------------------ */
 
 static void stacks(struct walk *w)
@@ -524,6 +558,42 @@ static void meta_number(struct walk *w, const char *key, uint64_t value)
 	meta(w, key, text);
 }
 
+/* What adapters told, until META is written. */
+#define TOLD_MAX 32
+static struct {
+	char key[32], value[128];
+} told[TOLD_MAX];
+static unsigned told_count;
+
+void walk_meta(const char *key, const char *value)
+{
+	if (told_count == TOLD_MAX)
+		return;
+	log_format(told[told_count].key, sizeof told[0].key, "%s", key);
+	log_format(told[told_count].value, sizeof told[0].value, "%s", value);
+	told_count++;
+}
+
+uint64_t walk_posts(uintptr_t semaphore)
+{
+	return semaphore_posts(semaphore);
+}
+
+static void lineage_meta(struct walk *w)
+{
+	const struct lineage *from = lineage_get();
+	char key[20];
+
+	meta_number(w, "started", from->started_ns);
+	meta_number(w, "cpu.us", w->plan->cpu_us);
+	if (!from->parent)
+		return;
+	log_format(key, sizeof key, "%lx", (unsigned long)from->parent_key);
+	meta_number(w, "fork.parent", from->parent);
+	meta(w, "fork.key", key);
+	meta_number(w, "fork.epoch", from->epoch);
+}
+
 /* The library that the program's malloc comes from. */
 static const char *allocator_name(void)
 {
@@ -558,6 +628,9 @@ static void metas(struct walk *w)
 	meta(w, "allocator", allocator_name());
 	meta(w, "native", native_followed ? "yes" : native_note);
 	meta(w, "values", config.values ? "yes" : "no");
+	lineage_meta(w);
+	for (unsigned i = 0; i < told_count; i++)
+		meta(w, told[i].key, told[i].value);
 	if (meta_table)
 		table_close(&w->writer, meta_table);
 }
@@ -571,6 +644,7 @@ void walk_facts(struct walk *w)
 	epochs(w);
 	regions(w);
 	maps(w);
+	pages(w);
 	summary(w);
 	stacks(w);
 	frames(w);

@@ -61,6 +61,7 @@ static void start(void)
 		log_line("there is no memory for the tables: this program is not followed");
 	} else {
 		epoch_advance(0, NULL);
+		lineage_started();
 		atomic_store_explicit(&shim_state, SHIM_ON, memory_order_release);
 	}
 }
@@ -137,6 +138,7 @@ static void fork_parent(void)
 
 static void fork_child(void)
 {
+	uint32_t parent = shim_pid;
 	if (atomic_load_explicit(&shim_state, memory_order_relaxed) != SHIM_ON)
 		return;
 	fork_holds = false;
@@ -153,7 +155,7 @@ static void fork_child(void)
 	shim_pid = glue_pid();
 	threads_after_fork_child();
 	ERRNO_KEPT({
-		epoch_advance(3, "fork");
+		lineage_forked(parent, epoch_advance(3, "fork"));
 		adapters_after_fork_child();
 		control_after_fork_child();
 	});

@@ -311,6 +311,42 @@ struct epoch_record {
 /* All records that are kept, oldest first (bounded: the oldest marks are dropped and counted). */
 size_t epoch_records(const struct epoch_record **records);
 
+/* ---- lineage.c: where this process comes from, and the tasks that it says it has done ---------------------------------- */
+
+struct lineage {
+	uint32_t
+		parent; /* pid of who forked this process under the shim; 0: nobody, it was started by exec */
+	uint32_t epoch;	     /* what was born before this epoch was there at the fork */
+	uint64_t parent_key; /* process_key of the parent */
+	uint64_t started_ns; /* wall clock of the start, or of the fork */
+};
+void lineage_started(void);
+/* In the child, while the process key is still the parent's. */
+void lineage_forked(uint32_t parent, uint32_t epoch);
+const struct lineage *lineage_get(void);
+
+#define TASKS_MAX 256u
+#define TASK_NAME 64u
+/* One more of this name. How many there are now. Async-signal-safe, any thread. */
+uint64_t task_done(const char *name);
+/* Row i of the names, in no order; 0 done: not in use. False past the last row. */
+bool task_get(uint32_t i, const char **name, uint64_t *done);
+
+/* ---- pages.c: which pages are shared with another process ---------------------------------------------------------------- */
+
+struct page_run {
+	uint64_t address;
+	uint32_t pages, state; /* enum rgd_pages_state */
+};
+struct page_runs {
+	struct page_run *list; /* NULL: not known */
+	size_t n, mapped;
+	uint64_t lost; /* pages */
+};
+/* `smaps` is the text of /proc/self/smaps. Opens a descriptor: where none shows in the program. */
+void page_runs_read(const char *smaps, size_t size, struct page_runs *ret);
+void page_runs_free(struct page_runs *runs);
+
 /* ---- modules.c: loaded objects, also those that are gone ------------------------------------------------------------ */
 
 struct module {
@@ -351,6 +387,9 @@ size_t regions_get(const struct region **regions);
 /* ---- entry_*.c: the hooks ---------------------------------------------------------------------------------------------- */
 
 void entry_init(void); /* resolves the real functions; may run inside the first malloc */
+/* entry_sync.c: calls of sem_post() for this semaphore, by this process. */
+uint64_t semaphore_posts(uintptr_t semaphore);
+void semaphores_after_fork_child(void);
 /* Real functions that the rest of the shim may call (never hooked). */
 struct real {
 	void *(*malloc)(size_t);

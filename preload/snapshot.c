@@ -116,6 +116,13 @@ static bool plan_names(const char *path, struct snapshot_result *result)
 	return fits;
 }
 
+static uint64_t cpu_time(void)
+{
+	struct timespec t = {0, 0};
+	sys(SYS_clock_gettime, CLOCK_PROCESS_CPUTIME_ID, &t);
+	return (uint64_t)t.tv_sec * 1000000u + (uint64_t)t.tv_nsec / 1000u;
+}
+
 static bool plan_make(const struct snapshot_request *request, struct snapshot_result *result)
 {
 	long n = sys(SYS_readlinkat, AT_FDCWD, "/proc/self/exe", plan_program,
@@ -144,6 +151,7 @@ static bool plan_make(const struct snapshot_request *request, struct snapshot_re
 	control_main_tls(&plan.tls_low, &plan.tls_high);
 	plan.fault = config.test_fault;
 	plan.smaps = "";
+	plan.cpu_us = cpu_time();
 	return plan_names(request->path, result);
 }
 
@@ -448,6 +456,7 @@ static void job_end(void)
 {
 	arena_unmap(job.smaps, job.smaps_size);
 	job.smaps = NULL;
+	page_runs_free(&plan.pages);
 	job.active = false;
 	job.result.total_ns = clock_now(CLOCK_MONOTONIC) - job.begun;
 	if (job.result.status != ECANCELED)
@@ -465,8 +474,11 @@ void snapshot_begin(const struct snapshot_request *request)
 		fail(&job.result, ENOMEM, advice(ENOMEM));
 		goto over;
 	}
-	if (control_isolated())
+	if (control_isolated()) {
 		job.smaps = smaps_read(&job.smaps_size);
+		if (lineage_get()->parent)
+			page_runs_read(plan.smaps, plan.smaps_size, &plan.pages);
+	}
 	if (job_launch())
 		return;
 over:
@@ -550,4 +562,5 @@ void snapshot_after_fork_child(void)
 	atomic_store(&walker_last, 0);
 	job.active = false;
 	job.smaps = NULL; /* one mapping that the parent was about to give back */
+	memset(&plan.pages, 0, sizeof plan.pages);
 }

@@ -37,6 +37,10 @@ int control_snapshot(const char *reason, const char *label, const char *path, un
 
 void entry_wait_init(void);
 
+/* ---- entry_sync.c ---- */
+
+void entry_sync_init(void);
+
 /* ---- entry_exec.c ---- */
 
 void entry_exec_init(void);

@@ -72,8 +72,10 @@ struct walk_plan {
 	uint32_t deadline_ms;
 	const char *smaps; /* text of /proc/self/smaps just before, "" unknown */
 	size_t smaps_size;
-	uint32_t skip;	  /* bit per adapter: not locked, or it crashed the walker before */
-	uint32_t failed;  /* bit per adapter: it crashed the walker before */
+	struct page_runs pages; /* of a forked process */
+	uint64_t cpu_us;	/* user and system time of the process so far */
+	uint32_t skip;		/* bit per adapter: not locked, or it crashed the walker before */
+	uint32_t failed;	/* bit per adapter: it crashed the walker before */
 	uint32_t missing; /* bit per adapter: it has objects, and its lock was not to be had */
 	char notes[WALK_ADAPTERS][160]; /* why it is skipped */
 	uintptr_t tls_low, tls_high;	/* of the main thread, 0 unknown */

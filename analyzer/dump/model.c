@@ -43,6 +43,7 @@ static const struct {
 	{MODEL_EPOCHS, MODEL_STRINGS, load_epochs},
 	{MODEL_REGIONS, 0, load_regions},
 	{MODEL_HEAPS, 0, load_heaps},
+	{MODEL_PAGES, 0, load_pages},
 };
 
 static struct error *load_parts(struct model *m, unsigned want)
@@ -100,6 +101,7 @@ struct error *model_open(const char *path, struct model **ret)
 	m->nregions = dump_rows(m->dump, RGD_SEC_REGIONS);
 	m->nheaps = dump_rows(m->dump, RGD_SEC_HEAPS);
 	m->nmeta = dump_rows(m->dump, RGD_SEC_META);
+	m->npages = dump_rows(m->dump, RGD_SEC_PAGES);
 	*ret = m;
 	return NULL;
 }
@@ -136,6 +138,7 @@ void model_close(struct model *m)
 	big_free(m->epochs, m->nepochs, sizeof *m->epochs);
 	big_free(m->regions, m->nregions, sizeof *m->regions);
 	big_free(m->heaps, m->nheaps, sizeof *m->heaps);
+	big_free(m->pages, m->npages, sizeof *m->pages);
 	free(m->types);
 	dump_close(m->dump);
 	free(m);

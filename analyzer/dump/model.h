@@ -47,6 +47,7 @@ enum model_part {
 	MODEL_REGIONS = 1u << 24,
 	MODEL_META = 1u << 25,
 	MODEL_HEAPS = 1u << 26,
+	MODEL_PAGES = 1u << 27,
 	/* what model_type_of() needs to tell native blocks apart by their allocation site */
 	MODEL_SITES = MODEL_STRINGS | MODEL_TYPES | MODEL_TYPE | MODEL_STACK | MODEL_STACKS |
 		      MODEL_FRAMES | MODEL_MODULES,
@@ -154,6 +155,12 @@ struct heap { /* of glibc: see RGD_SEC_HEAPS */
 	uint8_t kind; /* enum rgd_heap_kind */
 };
 
+/* A run of resident anonymous pages. */
+struct pages {
+	uint64_t address, count;
+	uint8_t state; /* enum rgd_pages_state */
+};
+
 /* One edge in full. */
 struct edge {
 	uint32_t source, target;
@@ -194,7 +201,7 @@ struct model {
 	/* known from the start */
 	uint32_t nstrings, ntypes, nlabels, nobjects, nedges, nroots, nframes, nstacks, nmodules,
 		nmaps, nthreads, nruntimes, ngc, ncounters, nproperties, nsummary, nepochs,
-		nregions, nheaps, nmeta;
+		nregions, nheaps, nmeta, npages;
 
 	char *text;
 	size_t text_size;
@@ -223,7 +230,8 @@ struct model {
 	struct epoch *epochs;
 	struct region *regions;
 	struct heap *heaps;
-	char *meta_text[2]; /* keys, values */
+	struct pages *pages; /* ascending, apart from each other */
+	char *meta_text[2];  /* keys, values */
 	size_t meta_size[2];
 	uint64_t *meta_start[2];
 

@@ -25,6 +25,7 @@ struct error *load_property_rows(struct model *m, struct property **ret);
 struct error *load_epochs(struct model *m);
 struct error *load_regions(struct model *m);
 struct error *load_heaps(struct model *m);
+struct error *load_pages(struct model *m);
 
 /* objects.c */
 struct error *load_object_column(struct model *m, unsigned part);

@@ -24,7 +24,7 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "headers are read in p
 static const char *const section_names[KNOWN_SECTIONS] = {
 	"TOC",	      "META",	 "STRINGS", "TYPES",   "LABELS",  "OBJECTS",  "EDGES", "ROOTS",
 	"FRAMES",     "STACKS",	 "MODULES", "MAPS",    "THREADS", "RUNTIMES", "GC",    "COUNTERS",
-	"PROPERTIES", "SUMMARY", "EPOCHS",  "REGIONS", "EVENTS",  "HEAPS",
+	"PROPERTIES", "SUMMARY", "EPOCHS",  "REGIONS", "EVENTS",  "HEAPS",    "PAGES",
 };
 
 /*
@@ -38,7 +38,7 @@ static const uint8_t known_columns[KNOWN_SECTIONS] = {
 	[RGD_SEC_MODULES] = 7,	  [RGD_SEC_MAPS] = 10,	 [RGD_SEC_THREADS] = 6,
 	[RGD_SEC_RUNTIMES] = 4,	  [RGD_SEC_GC] = 4,	 [RGD_SEC_COUNTERS] = 2,
 	[RGD_SEC_PROPERTIES] = 3, [RGD_SEC_SUMMARY] = 5, [RGD_SEC_EPOCHS] = 4,
-	[RGD_SEC_REGIONS] = 5,	  [RGD_SEC_HEAPS] = 12,
+	[RGD_SEC_REGIONS] = 5,	  [RGD_SEC_HEAPS] = 12,	 [RGD_SEC_PAGES] = 3,
 };
 
 static bool is_known(const struct rgd_chunk_header *h)

@@ -412,3 +412,30 @@ struct error *load_heaps(struct model *m)
 {
 	return LOAD_ROWS(m, RGD_SEC_HEAPS, heap_fields, m->nheaps, m->heaps);
 }
+
+static const struct field pages_fields[] = {
+	FIELD(RGD_PAGES_ADDRESS, pages, address, ANY),
+	FIELD(RGD_PAGES_COUNT, pages, count, ANY),
+	FIELD(RGD_PAGES_STATE, pages, state, ANY),
+};
+
+/* Runs that overlap, or reach past the end of the address space, would be counted twice. */
+struct error *load_pages(struct model *m)
+{
+	uint64_t page = dump_header(m->dump)->page_size, end = 0;
+	struct pages *rows;
+
+	TRY(LOAD_ROWS(m, RGD_SEC_PAGES, pages_fields, m->npages, rows));
+	for (uint32_t i = 0; i < m->npages; i++) {
+		uint64_t bytes;
+
+		if (rows[i].address < end || __builtin_mul_overflow(rows[i].count, page, &bytes) ||
+		    __builtin_add_overflow(rows[i].address, bytes, &end)) {
+			big_free(rows, m->npages, sizeof *rows);
+			return dump_error(m->dump, RGD_SEC_PAGES, RGD_PAGES_ADDRESS, i,
+					  "run of pages %u overlaps the one before it", i);
+		}
+	}
+	m->pages = rows;
+	return NULL;
+}

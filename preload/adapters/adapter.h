@@ -190,6 +190,10 @@ void walk_counter(struct walk *walk, const char *name, uint64_t value);
 void walk_heap(struct walk *walk, const struct walk_heap *heap);
 /* The i-th of the regions of this kind (RGD_REGION_KIND), ascending; false: there is none. */
 bool walk_region(struct walk *walk, size_t i, uint32_t kind, uintptr_t *address, uintptr_t *size);
+/* How often this process posted the semaphore. */
+uint64_t walk_posts(uintptr_t semaphore);
+/* A fact about the process, for META. The texts are copied. */
+void walk_meta(const char *key, const char *value);
 
 /* True when short values may be in the dump (REFGRAPH_VALUES=1). */
 bool walk_values(struct walk *walk);

@@ -16,6 +16,7 @@
  *   cpython_contents.c what containers and other variable bodies refer to
  *   cpython_frames.c   executing frames and generators
  *   cpython_roots.c    where reachability starts; the collector's numbers
+ *   cpython_workers.c  the role of the process in a pool, and its tasks
  *
  * Words used here
  *   visited     what an object's tp_traverse reports: gc.get_referents(). RGD_LABEL_F_TRAVERSED
@@ -374,6 +375,8 @@ uint64_t refcount_of(uintptr_t object, bool *immortal);
 
 /* ---- cpython_values.c: only with REFGRAPH_VALUES=1 --------------------------------------------------------------- */
 
+/* A natural number below 2^60; always available. */
+bool int_of(uintptr_t object, uint64_t *value);
 /* A short representation of a str, int, float, bytes, bool or None. */
 void describe_value(struct walk *walk, uintptr_t object, const struct py_class *c);
 /* The label's class, text and value for a dict key whose contents may be shown. */
@@ -517,5 +520,10 @@ void roots_pin(struct walk *walk, uintptr_t object);
 void roots_discover(struct walk *walk);
 void python_roots(struct walk *walk);
 void python_state(struct walk *walk);
+
+/* ---- cpython_workers.c -------------------------------------------------------------------------------------------- */
+
+/* What this process is in a pool of workers, and how many tasks it did, as the libraries that make pools know it. */
+void python_workers(struct walk *walk);
 
 #endif

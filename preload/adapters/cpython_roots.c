@@ -519,5 +519,6 @@ void python_state(struct walk *walk)
 		gc_rows(walk, heads);
 	walk_counter(walk, "python.blocks", (uint64_t)alloc_blocks());
 	python_pools(walk);
+	python_workers(walk);
 	walk_runtime(walk, RGD_RT_CPYTHON, python.version, RGD_RUNTIME_OK, note);
 }

@@ -1,6 +1,6 @@
 /*
  * cpython_values.c - short representations of values. Used only when the user asked for values (REFGRAPH_VALUES=1): a dump
- * holds no contents otherwise.
+ * holds no contents otherwise. (But for int_of(), by which the counters of known libraries are read.)
  */
 #include <string.h>
 
@@ -61,6 +61,16 @@ static struct small_int read_int(uintptr_t object)
 	for (uint64_t i = count; i-- > 0;)
 		n.magnitude = n.magnitude << 30 | half_at(object, (long)(24 + i * 4));
 	return n;
+}
+
+bool int_of(uintptr_t object, uint64_t *value)
+{
+	struct small_int n;
+	if (!object || !has_flag(type_of(object), TPFLAG_LONG))
+		return false;
+	n = read_int(object);
+	*value = n.magnitude;
+	return n.fits && !n.negative;
 }
 
 static void put_int(struct text *t, uintptr_t object)

@@ -37,6 +37,7 @@
  *   epoch NUMBER [time=] [kind=] [label=]
  *   region ADDRESS SIZE [stack=S] [epoch=] [kind=]
  *   heap KIND ADDRESS SIZE [blocks=] [used=] [requested=] [free_chunks=] [free=] [kept_chunks=] [kept=] [top=] [top_rss=]
+ *   pages ADDRESS COUNT private|shared|shim
  *   summary TYPE COUNT BYTES [stack=S] [tracked=]      the first one turns off the automatic summary
  *   repeat N [VAR]  …  end                             VAR (i) counts from 0; {i*2+1} {i:x} in the lines between
  */
@@ -598,6 +599,19 @@ static void do_heap(struct line *l)
 	text_done(l, 4);
 }
 
+static void do_pages(struct line *l)
+{
+	const char *state = text_positional(l, 3);
+	uint64_t row[3] = {
+		text_number(l, text_positional(l, 1)), text_number(l, text_positional(l, 2)),
+		!strcmp(state, "private") ? RGD_PAGES_PRIVATE
+		: !strcmp(state, "shared") ? RGD_PAGES_SHARED : RGD_PAGES_SHIM,
+	};
+
+	rgd_row(w, RGD_SEC_PAGES, 3, row);
+	text_done(l, 4);
+}
+
 static bool summary_by_hand;
 
 static void do_summary(struct line *l)
@@ -622,6 +636,7 @@ static const struct {
 	{"stack", do_stack}, {"module", do_module}, {"map", do_map}, {"thread", do_thread},
 	{"runtime", do_runtime}, {"gc", do_gc}, {"counter", do_counter}, {"property", do_property},
 	{"epoch", do_epoch}, {"region", do_region}, {"heap", do_heap}, {"summary", do_summary},
+	{"pages", do_pages},
 };
 
 static void begin(void)
