@@ -55,6 +55,16 @@ unusual:
 		record_any(t, block, size, stack, entry_epoch());
 }
 
+/* Last of all: what fires may ask the clock. */
+static inline __attribute__((always_inline)) void look(const struct adapter_wrap *w)
+{
+	struct adapter_watch *a = w->watch;
+
+	if (likely(a) && unlikely((*a->count[0] + *a->count[1] + *a->count[2] != a->seen) |
+				  (a->level[1] >= a->level[0]) | (--a->left == 0)))
+		a->fire(a);
+}
+
 static void *wrap_malloc(void *context, size_t size)
 {
 	struct adapter_wrap *w = context;
@@ -67,6 +77,7 @@ static void *wrap_malloc(void *context, size_t size)
 	if (likely(block)) {
 		record(t, block, size, birth_stack(w, t, CALLER, FRAME));
 		w->blocks++;
+		look(w);
 	}
 	hook_leave(t);
 	return block;
@@ -89,6 +100,7 @@ static void *wrap_calloc(void *context, size_t n, size_t size)
 	if (likely(block)) {
 		record(t, block, total, birth_stack(w, t, CALLER, FRAME));
 		w->blocks++;
+		look(w);
 	}
 	hook_leave(t);
 	return block;

@@ -91,6 +91,8 @@ enum option_id {
 	OPT_STACKS_BY,
 	OPT_SINCE,
 	OPT_UNTIL,
+	/* OPTIONS_GC */
+	OPT_EVENTS,
 	/* OPTIONS_SLOPES */
 	OPT_SLOPES_BY,
 	OPT_AGAINST,
@@ -141,7 +143,7 @@ enum option_id {
 	OPT_NUMBER_OF,
 };
 
-/* One bit each; the next one is 31. */
+/* One bit each; the next one is 32. */
 enum option_group {
 	OPTIONS_NONE = 0,
 	OPTIONS_OUTPUT = 1ull << 0,
@@ -176,6 +178,7 @@ enum option_group {
 	OPTIONS_SLOPES = 1ull << 26,
 	OPTIONS_SURVIVORS = 1ull << 30,
 	OPTIONS_MEMORY = 1ull << 40,
+	OPTIONS_GC = 1ull << 31,
 	OPTIONS_ALL = 1ull << 63,
 };
 

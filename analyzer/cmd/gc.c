@@ -4,9 +4,23 @@
 
 #include "cmd/cmd.h"
 #include "out/json.h"
+#include "report/gc_events.h"
 #include "report/repr.h"
 
-enum { GENERATION, TRACKED, THRESHOLD, COUNT, COLLECTIONS, COLLECTED, UNCOLLECTABLE, NCOLUMNS };
+enum {
+	GENERATION,
+	TRACKED,
+	THRESHOLD,
+	COUNT,
+	COLLECTIONS,
+	COLLECTED,
+	UNCOLLECTABLE,
+	SEEN,
+	WALL,
+	LONGEST,
+	CPU,
+	NCOLUMNS
+};
 
 static const struct column columns[] = {
 	[GENERATION] = {"generation", "GENERATION", CELL_TEXT, .about = "0, 1, 2 or permanent"},
@@ -19,6 +33,16 @@ static const struct column columns[] = {
 		       .about = "objects that these collections freed"},
 	[UNCOLLECTABLE] = {"uncollectable", "UNCOLLECTABLE", CELL_NUMBER,
 			   .about = "objects that they could not free"},
+	[SEEN] = {"seen", "SEEN", CELL_NUMBER, .hidden = true,
+		  .about =
+			  "of the collections: those that the shim saw, and that the times are of"},
+	[WALL] = {"wall_us", "US <=", CELL_NUMBER,
+		  .about = "microseconds that these took together, at most"},
+	[LONGEST] = {"longest_us", "LONGEST <=", CELL_NUMBER, .about = "the longest, at most"},
+	[CPU] = {"cpu_us", "CPU US <=", CELL_NUMBER,
+		 .about = "microseconds of processor time that they took together, at most; where "
+			  "the "
+			  "program slept besides, the better bound"},
 };
 
 /* The value of a row of GC; false when the dump has none. */
@@ -170,6 +194,23 @@ static void json_state(struct model *m)
 	str_free(&debug);
 }
 
+/* Nothing when the dump has no record of collections. */
+static void fill_times(struct table *t, const struct model *m, unsigned g)
+{
+	static const struct {
+		const char *name;
+		unsigned column;
+	} times[] = {{"events.span", WALL}, {"events.longest", LONGEST}, {"events.processor", CPU}};
+	uint64_t value;
+
+	if (!value_of(m, "events.collections", g, &value))
+		return;
+	table_number(t, SEEN, value);
+	for (unsigned i = 0; i < sizeof times / sizeof *times; i++)
+		if (value_of(m, times[i].name, g, &value))
+			table_number(t, times[i].column, (value + 999) / 1000);
+}
+
 static void fill(struct table *t, const struct model *m)
 {
 	static const char *const names[] = {
@@ -182,12 +223,74 @@ static void fill(struct table *t, const struct model *m)
 
 		table_row(t);
 		table_text(t, GENERATION, digit);
-		for (unsigned c = TRACKED; c < NCOLUMNS; c++)
+		for (unsigned c = TRACKED; c <= UNCOLLECTABLE; c++)
 			table_number(t, c, number(m, names[c], g));
+		fill_times(t, m, g);
 	}
 	table_row(t);
 	table_text(t, GENERATION, "permanent");
 	table_number(t, TRACKED, number(m, "freeze_count", 0));
+}
+
+/* ---- the collections ------------------------------------------------------------------------- */
+
+enum { E_NUMBER, E_AT, E_GENERATION, E_COLLECTIONS, E_COLLECTED, E_UNCOLLECTABLE, E_WALL, E_CPU };
+
+static const struct column event_columns[] = {
+	[E_NUMBER] = {"number", "NUMBER", CELL_NUMBER, .about = "from 0, of all that were seen"},
+	[E_AT] = {"at_ms", "AT MS", CELL_NUMBER,
+		  .about = "it was over by so many milliseconds after the start of the program"},
+	[E_GENERATION] = {"generation", "GENERATION", CELL_NUMBER,
+			  .about = "the oldest that was collected"},
+	[E_COLLECTIONS] = {"collections", "COLLECTIONS", CELL_NUMBER, .hidden = true,
+			   .about = "more than one of this generation, when the program allocated "
+				    "nothing between them"},
+	[E_COLLECTED] = {"collected", "COLLECTED", CELL_NUMBER, .about = "objects that it freed"},
+	[E_UNCOLLECTABLE] = {"uncollectable", "UNCOLLECTABLE", CELL_NUMBER,
+			     .about = "objects that it could not free"},
+	[E_WALL] = {"wall_us", "US <=", CELL_NUMBER, .about = "microseconds that it took, at most"},
+	[E_CPU] = {"cpu_us", "CPU US <=", CELL_NUMBER,
+		   .about = "microseconds of processor time, at most; where the program slept "
+			    "besides, the better bound; null in a sandbox and right after fork()"},
+};
+
+static void add_event(struct table *t, const struct gc_events *events, const struct gc_event *e)
+{
+	table_row(t);
+	table_number(t, E_NUMBER, e->number);
+	if (events->start && e->until > events->start)
+		table_number(t, E_AT, (e->until - events->start) / 1000000);
+	table_number(t, E_GENERATION, e->generation);
+	table_number(t, E_COLLECTIONS, e->collections);
+	table_number(t, E_COLLECTED, e->collected);
+	table_number(t, E_UNCOLLECTABLE, e->uncollectable);
+	table_number(t, E_WALL, (e->span + 999) / 1000);
+	if (e->processor)
+		table_number(t, E_CPU, (e->processor + 999) / 1000);
+}
+
+static struct error *print_events(struct context *c, struct model *m)
+{
+	struct gc_events events;
+	struct table *t = NULL;
+	struct error *e;
+
+	TRY(gc_events_read(m, &events));
+	e = events.known
+		    ? table_create(event_columns, sizeof event_columns / sizeof *event_columns, &t)
+		    : error_usage("gc: %s has no record of collections: none was kept, or the "
+				  "collector was not found",
+				  m->path);
+	for (size_t i = 0; i < events.list.n && !e; i++)
+		add_event(t, &events, &events.list.data[i]);
+	if (!e && events.total > events.list.n && c->style.format == TABLE_TEXT &&
+	    !c->style.no_header)
+		printf("the last %zu of %" PRIu64 " collections\n", events.list.n, events.total);
+	if (!e)
+		e = table_print(t, &c->style, stdout);
+	table_destroy(t);
+	gc_events_deinit(&events);
+	return e;
 }
 
 static struct error *run(struct context *c)
@@ -202,6 +305,8 @@ static struct error *run(struct context *c)
 		return error_usage("gc: %s knows of no collector: no CPython was in the process, "
 				   "or it was not followed",
 				   m->path);
+	if (option_flag(c, OPT_EVENTS, false))
+		return print_events(c, m);
 	TRY(table_create(columns, NCOLUMNS, &table));
 	fill(table, m);
 	if (c->style.format == TABLE_JSON)
@@ -220,8 +325,10 @@ const struct command cmd_gc = {
 		   "due",
 	.about = "What gc.get_threshold(), get_count(), get_stats(), get_freeze_count(), "
 		 "isenabled() and get_debug() would have said, and "
-		 "gc.callbacks and the length of gc.garbage.",
-	.options = OPTIONS_OUTPUT,
+		 "gc.callbacks and the length of gc.garbage; and how long collections took. "
+		 "--events lists each. They are seen between two allocations, not by a callback "
+		 "that the program would find: times are the most that they can have been.",
+	.options = OPTIONS_OUTPUT | OPTIONS_GC,
 	.min_dumps = 1,
 	.max_dumps = 1,
 	.run = run,

@@ -181,6 +181,9 @@ static void number_facts(struct facts *f, const struct model *m)
 	for (uint32_t i = 0; i < m->ngc; i++) {
 		const char *runtime = model_runtime_name(m->gc[i].runtime);
 
+		/* `refgraph gc --events` lists them */
+		if (strncmp(model_string(m, m->gc[i].name), "event.", 6) == 0)
+			continue;
 		join(&name, "gc", model_string(m, m->gc[i].name));
 		str_printf(&name, ".%" PRIu64 "%s%s", m->gc[i].index,
 			   m->gc[i].runtime == RGD_RT_CPYTHON ? "" : ".",

@@ -55,6 +55,18 @@ struct adapter_allocator {
 	void *(*realloc)(void *context, void *block, size_t size);
 	void (*free)(void *context, void *block);
 };
+/*
+ * Words of the runtime that host->wrap's functions look at after each allocation, and what they call when the sum of `count` is no
+ * longer `seen`, when level[1] has come to level[0], or when `left` allocations have passed. fire() sets all of it again.
+ */
+struct adapter_watch {
+	const uint64_t *count[3];
+	uint64_t seen;
+	const uint32_t *level;
+	uint32_t left;
+	void (*fire)(struct adapter_watch *watch);
+};
+
 /* The context of host->wrap's functions. Memory of the adapter, for ever. */
 struct adapter_wrap {
 	struct adapter_allocator next; /* beneath: it is called inside the bracket */
@@ -62,6 +74,7 @@ struct adapter_wrap {
 	uint32_t (*stack)(
 		void); /* the runtime's stack of the allocation; NULL, or 0 from it: the native one */
 	int64_t blocks; /* that live; no atomics: the runtime's lock is held by all callers */
+	struct adapter_watch *watch; /* NULL none */
 };
 
 /*
@@ -106,6 +119,8 @@ struct adapter_host {
 	/* True when the snapshot should be given up at once: a thread that may hold the runtime's lock waits for the helper to
 	 * stop (fork). Asked while enter() waits. May be NULL. */
 	bool (*cancelled)(void);
+	/* Nanoseconds of processor time that the process has used; 0 when that must not be asked for (a sandbox). */
+	uint64_t (*processor_time)(void);
 	/* Settings, from struct config. */
 	int python_stacks; /* 0 off, 1 site, 2 full */
 	unsigned stack_depth;

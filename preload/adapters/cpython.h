@@ -4,6 +4,7 @@
  *
  *   cpython_probe.c    is there a CPython, and one that we know? the adapter's struct
  *   cpython_alloc.c    PyMem hooks: the runtime's blocks into the live table
+ *   cpython_events.c   collections, seen from the allocator
  *   cpython_stacks.c   the Python frame that allocates, read raw
  *   cpython_gil.c      enter and leave: the lock, taken with a deadline
  *   cpython_pools.c    pymalloc's arenas, pools and free blocks
@@ -179,6 +180,18 @@ void alloc_recheck(void);
 void alloc_stacks(void);
 /* Blocks of the domains mem and obj that live now: sys.getallocatedblocks(). */
 int64_t alloc_blocks(void);
+
+/* Sets what the hooks look at; NULL nothing. */
+void events_watch(struct adapter_watch *watch);
+
+/* ---- cpython_events.c ------------------------------------------------------------------------------------------- */
+
+/* Set until the collector is watched; alloc_stacks() sees to it that events_start() is called while it is. */
+extern bool events_pending;
+void events_start(void);
+void events_recheck(void);
+/* In the walker: GC rows. */
+void events_rows(struct walk *walk);
 
 /* ---- cpython_stacks.c -------------------------------------------------------------------------------------------- */
 

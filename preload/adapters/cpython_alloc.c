@@ -104,10 +104,12 @@ static void install_arenas(void)
 /* Called for each block: what is to be done early in the program's life, and its stack. */
 static uint32_t early_stack(void)
 {
-	if (!exit_pending)
+	if (!exit_pending && !events_pending)
 		alloc_stacks();
-	else
+	if (exit_pending)
 		exit_register();
+	if (events_pending)
+		events_start();
 	return python.host->python_stacks ? stacks_here() : 0;
 }
 
@@ -115,7 +117,13 @@ void alloc_stacks(void)
 {
 	uint32_t (*stack)(void) = python.host->python_stacks ? stacks_here : NULL;
 	for (unsigned i = 0; i < DOMAINS; i++)
-		domains[i].wrap.stack = exit_pending ? early_stack : stack;
+		domains[i].wrap.stack = exit_pending || events_pending ? early_stack : stack;
+}
+
+void events_watch(struct adapter_watch *watch)
+{
+	for (unsigned i = 0; i < DOMAINS; i++)
+		domains[i].wrap.watch = watch;
 }
 
 void alloc_install(void)
@@ -134,6 +142,7 @@ void alloc_recheck(void)
 		settled = true;
 	} else {
 		settled = false;
+		events_recheck();
 	}
 	alloc_install();
 }

@@ -517,6 +517,7 @@ void python_state(struct walk *walk)
 	uintptr_t heads = gc_state_of(python.api.interpreter_main());
 	if (heads)
 		gc_rows(walk, heads);
+	events_rows(walk);
 	walk_counter(walk, "python.blocks", (uint64_t)alloc_blocks());
 	python_pools(walk);
 	python_workers(walk);

@@ -86,6 +86,7 @@ static const char *const command_lines[][12] = {
 	{"referrers", "#5", "#4", "--universe", "all", "PATH"},
 	{"refcount", "#5", "#2", "PATH"},
 	{"gc", "PATH"},
+	{"gc", "--events", "PATH"},
 	{"suspects", "--min", "1", "PATH"},
 	{"show-refs", "#2", "--fold", "--shade", "retained", "--legend", "--max-depth", "6", "--filename", "OUT", "PATH"},
 	{"show-backrefs", "Node", "--fold", "--max-depth", "6", "--filename", "OUT", "PATH"},
