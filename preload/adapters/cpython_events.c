@@ -122,8 +122,8 @@ static void look_closely(struct adapter_watch *watch)
 	bool collected = collections_now() != watch->seen;
 	struct sample now = sample_now();
 	/* oldest first: one that a younger one follows was the explicit one, mostly */
-	for (unsigned g = 3; collected && g-- > 0;)
-		record(g, &now);
+	for (unsigned i = 0; collected && i < 3; i++)
+		record(2 - i, &now);
 	if (collected)
 		events.near = false;
 	else if (watch->level[1] >= watch->level[0])
