@@ -42,6 +42,7 @@ static void check_meaning(struct report *r, struct model *m)
 	struct error *e = NULL;
 	uint64_t count = 0;
 
+	m->index_asked = true; /* the dump itself is asked */
 	/* each part alone, so that one fault does not hide the next */
 	for (unsigned part = 0; part < 26; part++) {
 		e = model_load(m, 1u << part);

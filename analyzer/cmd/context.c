@@ -351,6 +351,8 @@ void context_drop_model(struct context *c, size_t i)
 	if (c->symbols[i])
 		symbols_print_notes(c->symbols[i], stderr);
 	symbols_destroy(c->symbols[i]);
+	if (c->models[i] && c->models[i]->index_note)
+		fprintf(stderr, "refgraph: %s\n", c->models[i]->index_note);
 	model_close(c->models[i]);
 	c->symbols[i] = NULL;
 	c->models[i] = NULL;

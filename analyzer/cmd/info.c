@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "cmd/cmd.h"
+#include "dump/index.h"
 #include "out/json.h"
 #include "util/str.h"
 
@@ -74,6 +75,17 @@ static void file_facts(struct facts *f, const struct model *m)
 	fact_text(f, "format", text);
 	fact_text(f, "complete",
 		  dump_flags(m->dump) & RGD_TAIL_PARTIAL ? "no: marked partial" : "yes");
+}
+
+/* Nothing when there is none. */
+static void index_facts(struct facts *f, struct model *m)
+{
+	const struct index *index = model_index(m);
+
+	if (!index)
+		return;
+	fact_text(f, "index", index_path(index));
+	fact_size(f, "index_size", index_file_size(index));
 }
 
 static void process_facts(struct facts *f, const struct model *m)
@@ -208,6 +220,7 @@ static struct error *print(struct context *c, struct model *m)
 	if (f.as_json)
 		json_begin(&f.json, stdout);
 	file_facts(&f, m);
+	index_facts(&f, m);
 	process_facts(&f, m);
 	meta_facts(&f, m);
 	runtime_facts(&f, m);

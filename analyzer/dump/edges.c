@@ -5,6 +5,7 @@
  * are decoded again, group by group, for the few edges that somebody wants to see; a few groups are
  * kept.
  */
+#include "dump/index.h"
 #include "dump/model_internal.h"
 
 #include <inttypes.h>
@@ -137,11 +138,30 @@ static struct error *load_targets(struct model *m, uint32_t *target, uint8_t *cl
 	return e;
 }
 
+static bool take_from_index(struct model *m, uint32_t **first, uint32_t **target, uint8_t **class)
+{
+	struct index *ix = model_index(m);
+
+	if (index_take(ix, INDEX_OUT_FIRST, (size_t)m->nobjects + 1, first) &&
+	    index_take(ix, INDEX_OUT_TARGET, m->nedges, target) &&
+	    index_take(ix, INDEX_EDGE_CLASS, m->nedges, class))
+		return true;
+	big_free(*first, (size_t)m->nobjects + 1, sizeof **first);
+	big_free(*target, m->nedges, sizeof **target);
+	*first = *target = NULL;
+	return false;
+}
+
 struct error *load_edges(struct model *m)
 {
 	uint32_t *first = NULL, *target = NULL;
 	uint8_t *class = NULL;
 	struct error *e;
+
+	if (take_from_index(m, &first, &target, &class)) {
+		m->graph = (struct graph){m->nobjects, m->nedges, first, target, class};
+		return NULL;
+	}
 
 	e = big_alloc((size_t)m->nobjects + 1, sizeof *first, &first);
 	if (!e)

@@ -111,6 +111,8 @@ void model_close(struct model *m)
 	if (!m)
 		return;
 	sites_deinit(m);
+	index_destroy(m->index);
+	free(m->index_note);
 	edge_cache_destroy(m->edge_cache);
 	big_free(m->gc_closed, bits_words(m->nobjects), sizeof *m->gc_closed);
 	big_free(m->text, m->text_size, 1);

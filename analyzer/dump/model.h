@@ -235,6 +235,11 @@ struct model {
 	size_t meta_size[2];
 	uint64_t *meta_start[2];
 
+	struct index *index; /* index.h; NULL none, or not asked for */
+	bool index_asked;    /* set it and no index is used */
+	bool index_made;     /* by this process, or it should make none */
+	char *index_note;    /* why an index that is there is not used; NULL nothing to say */
+
 	unsigned rows_open;	  /* parts that were asked for by model_load_for() */
 	struct object_rows *rows; /* objects.c */
 	struct property_rows *property_rows;

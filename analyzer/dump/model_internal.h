@@ -43,6 +43,9 @@ void free_properties(struct model *m);
 struct error *load_edges(struct model *m);
 void edge_cache_destroy(struct edge_cache *cache);
 
+/* index.c */
+void index_destroy(struct index *index); /* NULL is fine */
+
 /* sites.c */
 void sites_deinit(struct model *m);
 

@@ -524,6 +524,20 @@ struct error *dump_open(const char *path, struct dump **ret)
 	return e;
 }
 
+void dump_key(const struct dump *d, uint64_t ret[2])
+{
+	XXH3_state_t state;
+	XXH128_hash_t sum;
+
+	XXH3_128bits_reset(&state);
+	XXH3_128bits_update(&state, &d->header, sizeof d->header);
+	XXH3_128bits_update(&state, d->toc, d->nchunks * sizeof *d->toc);
+	XXH3_128bits_update(&state, &d->tail, sizeof d->tail);
+	sum = XXH3_128bits_digest(&state);
+	ret[0] = sum.low64;
+	ret[1] = sum.high64;
+}
+
 void dump_close(struct dump *d)
 {
 	if (!d)

@@ -28,6 +28,9 @@ const struct rgd_file_header *dump_header(const struct dump *dump);
 /* RGD_TAIL_* */
 uint32_t dump_flags(const struct dump *dump);
 
+/* What tells this dump from any other: it covers the checksums of all chunks. */
+void dump_key(const struct dump *dump, uint64_t ret[2]);
+
 /* Rows of a section; 0 when it is absent. EDGES' VALUE and INTERIOR have their own number. */
 uint64_t dump_rows(const struct dump *dump, unsigned section);
 uint64_t dump_column_rows(const struct dump *dump, unsigned section, unsigned column);

@@ -101,7 +101,8 @@ static void take_way(struct flow *f, size_t root)
 		} else {
 			/* the step took back a used edge from `to` to here */
 			e = edge_between(f, to, node, true);
-			bits_clear(f->used, e);
+			if (e != UINT32_MAX) /* always, when `reverse` is the graph turned round */
+				bits_clear(f->used, e);
 		}
 		bits_set(f->touched, to);
 		node = to;

@@ -3,9 +3,11 @@
 
 #include <string.h>
 
+#include "dump/index.h"
 #include "graph/dominators.h"
 #include "graph/reach.h"
 #include "graph/reach_without.h"
+#include "report/index_make.h"
 #include "report/keeps.h"
 #include "util/big.h"
 #include "util/bits.h"
@@ -33,28 +35,62 @@ static struct error *judge(struct alive *a)
 	uint64_t *explained;
 	struct error *e;
 
+	TRY(big_alloc(m->nobjects, sizeof *a->strong, &a->strong));
+	TRY(big_alloc(m->graph.nedges, sizeof *a->edge_class, &a->edge_class));
 	TRY(keeps_judge(m, a->strong, a->edge_class, &explained));
-	a->graph = m->graph;
-	a->graph.edge_class = a->edge_class;
-	for (unsigned class = 0; class < 256; class ++)
-		a->follow.pass[class] = class != KEEPS_NONE;
 	e = judge_roots(a, explained);
 	big_free(explained, bits_words(m->nobjects), sizeof *explained);
 	return e;
 }
 
+static struct error *add_roots(struct alive *a, const uint32_t *rows, uint64_t n)
+{
+	for (uint64_t i = 0; i < n; i++)
+		if (!VEC_PUSH(&a->roots, a->model->roots[rows[i]].target) ||
+		    !VEC_PUSH(&a->root_rows, rows[i]))
+			return error_memory();
+	return NULL;
+}
+
+/* What an earlier judge() found. */
+static struct error *take_from_index(struct alive *a, bool *taken)
+{
+	struct model *m = a->model;
+	struct index *ix = model_index(m);
+	uint64_t nroots = index_entries(ix, INDEX_ROOTS);
+	uint32_t *rows = NULL;
+	struct error *e = NULL;
+
+	*taken = index_take(ix, INDEX_STRONG, m->nobjects, &a->strong) &&
+		 index_take(ix, INDEX_KEEPS, m->nedges, &a->edge_class) &&
+		 index_take(ix, INDEX_ROOTS, nroots, &rows);
+	if (*taken) {
+		e = add_roots(a, rows, nroots);
+		big_free(rows, nroots, sizeof *rows);
+		return e;
+	}
+	big_free(a->strong, m->nobjects, sizeof *a->strong);
+	big_free(a->edge_class, m->nedges, sizeof *a->edge_class);
+	a->strong = NULL;
+	a->edge_class = NULL;
+	return NULL;
+}
+
 struct error *alive_init(struct alive *a, struct model *m)
 {
 	struct error *e;
+	bool taken;
 
 	*a = (struct alive){0};
 	TRY(model_load(m, MODEL_EDGES | MODEL_ROOTS | MODEL_SIZE));
 	a->model = m;
-	e = big_alloc(m->nobjects, sizeof *a->strong, &a->strong);
-	if (!e)
-		e = big_alloc(m->graph.nedges, sizeof *a->edge_class, &a->edge_class);
-	if (!e)
+	e = take_from_index(a, &taken);
+	if (!e && !taken)
 		e = judge(a);
+	a->graph = m->graph;
+	a->graph.edge_class = a->edge_class;
+	for (unsigned class = 0; class < 256; class ++)
+		a->follow.pass[class] = class != KEEPS_NONE;
 	if (e)
 		alive_deinit(a);
 	return e;
@@ -94,6 +130,13 @@ struct error *alive_reach(struct alive *a)
 
 	if (a->reached)
 		return NULL;
+	if (!a->retained && index_take(model_index(a->model), INDEX_REACHED,
+				       bits_words(a->model->nobjects), &bits)) {
+		a->reached = bits;
+		a->reached_objects = index_reached_objects(a->model->index);
+		a->reached_bytes = index_reached_bytes(a->model->index);
+		return NULL;
+	}
 	TRY(big_alloc(bits_words(a->model->nobjects), sizeof *bits, &bits));
 	if (a->retained)
 		for (uint32_t i = 0; i < a->model->nobjects; i++)
@@ -119,7 +162,8 @@ struct error *alive_dominators(struct alive *a)
 	uint64_t *retained;
 	struct error *e;
 
-	if (a->retained)
+	if (a->retained || index_take_tree(model_index(a->model), &a->immediate, &a->preorder,
+					   &a->retained, &a->npreorder))
 		return NULL;
 	if (!a->immediate)
 		TRY(big_alloc(m->nobjects, sizeof *a->immediate, &a->immediate));
@@ -137,7 +181,15 @@ struct error *alive_dominators(struct alive *a)
 	for (uint32_t i = 0; i < m->nobjects; i++)
 		if (a->immediate[i] == DOM_NONE)
 			a->retained[i] = RETAINED_NONE;
+	index_keep(a);
 	return NULL;
+}
+
+struct error *alive_reverse(struct alive *a, struct reverse *ret)
+{
+	return index_take_reverse(model_index(a->model), true, ret)
+		       ? NULL
+		       : graph_reverse(&a->graph, &a->follow, ret);
 }
 
 void alive_cut_edge(struct alive *a, uint32_t number)

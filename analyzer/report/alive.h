@@ -46,6 +46,9 @@ static inline bool alive_edge(const struct alive *a, uint32_t number)
 	return a->follow.pass[a->edge_class[number]];
 }
 
+/* The references that keep alive, turned round. */
+struct error *alive_reverse(struct alive *alive, struct reverse *ret);
+
 /* Takes edge `number` out, or back in, for what-if questions; what alive_reach() found stays. */
 void alive_cut_edge(struct alive *alive, uint32_t number);
 

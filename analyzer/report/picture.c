@@ -11,6 +11,7 @@
 #include "report/picture_label.h"
 #include "report/picture_reduce.h"
 #include "report/picture_roots.h"
+#include "report/references.h"
 #include "report/repr.h"
 #include "report/retained.h"
 #include "report/select.h"
@@ -377,8 +378,8 @@ static struct error *collect_all(struct picture *p)
 	return error;
 }
 
-/* From the objects that may be in the picture at all. */
-static struct error *collect_only(struct picture *p, const struct ids *only)
+/* From these objects. */
+static struct error *collect_from(struct picture *p, const struct ids *only)
 {
 	const struct graph *graph = &p->model->graph;
 
@@ -403,19 +404,40 @@ static int compare_hits(const void *a, const void *b)
 }
 
 /*
- * The referrers of one level of the picture. A pass over all edges, not an index of in-edges: a picture is a few levels
- * deep, an index costs more than that many passes.
+ * From all objects. A pass over all edges, unless the dump has an index: a picture is a few levels deep, turning all edges round costs
+ * more than that many passes.
  */
+static struct error *collect_any(struct picture *p, const struct ids *frontier)
+{
+	struct ids sources = {0};
+	struct error *error;
+	bool known;
+
+	TRY(references_sources(p->model, frontier, &sources, &known));
+	error = known ? collect_from(p, &sources) : collect_all(p);
+	VEC_FREE(&sources);
+	return error;
+}
+
+/* The referrers of one level of the picture. */
 static struct error *find_hits(struct picture *p, uint32_t from, uint32_t to)
 {
-	struct error *error;
+	struct ids frontier = {0};
+	struct error *error = NULL;
 
 	p->hits.n = 0;
 	/* Modules are where a search for holders ends: behind them lies sys.modules, which holds everything. */
-	for (uint32_t i = from; i < to; i++)
-		if (!bits_get(p->modules, p->objects.data[i]))
-			bits_set(p->frontier, p->objects.data[i]);
-	error = p->query->only ? collect_only(p, p->query->only) : collect_all(p);
+	for (uint32_t i = from; i < to && !error; i++) {
+		if (bits_get(p->modules, p->objects.data[i]))
+			continue;
+		bits_set(p->frontier, p->objects.data[i]);
+		if (!VEC_PUSH(&frontier, p->objects.data[i]))
+			error = error_memory();
+	}
+	if (!error)
+		error = p->query->only ? collect_from(p, p->query->only)
+				       : collect_any(p, &frontier);
+	VEC_FREE(&frontier);
 	for (uint32_t i = from; i < to; i++)
 		bits_clear(p->frontier, p->objects.data[i]);
 	if (p->hits.n)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dump/index.h"
 #include "graph/csr.h"
 #include "report/alive.h"
 #include "report/edge_name.h"
@@ -385,7 +386,8 @@ static struct error *open_edges(struct source *s, bool reverse)
 {
 	TRY(model_load(s->m, MODEL_EDGES | MODEL_REPR));
 	if (reverse && !s->reversed) {
-		TRY(graph_reverse(&s->m->graph, NULL, &s->reverse));
+		if (!index_take_reverse(model_index(s->m), false, &s->reverse))
+			TRY(graph_reverse(&s->m->graph, NULL, &s->reverse));
 		s->reversed = true;
 	}
 	return NULL;

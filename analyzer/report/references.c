@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "dump/index.h"
 #include "util/big.h"
 #include "util/bits.h"
 
@@ -22,30 +23,105 @@ static int by_id(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* Reverse edges of all objects would cost more than this scan for a few. */
-struct error *references_in(const struct model *m, const struct ids *objects,
-			    const struct follow *follow, const uint64_t *closed,
-			    struct references *ret)
+static void sort_unique(struct ids *ids)
 {
-	const struct graph *g = &m->graph;
-	uint32_t source = 0;
+	size_t kept = 0;
 
-	for (uint32_t e = 0; e < g->nedges; e++) {
+	if (ids->n)
+		qsort(ids->data, ids->n, sizeof *ids->data, by_id);
+	for (size_t i = 0; i < ids->n; i++)
+		if (!kept || ids->data[kept - 1] != ids->data[i])
+			ids->data[kept++] = ids->data[i];
+	ids->n = kept;
+}
+
+static uint64_t references_to(const struct reverse *reverse, const struct ids *objects)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < objects->n; i++)
+		n += reverse->in_first[objects->data[i] + 1] - reverse->in_first[objects->data[i]];
+	return n;
+}
+
+struct error *references_sources(struct model *m, const struct ids *objects, struct ids *ret,
+				 bool *known)
+{
+	struct reverse reverse;
+	bool fits = true;
+
+	*known = index_take_reverse(model_index(m), false, &reverse);
+	if (!*known)
+		return NULL;
+	*known = references_to(&reverse, objects) <= m->nedges / 16;
+	for (size_t i = 0; *known && i < objects->n && fits; i++)
+		for (uint32_t k = reverse.in_first[objects->data[i]];
+		     k < reverse.in_first[objects->data[i] + 1] && fits; k++)
+			fits = VEC_PUSH(ret, reverse.in_source[k]);
+	reverse_deinit(&reverse);
+	if (fits) {
+		sort_unique(ret);
+		return NULL;
+	}
+	VEC_FREE(ret);
+	return error_memory();
+}
+
+struct scan {
+	const struct model *m;
+	const struct ids *objects;
+	const struct follow *follow;
+	const uint64_t *closed;
+	struct references *ret;
+};
+
+/* Of edges [e, end), the first of which is of `source` or an object behind it. */
+static struct error *scan(const struct scan *s, uint32_t e, uint32_t end, uint32_t source)
+{
+	const struct graph *g = &s->m->graph;
+	const struct ids *objects = s->objects;
+
+	for (; e < end; e++) {
 		uint32_t target = g->out_target[e];
 
 		if (objects->n == 1
 			    ? target != objects->data[0]
 			    : !bsearch(&target, objects->data, objects->n, sizeof target, by_id))
 			continue;
-		if (follow && !follow->pass[g->edge_class[e]])
+		if (s->follow && !s->follow->pass[g->edge_class[e]])
 			continue;
 		while (g->out_first[source + 1] <= e)
 			source++;
-		if (closed && bits_get(closed, source))
+		if (s->closed && bits_get(s->closed, source))
 			continue;
-		if (!VEC_PUSH(&ret->rows, ((struct reference){target, source, e})))
+		if (!VEC_PUSH(&s->ret->rows, ((struct reference){target, source, e})))
 			return error_memory();
 	}
+	return NULL;
+}
+
+/* Turning all edges round would cost more than a scan of them for a few objects, unless an index has it done. */
+struct error *references_in(struct model *m, const struct ids *objects, const struct follow *follow,
+			    const uint64_t *closed, struct references *ret)
+{
+	const struct graph *g = &m->graph;
+	struct scan s = {m, objects, follow, closed, ret};
+	struct ids sources = {0};
+	bool known;
+
+	TRY(references_sources(m, objects, &sources, &known));
+	if (!known)
+		TRY(scan(&s, 0, g->nedges, 0));
+	for (size_t i = 0; i < sources.n; i++) {
+		uint32_t o = sources.data[i];
+		struct error *e = scan(&s, g->out_first[o], g->out_first[o + 1], o);
+
+		if (e) {
+			VEC_FREE(&sources);
+			return e;
+		}
+	}
+	VEC_FREE(&sources);
 	if (ret->rows.n)
 		qsort(ret->rows.data, ret->rows.n, sizeof *ret->rows.data, by_of);
 	return NULL;

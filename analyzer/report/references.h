@@ -22,11 +22,17 @@ struct references {
 /*
  * What refers to the objects (ascending, each once): ascending by `of`, then in the order of the
  * edges, that is by `other`. `follow` NULL: all edges; `closed` (bit set, NULL none): objects that
- * are no referrers. One pass over all edges. MODEL_EDGES.
+ * are no referrers. One pass over all edges, unless an index says where to look. MODEL_EDGES.
  */
-struct error *references_in(const struct model *model, const struct ids *objects,
+struct error *references_in(struct model *model, const struct ids *objects,
 			    const struct follow *follow, const uint64_t *closed,
 			    struct references *ret);
+/*
+ * Objects that refer to any of these: ascending, each once. *known false: that would take a pass over all edges, because the dump
+ * has no index, or because they are many.
+ */
+struct error *references_sources(struct model *model, const struct ids *objects, struct ids *ret,
+				 bool *known);
 /* What the objects refer to, in the order of `objects` and of their edges. MODEL_EDGES. */
 struct error *references_out(const struct model *model, const struct ids *objects,
 			     const struct follow *follow, struct references *ret);

@@ -135,7 +135,7 @@ static struct error *find_cut(struct ways *w)
 			      .limit = w->limit};
 	uint64_t *freed;
 
-	TRY(graph_reverse(&w->alive->graph, &w->alive->follow, &w->reverse));
+	TRY(alive_reverse(w->alive, &w->reverse));
 	TRY(cut_minimum(&q, &w->needed, &w->cut_edges, &w->cut_roots));
 	if (!w->cut_edges.n && !w->cut_roots.n)
 		return NULL;

@@ -43,6 +43,21 @@ struct error *big_alloc_sparse(size_t count, size_t size, void *ret)
 	return map(count, size, false, ret);
 }
 
+struct error *big_map(int fd, uint64_t offset, size_t count, size_t size, void *ret)
+{
+	size_t bytes = rounded(count, size);
+	void *p;
+
+	if (!bytes)
+		return error_memory();
+	p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, fd,
+		 (off_t)offset);
+	if (p == MAP_FAILED)
+		return error_memory();
+	memcpy(ret, &p, sizeof p);
+	return NULL;
+}
+
 void big_free(const void *p, size_t count, size_t size)
 {
 	if (p)

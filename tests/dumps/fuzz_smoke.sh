@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Twenty seconds of the fuzzer (tests/long/fuzz.sh runs half an hour), where clang and libFuzzer are there.
+# Twenty seconds of the fuzzer of dumps and five of that of indexes (tests/long/fuzz.sh runs them for long), where clang and libFuzzer are there.
 . "$(dirname "$0")/../lib.sh"
 if ! command -v clang >/dev/null || ! printf 'int LLVMFuzzerTestOneInput(void){return 0;}' | clang -x c -fsanitize=fuzzer -o "$TMP/probe" - 2>/dev/null; then
 	skip "fuzz: smoke" "no clang with libFuzzer here"; exit 0
@@ -12,5 +12,12 @@ if "$O/fuzz/rgdfuzz" -max_total_time=20 -max_len=65536 -rss_limit_mb=3000 -timeo
 	ok "fuzz: smoke: $(grep -c . "$TMP/log" | sed 's/$/ lines of log/')"
 else
 	fail "fuzz: smoke" "$(grep -E 'ERROR|SUMMARY' "$TMP/log" | head -3 | tr '\n' '|')"
+fi
+if ! "$ROOT/tests/fuzz/build" "$O/fuzz/rgxfuzz" "$ROOT" index >"$TMP/build" 2>&1; then fail "fuzz: index: builds" "$(tail -3 "$TMP/build" | tr '\n' '|')"; exit 1; fi
+if FUZZ_DUMP=$ROOT/tests/dumps/v1.0-small.rgd "$O/fuzz/rgxfuzz" -max_total_time=5 -len_control=0 -max_len=256 -rss_limit_mb=3000 -timeout=20 -seed=1 \
+	-close_fd_mask=2 >"$TMP/log" 2>&1; then
+	ok "fuzz: smoke of indexes: $(grep -c . "$TMP/log" | sed 's/$/ lines of log/')"
+else
+	fail "fuzz: smoke of indexes" "$(grep -E 'ERROR|SUMMARY' "$TMP/log" | head -3 | tr '\n' '|')"
 fi
 exit $failed

@@ -55,4 +55,30 @@ if [ $rc -eq 0 ]; then
 else
 	fail "fuzz: $seconds seconds" "$(grep -E 'ERROR|SUMMARY|Test unit' "$fuzzdir/log" | head -3 | tr '\n' '|')"
 fi
+
+# what lies beside dumps: an eighth of the time
+plant_index() {
+	local name=$1 file=$2 expression=$3
+	rm -rf "$TMP/tree"; mkdir "$TMP/tree"
+	cp -r "$ROOT/analyzer" "$ROOT/include" "$ROOT/Makefile" "$TMP/tree"
+	sed -i "$expression" "$TMP/tree/$file"
+	if cmp -s "$ROOT/$file" "$TMP/tree/$file"; then fail "fuzz: planted: $name" "the patch does not apply any more"; return; fi
+	if ! "$ROOT/tests/fuzz/build" "$TMP/planted" "$TMP/tree" index >"$TMP/build" 2>&1; then fail "fuzz: planted: $name" "$(tail -3 "$TMP/build")"; return; fi
+	if (cd "$TMP" && FUZZ_DUMP=$ROOT/tests/dumps/v1.0-small.rgd nice -n 19 ./planted -max_total_time=300 -timeout=20 -close_fd_mask=2 -len_control=0 \
+		-max_len=256 -rss_limit_mb=3000 >"$TMP/log" 2>&1); then
+		fail "fuzz: planted: $name" "not found: $(tail -3 "$TMP/log" | tr '\n' '|')"
+	else
+		ok "fuzz: planted: $name is found after $(grep -oE '^#[0-9]+' "$TMP/log" | tail -1) runs"
+	fi
+}
+plant_index "targets in an index are not compared with the number of objects" analyzer/dump/index_check.c 's/return all_below(data, n, m->nobjects);/return true;/'
+plant_index "the dominators in an index may go in circles" analyzer/dump/index_check.c 's/(up < n && !bits_get(seen, up))/false/'
+if ! "$ROOT/tests/fuzz/build" "$fuzzdir/rgxfuzz" "$ROOT" index >"$TMP/build" 2>&1; then fail "fuzz: index: builds" "$(tail -3 "$TMP/build" | tr '\n' '|')"; exit 1; fi
+mkdir -p "$fuzzdir/index"
+if (cd "$fuzzdir" && FUZZ_DUMP=$ROOT/tests/dumps/v1.0-small.rgd nice -n 19 ./rgxfuzz -max_total_time=$((seconds / 8 + 1)) -len_control=0 -max_len=256 \
+	-rss_limit_mb=3000 -timeout=20 -close_fd_mask=2 -print_final_stats=1 index >"$fuzzdir/index.log" 2>&1); then
+	ok "fuzz: indexes: $(sed -n 's/^stat::number_of_executed_units: *//p' "$fuzzdir/index.log") runs"
+else
+	fail "fuzz: indexes" "$(grep -E 'ERROR|SUMMARY|Test unit' "$fuzzdir/index.log" | head -3 | tr '\n' '|')"
+fi
 exit $failed
