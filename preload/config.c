@@ -36,7 +36,7 @@ struct variable {
 
 static const char *const stacks_words[] = {"none", "caller", "full", NULL};
 static const char *const unwinder_words[] = {"fast", "libunwind", NULL};
-static const char *const python_stacks_words[] = {"off", "site", "full", NULL};
+static const char *const python_stacks_words[] = {"off", "site", "full", "mixed", NULL};
 static const char *const fault_words[] = {
 	[FAULT_NONE] = "none",
 	[FAULT_CRASH] = "crash",
@@ -67,7 +67,9 @@ static const struct variable variables[] = {
 	{"REFGRAPH_UNWINDER", VALUE_WORD, FIELD(unwind_reference), .words = unwinder_words,
 	 .fallback = "fast", .help = "who walks native stacks"},
 	{"REFGRAPH_PYTHON_STACKS", VALUE_WORD, FIELD(python_stacks), .words = python_stacks_words,
-	 .fallback = "site", .help = "Python frames of an allocation: none, the innermost, all"},
+	 .fallback = "site",
+	 .help = "Python frames of an allocation: none, the innermost, all, all between native "
+		 "ones"},
 	{"REFGRAPH_PYTHON", VALUE_BOOL, FIELD(python), .fallback = "on", .help = "follow CPython"},
 	{"REFGRAPH_NATIVE", VALUE_BOOL, FIELD(native), .fallback = "on",
 	 .help = "follow malloc and its family"},
@@ -355,4 +357,9 @@ void config_init(void)
 
 	for (size_t i = 0; i < VARIABLES; i++)
 		set_or_default(&variables[i], environment_get(environment, variables[i].name));
+	if (config.python_stacks == PYTHON_STACKS_MIXED) {
+		config.python_stacks = PYTHON_STACKS_FULL;
+		config.mixed = true;
+		config.stacks = STACKS_FULL;
+	}
 }

@@ -284,6 +284,15 @@ static uint32_t full_stack(struct thread *t, uintptr_t caller, uintptr_t frame)
 
 	if (!unwinder)
 		return stack_site_cached(t, caller);
+	if (config.mixed) {
+		uint32_t stack;
+
+		n = unwinder->walk(caller, frame + 2 * sizeof(uintptr_t), frame_pointer, pcs,
+				   STACK_MAX_DEPTH);
+		stack = adapters_mix(pcs, n, n < STACK_MAX_DEPTH);
+		return stack ? stack
+			     : stack_intern(pcs, n < config.stack_depth ? n : config.stack_depth);
+	}
 	if (unwinder->stack)
 		return unwinder->stack(caller, frame + 2 * sizeof(uintptr_t), frame_pointer);
 	n = unwinder->walk(caller, frame + 2 * sizeof(uintptr_t), frame_pointer, pcs,

@@ -164,6 +164,19 @@ static void host_exiting(void)
 	ERRNO_KEPT(control_exit_snapshot());
 }
 
+static bool host_module_range(uintptr_t pc, uintptr_t *low, uintptr_t *high)
+{
+	uint32_t index;
+
+	modules_poll();
+	index = modules_find(pc);
+	if (!index)
+		return false;
+	*low = modules_get(index - 1)->low;
+	*high = modules_get(index - 1)->high;
+	return true;
+}
+
 static struct adapter_host host = {
 	.symbol = host_symbol,
 	.log = log_line,
@@ -176,6 +189,8 @@ static struct adapter_host host = {
 	.site = stack_site,
 	.frame = stack_frame_runtime,
 	.stack = stack_intern_frames,
+	.native_frame = stack_frame_native,
+	.module_range = host_module_range,
 	.region = region_marked,
 	.memory = arena_alloc,
 	.refuse = host_refuse,
@@ -212,6 +227,7 @@ static void probe_all(void *handle)
 void adapters_start(void)
 {
 	host.python_stacks = config.python_stacks;
+	host.mixed = config.mixed && unwinder;
 	host.stack_depth = config.stack_depth;
 	host.on_exit = config.on_exit;
 	probe_all(NULL);
@@ -269,6 +285,16 @@ void adapters_after_fork_child(void)
 		if (in_force[i] && adapters[i]->after_fork_child)
 			adapters[i]->after_fork_child();
 	}
+}
+
+uint32_t adapters_mix(const uintptr_t *pcs, size_t n, bool whole)
+{
+	uint32_t stack = 0;
+
+	for (unsigned i = 0; adapters[i] && i < ADAPTERS_MAX && !stack; i++)
+		if (in_force[i] && adapters[i]->mix)
+			stack = adapters[i]->mix(pcs, n, whole);
+	return stack;
 }
 
 bool adapters_helper_late(void)

@@ -39,13 +39,20 @@
 /* ---- config.c: the table of REFGRAPH_* variables; values validated once, in the constructor ------------------ */
 
 enum stacks_mode { STACKS_NONE, STACKS_CALLER, STACKS_FULL };
+enum python_stacks {
+	PYTHON_STACKS_OFF,
+	PYTHON_STACKS_SITE,
+	PYTHON_STACKS_FULL,
+	PYTHON_STACKS_MIXED
+};
 
 struct config {
 	bool enabled;		 /* REFGRAPH=off stays out altogether */
 	enum stacks_mode stacks; /* REFGRAPH_STACKS=none|caller|full */
 	unsigned stack_depth;  /* REFGRAPH_STACK_DEPTH, frames kept, innermost first; default 64 */
 	bool unwind_reference; /* REFGRAPH_UNWINDER=libunwind instead of the built-in one */
-	int python_stacks;     /* REFGRAPH_PYTHON_STACKS=off|site|full: 0 1 2 */
+	int python_stacks;     /* REFGRAPH_PYTHON_STACKS: enum python_stacks, MIXED as FULL and: */
+	bool mixed;	       /* between native frames; stacks is FULL then */
 	bool python;	       /* REFGRAPH_PYTHON=off: no adapter */
 	bool native;	       /* REFGRAPH_NATIVE=off: no native blocks in the live table */
 	char dump_name
@@ -420,6 +427,8 @@ void adapters_loaded(void);
 void adapters_recheck(void); /* cheap */
 void adapters_after_fork_child(void);
 bool adapters_helper_late(void); /* one of them asked for it */
+/* In a hook, config.mixed: the stack of native frames and a runtime's; 0: no runtime runs here. See struct adapter. */
+uint32_t adapters_mix(const uintptr_t *pcs, size_t n, bool whole);
 /* Runtimes that were found and refused, for RUNTIMES. */
 struct refused {
 	uint32_t runtime;

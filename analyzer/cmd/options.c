@@ -156,7 +156,7 @@ const struct option_row option_table[] = {
 	 "frames kept of a full stack (64)"},
 	{OPT_UNWINDER, OPTIONS_RUN, "unwinder", 0, OPTION_TEXT, "NAME",
 	 "libunwind: the reference unwinder, slow"},
-	{OPT_PYTHON_STACKS, OPTIONS_RUN, "python-stacks", 0, OPTION_CHOICE, "off|site|full",
+	{OPT_PYTHON_STACKS, OPTIONS_RUN, "python-stacks", 0, OPTION_CHOICE, "off|site|full|mixed",
 	 "stacks of Python objects"},
 	{OPT_DUMP, OPTIONS_RUN, "dump", 0, OPTION_TEXT, "NAME",
 	 "names of dumps: %e program, %p pid, %n number, %t time"},

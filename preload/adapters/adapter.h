@@ -100,6 +100,9 @@ struct adapter_host {
 	uint32_t (*site)(uintptr_t return_address);
 	uint32_t (*frame)(uint32_t kind, const char *function, const char *file, uint32_t line);
 	uint32_t (*stack)(const uint32_t *frames, size_t n);
+	uint32_t (*native_frame)(uintptr_t pc);
+	/* The module that holds this code; outside hooks. */
+	bool (*module_range)(uintptr_t pc, uintptr_t *low, uintptr_t *high);
 	void (*region)(uintptr_t address, size_t size, uint32_t kind);
 	void *(*memory)(size_t size); /* zeroed, never freed, not malloc */
 	void (*refuse)(uint32_t runtime, const char *version,
@@ -122,7 +125,8 @@ struct adapter_host {
 	/* Nanoseconds of processor time that the process has used; 0 when that must not be asked for (a sandbox). */
 	uint64_t (*processor_time)(void);
 	/* Settings, from struct config. */
-	int python_stacks; /* 0 off, 1 site, 2 full */
+	int python_stacks; /* 0 off, 1 site, 2 full or mixed */
+	bool mixed;	   /* native stacks are walked, and mix() is asked */
 	unsigned stack_depth;
 	bool on_exit;
 };
@@ -138,6 +142,10 @@ struct adapter {
 	 * from thread_tick. May be NULL. */
 	void (*recheck)(void);
 	void (*after_fork_child)(void);
+
+	/* In a hook, host->mixed: the stack of these return addresses (innermost first) and the runtime's own frames; 0: this
+	 * thread does not run it. `whole`: the walk was not cut at the outer end. May be NULL. */
+	uint32_t (*mix)(const uintptr_t *pcs, size_t n, bool whole);
 
 	/* 0 = locked. Else the snapshot goes on without this runtime's objects: ENODEV it is not in this process, ENXIO it has
 	 * none, ETIMEDOUT, EBUSY (finalizing, collecting) it has some: then the dump is partial. `note` receives one line. */

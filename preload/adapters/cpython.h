@@ -7,6 +7,7 @@
  *   cpython_events.c   collections, seen from the allocator
  *   cpython_stacks.c   the Python frame that allocates, read raw
  *   cpython_gil.c      enter and leave: the lock, taken with a deadline
+ *   cpython_mixed.c    native and Python frames in one stack
  *   cpython_pools.c    pymalloc's arenas, pools and free blocks
  *   cpython_exit.c     the snapshot at exit, before the interpreter takes its heap down
  *   cpython_text.c     str objects, names, labels
@@ -90,6 +91,7 @@ struct python {
 	unsigned minor;	  /* 8..13; 0 = not followed */
 	char version[24]; /* "3.11.7" */
 	const struct layout *at;
+	bool mixed; /* stacks of native and Python frames, made by the shim and mixed_stack() */
 	struct python_api api;
 	uintptr_t runtime; /* &_PyRuntime */
 	uintptr_t none;	   /* &_Py_NoneStruct */
@@ -197,6 +199,20 @@ void events_rows(struct walk *walk);
 
 /* Number of the stack for an allocation in this thread, which holds the GIL; 0 unknown. */
 uint32_t stacks_here(void);
+struct python_run {
+	uint32_t frame; /* host's number */
+	bool entry;	/* the interpreter's loop was entered with it */
+};
+/* This thread's frames, innermost first, with the GIL or without; how many. 0 also when another thread without it asks. */
+size_t stacks_frames(struct python_run *runs, size_t most);
+
+/* ---- cpython_mixed.c --------------------------------------------------------------------------------------------- */
+
+/* False: the interpreter's loop cannot be found. Outside hooks. */
+bool mixed_init(void);
+/* The stack of native and Python frames for these return addresses, innermost first; 0: this thread runs no Python.
+ * `whole`: none is missing at the outer end. */
+uint32_t mixed_stack(const uintptr_t *pcs, size_t n, bool whole);
 
 /* ---- cpython_gil.c ----------------------------------------------------------------------------------------------- */
 

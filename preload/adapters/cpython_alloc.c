@@ -101,6 +101,12 @@ static void install_arenas(void)
 	python.api.set_arenas(&ours);
 }
 
+/* Mixed stacks are made from the native one, by the shim. */
+static bool has_stacks(void)
+{
+	return python.host->python_stacks && !python.mixed;
+}
+
 /* Called for each block: what is to be done early in the program's life, and its stack. */
 static uint32_t early_stack(void)
 {
@@ -110,12 +116,12 @@ static uint32_t early_stack(void)
 		exit_register();
 	if (events_pending)
 		events_start();
-	return python.host->python_stacks ? stacks_here() : 0;
+	return has_stacks() ? stacks_here() : 0;
 }
 
 void alloc_stacks(void)
 {
-	uint32_t (*stack)(void) = python.host->python_stacks ? stacks_here : NULL;
+	uint32_t (*stack)(void) = has_stacks() ? stacks_here : NULL;
 	for (unsigned i = 0; i < DOMAINS; i++)
 		domains[i].wrap.stack = exit_pending || events_pending ? early_stack : stack;
 }

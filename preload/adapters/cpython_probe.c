@@ -133,6 +133,7 @@ static bool probe(const struct adapter_host *host, void *handle)
 	python.minor = minor;
 	dl_iterate_phdr(find_data, NULL);
 	known_types_resolve();
+	python.mixed = host->mixed && mixed_init();
 	if (minor >= 12) /* os.fork() counts the process's threads and warns */
 		host->helper_late();
 	exit_arrange();
@@ -159,6 +160,7 @@ const struct adapter adapter_cpython = {
 	.probe = probe,
 	.recheck = recheck,
 	.after_fork_child = after_fork_child,
+	.mix = mixed_stack,
 	.enter = gil_enter,
 	.leave = gil_leave,
 	.let_go = gil_let_go,

@@ -87,7 +87,8 @@ static __attribute__((noinline)) void learn_place(struct place_row *row, uintptr
 }
 
 /* The row of the frame's place; NULL when there is nothing to show. */
-static inline __attribute__((always_inline)) struct place_row *place_of(uintptr_t frame)
+static inline __attribute__((always_inline)) struct place_row *place_in(struct place_row *table,
+									uintptr_t frame)
 {
 	if (!hot.object && unlikely(byte_at(frame, hot.owner) == OWNER_C_STACK))
 		return NULL;
@@ -96,7 +97,7 @@ static inline __attribute__((always_inline)) struct place_row *place_of(uintptr_
 		return NULL;
 	int instruction = instruction_of(frame, code);
 	struct place_row *row =
-		&places[((uint32_t)(code >> 5) + (uint32_t)instruction * 19u) % PLACES];
+		&table[((uint32_t)(code >> 5) + (uint32_t)instruction * 19u) % PLACES];
 	uintptr_t differs = (row->code ^ code) | (uint32_t)(row->instruction ^ instruction) |
 			    (row->name ^ word_at(code, hot.name)) |
 			    (row->file ^ word_at(code, hot.file)) |
@@ -104,6 +105,11 @@ static inline __attribute__((always_inline)) struct place_row *place_of(uintptr_
 	if (unlikely(differs))
 		learn_place(row, code, instruction);
 	return row->frame ? row : NULL;
+}
+
+static inline __attribute__((always_inline)) struct place_row *place_of(uintptr_t frame)
+{
+	return place_in(places, frame);
 }
 
 static __attribute__((noinline)) uint32_t learn_stack(struct place_row *row)
@@ -186,13 +192,73 @@ static bool places_ready(void)
 	return places;
 }
 
+static uintptr_t first_frame(uintptr_t tstate)
+{
+	uintptr_t frame = word_at(tstate, hot.first);
+	if (frame && hot.second >= 0)
+		frame = word_at(frame, hot.second);
+	return frame;
+}
+
+/* Did the interpreter's loop begin with this frame? Its caller then runs in another one. */
+static bool is_entry(uintptr_t frame)
+{
+	uintptr_t caller = word_at(frame, hot.previous);
+	if (hot.object || !caller)
+		return true;
+	if (python.minor == 11) /* is_entry, the byte before owner */
+		return byte_at(frame, hot.owner - 1);
+	return byte_at(caller, hot.owner) == OWNER_C_STACK;
+}
+
+static size_t frames_in(struct place_row *table, uintptr_t tstate, struct python_run *runs,
+			size_t most)
+{
+	size_t n = 0;
+	for (uintptr_t frame = first_frame(tstate); frame && n < most;
+	     frame = word_at(frame, hot.previous)) {
+		struct place_row *row = place_in(table, frame);
+		if (row)
+			runs[n++] = (struct python_run){row->frame - 1, is_entry(frame)};
+		else if (n) /* a frame that is not shown may have entered the loop */
+			runs[n - 1].entry |=
+				hot.object || byte_at(frame, hot.owner) == OWNER_C_STACK;
+	}
+	return n;
+}
+
+/* A thread's own frames stay as they are while it runs no Python, but the table of places belongs to the holder of the lock. */
+static size_t frames_unlocked(uintptr_t tstate, struct python_run *runs, size_t most)
+{
+	static struct place_row *table;
+	static bool busy;
+	size_t n = 0;
+	if (__atomic_test_and_set(&busy, __ATOMIC_ACQUIRE))
+		return 0;
+	if (!table)
+		table = python.host->memory(PLACES * sizeof(*table));
+	if (table)
+		n = frames_in(table, tstate, runs, most);
+	__atomic_clear(&busy, __ATOMIC_RELEASE);
+	return n;
+}
+
+size_t stacks_frames(struct python_run *runs, size_t most)
+{
+	uintptr_t holder = python.api.thread_state(), own = python.api.gil_thread_state();
+	bool locked = holder && (holder == own || python.minor >= 12 /* of this thread */);
+	if (unlikely(!places_ready()))
+		return 0;
+	if (locked)
+		return frames_in(places, holder, runs, most);
+	return own ? frames_unlocked(own, runs, most) : 0;
+}
+
 uint32_t stacks_here(void)
 {
 	uintptr_t tstate = python.api.thread_state();
 	if (unlikely(!tstate) || unlikely(!places_ready()))
 		return 0;
-	uintptr_t frame = word_at(tstate, hot.first);
-	if (frame && hot.second >= 0)
-		frame = word_at(frame, hot.second);
+	uintptr_t frame = first_frame(tstate);
 	return python.host->python_stacks == 1 ? innermost(frame) : whole(frame);
 }
