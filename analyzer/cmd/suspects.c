@@ -11,7 +11,8 @@ enum { KIND, BYTES, SHARE, SLOPE, COUNT, WHAT, EVIDENCE, PATH, ID, NEXT };
 
 static const struct column columns[] = {
 	[KIND] = {"kind", "KIND", CELL_TEXT,
-		  .about = "owner, chain, growing, copies, empty, garbage, uncollectable, lost"},
+		  .about = "owner, chain, growing, copies, empty, garbage, uncollectable, lost, "
+			   "forgotten, pinned, zombie, churn"},
 	[BYTES] = {"bytes", "BYTES", CELL_SIZE, .about = "that hang on it"},
 	[SHARE] = {"share", "%", CELL_REAL, .about = "per cent of all that is alive"},
 	[SLOPE] = {"slope", "BYTES/S", CELL_REAL, .hidden = true,
@@ -154,7 +155,8 @@ const struct command cmd_suspects = {
 	.about =
 		"Owners that keep much alive, chains, containers that grow (of two dumps: the "
 		"first and the last), copies of strings, empty containers, cyclic garbage, what is "
-		"uncollectable, lost blocks; the largest first.",
+		"uncollectable, lost blocks, forgotten references, memory that cannot go back to "
+		"the system, what lives although it ended, what comes and goes; the largest first.",
 	.options = OPTIONS_OUTPUT | OPTIONS_SUSPECTS,
 	.min_dumps = 1,
 	.max_dumps = UINT32_MAX,

@@ -2,7 +2,6 @@
 #include "report/suspects.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +11,8 @@
 #include "report/leaks.h"
 #include "report/repr.h"
 #include "report/suppress.h"
+#include "report/suspect_words.h"
+#include "report/suspects_more.h"
 #include "util/big.h"
 #include "util/bits.h"
 
@@ -22,91 +23,10 @@
 #define SMALL_LEAST (16u << 10)
 /* So many of a type, one below the other, are a chain. */
 #define CHAIN 100u
-#define MAX_OF_A_KIND 5u
 #define MAX_CANDIDATES 32u
-
-/* ---- putting a finding into words ------------------------------------------------------------ */
-
-static char *format(const char *text, ...) __attribute__((format(printf, 1, 2)));
-static char *format(const char *text, ...)
-{
-	char *ret = NULL;
-	va_list args;
-
-	va_start(args, text);
-	if (vasprintf(&ret, text, args) < 0)
-		ret = NULL;
-	va_end(args);
-	return ret;
-}
-
-static void finding_deinit(struct finding *f)
-{
-	free(f->what);
-	free(f->evidence);
-	free(f->next);
-	free(f->path);
-}
-
-/* Takes the texts over. */
-static struct error *add(struct suspects *s, struct finding f)
-{
-	if (f.what && f.evidence && f.next && VEC_PUSH(&s->list, f))
-		return NULL;
-	finding_deinit(&f);
-	return error_memory();
-}
-
-/* The same, unless an error came in between. */
-static struct error *add_unless(struct suspects *s, struct finding f, struct error *e)
-{
-	if (!e)
-		return add(s, f);
-	finding_deinit(&f);
-	return e;
-}
-
-static struct error *path_of(const struct suspects *s, uint32_t object, char **ret)
-{
-	struct str path = {0};
-	struct error *e = NULL;
-
-	if (s->tree.edge[object] != BFS_TREE_NONE)
-		e = spell_way(&s->spell, &s->tree, object, &path);
-	*ret = e || path.failed ? NULL : strdup(str_text(&path));
-	str_free(&path);
-	return e ? e : *ret ? NULL : error_memory();
-}
-
-/* In a text of its own: freed by the caller. */
-static char *size_text(const struct suspects *s, uint64_t bytes)
-{
-	struct str text = {0};
-
-	str_size_words(&text, bytes, s->q.exact_sizes);
-	return text.data ? text.data : strdup("");
-}
-
-static char *object_text(const struct suspects *s, uint32_t object)
-{
-	struct str text = {0};
-
-	repr_full(s->q.alive->model, object, &text);
-	str_printf(&text, " #%" PRIu32, object);
-	return text.data ? text.data : strdup("");
-}
-
-static const char *plural(uint64_t n)
-{
-	return n == 1 ? "" : "s";
-}
-
-static double seconds_between(const struct suspects *s)
-{
-	const struct diff *d = s->q.diff;
-
-	return d ? (double)(int64_t)(d->side[1].time_ns - d->side[0].time_ns) / 1e9 : 0;
-}
+/* Values that are shorter than this are whole: the shim cuts texts at 40 bytes, between characters, and bytes at 20. */
+#define TEXT_SHOWN 37u
+#define BYTES_SHOWN 20u
 
 /* ---- owners ---------------------------------------------------------------------------------- */
 
@@ -216,35 +136,36 @@ static struct error *add_owner(struct suspects *s, uint32_t o, uint64_t chain)
 			    .bytes = a->retained[o],
 			    .count = chain,
 			    .object = o};
-	char *bytes = size_text(s, f.bytes), *what = object_text(s, o), *part;
+	char *bytes = suspect_size(s, f.bytes), *what = suspect_object(s, o), *part;
 	double share = 100.0 * (double)f.bytes / (double)a->reached_bytes;
 	struct below below;
 	struct error *e = weigh_children(s, o, &below);
 
-	part = size_text(s, below.bytes);
+	part = suspect_size(s, below.bytes);
 	if (!e)
-		e = path_of(s, o, &f.path);
+		e = suspect_path(s, o, &f.path);
 	if (!e && chain >= CHAIN) {
-		f.what = format("a chain of %" PRIu64 " %s keeps %s alive, %.1f %%", chain,
-				model_type_name(m, o), bytes, share);
-		f.evidence = format("it begins with %s", what);
+		f.what = suspect_text("a chain of %" PRIu64 " %s keeps %s alive, %.1f %%", chain,
+				      model_type_name(m, o), bytes, share);
+		f.evidence = suspect_text("it begins with %s", what);
 	} else if (!e) {
 		if (below.type != MODEL_NONE)
 			f.count = below.count;
-		f.what = m->size[o] * 2 >= f.bytes
-				 ? format("one block has most of %s, %.1f %% of what is alive",
-					  bytes, share)
-				 : format("one object keeps %s alive, %.1f %%", bytes, share);
+		f.what =
+			m->size[o] * 2 >= f.bytes
+				? suspect_text("one block has most of %s, %.1f %% of what is alive",
+					       bytes, share)
+				: suspect_text("one object keeps %s alive, %.1f %%", bytes, share);
 		f.evidence = below.type == MODEL_NONE
-				     ? format("%s", what)
-				     : format("%s: below it %" PRIu64 " x %s with %s", what,
-					      below.count, m->types[below.type].name, part);
+				     ? suspect_text("%s", what)
+				     : suspect_text("%s: below it %" PRIu64 " x %s with %s", what,
+						    below.count, m->types[below.type].name, part);
 	}
-	f.next = format("refgraph why '#%" PRIu32 "' %s", o, s->q.dump);
+	f.next = suspect_text("refgraph why '#%" PRIu32 "' %s", o, s->q.dump);
 	free(bytes);
 	free(what);
 	free(part);
-	return add_unless(s, f, e);
+	return suspect_add_unless(s, f, e);
 }
 
 /* It, or something not far above it, is a finding already. */
@@ -343,30 +264,33 @@ static struct error *add_growth(struct suspects *s, uint32_t o)
 	const struct graph *now = &s->q.alive->model->graph, *then = &s->q.earlier->model->graph;
 	int64_t more = (int64_t)(now->out_first[o + 1] - now->out_first[o]) -
 		       (int64_t)(then->out_first[before + 1] - then->out_first[before]);
-	double seconds = seconds_between(s);
+	double seconds = suspect_seconds(s);
 	struct finding f = {.kind = "growing", .bytes = growth_of(s, o), .object = o};
-	char *bytes = size_text(s, f.bytes), *what = object_text(s, o),
-	     *all = size_text(s, s->q.alive->retained[o]);
+	char *bytes = suspect_size(s, f.bytes), *what = suspect_object(s, o),
+	     *all = suspect_size(s, s->q.alive->retained[o]);
 	struct below below;
 	struct error *e = weigh_children(s, o, &below);
 
 	f.count = more > 0 ? more : 0;
 	f.slope = seconds > 0 ? (double)f.bytes / seconds : 0;
 	if (!e)
-		e = path_of(s, o, &f.path);
+		e = suspect_path(s, o, &f.path);
 	if (!e) {
-		f.what = format("one object keeps %s more alive than %.1f s before, %s in all",
-				bytes, seconds, all);
-		f.evidence = below.type == MODEL_NONE
-				     ? format("%s, %+" PRId64 " references", what, more)
-				     : format("%s, %+" PRId64 " references: mostly %s", what, more,
-					      s->q.alive->model->types[below.type].name);
-		f.next = format("refgraph diff --by path %s %s", s->q.earlier_dump, s->q.dump);
+		f.what =
+			suspect_text("one object keeps %s more alive than %.1f s before, %s in all",
+				     bytes, seconds, all);
+		f.evidence =
+			below.type == MODEL_NONE
+				? suspect_text("%s, %+" PRId64 " references", what, more)
+				: suspect_text("%s, %+" PRId64 " references: mostly %s", what, more,
+					       s->q.alive->model->types[below.type].name);
+		f.next =
+			suspect_text("refgraph diff --by path %s %s", s->q.earlier_dump, s->q.dump);
 	}
 	free(bytes);
 	free(what);
 	free(all);
-	return add_unless(s, f, e);
+	return suspect_add_unless(s, f, e);
 }
 
 /* As with owners: where the growth spreads. Objects that are new are found by who was there before. */
@@ -451,6 +375,26 @@ static void sum_up(struct weights *w)
 	w->list.n = kept;
 }
 
+/* Line tables and the like: each code object has its own, and many are equal. */
+static bool is_of_code(const struct suspects *s, uint32_t object)
+{
+	uint32_t holder = s->q.alive->immediate[object];
+
+	return holder < s->q.alive->model->nobjects &&
+	       strcmp(model_type_name(s->q.alive->model, holder), "code") == 0;
+}
+
+/* A dump has the beginning of long texts only, and many begin alike. */
+static bool is_whole(const struct model *m, const struct property *p)
+{
+	const char *text = model_string(m, p->value);
+	uint64_t length;
+
+	if (text[0] == 'b' && model_property(m, p->object, RGD_PROP_LENGTH, &length))
+		return length < BYTES_SHOWN;
+	return strlen(text) < (text[0] == 'b' ? BYTES_SHOWN : TEXT_SHOWN);
+}
+
 /* Texts of dumps that were taken with values. */
 static struct error *find_copies(struct suspects *s)
 {
@@ -465,6 +409,8 @@ static struct error *find_copies(struct suspects *s)
 		const char *type = p->key == RGD_PROP_REPR ? model_type_name(m, p->object) : "";
 		struct weight one = {p->value, p->object, 1, m->size[p->object]};
 
+		if (is_of_code(s, p->object) || !is_whole(m, p))
+			continue;
 		if ((strcmp(type, "str") == 0 || strcmp(type, "bytes") == 0) &&
 		    bits_get(s->q.alive->reached, p->object) && !VEC_PUSH(&w.list, one))
 			e = error_memory();
@@ -485,17 +431,17 @@ static struct error *find_copies(struct suspects *s)
 		}
 	}
 	if (!e && most && waste >= s->small) {
-		char *bytes = size_text(s, waste);
+		char *bytes = suspect_size(s, waste);
 		struct finding f = {
 			.kind = "copies", .bytes = waste, .count = copies, .object = most->object};
 
-		f.what = format("%" PRIu64 " strings are copies of %" PRIu64 " other%s: %s", copies,
-				texts, plural(texts), bytes);
-		f.evidence = format("%s is there %" PRIu64 " times", model_string(m, most->key),
-				    most->count);
-		f.next = format("refgraph why '#%" PRIu32 "' %s", most->object, s->q.dump);
+		f.what = suspect_text("%" PRIu64 " strings are copies of %" PRIu64 " other%s: %s",
+				      copies, texts, suspect_plural(texts), bytes);
+		f.evidence = suspect_text("%s is there %" PRIu64 " times",
+					  model_string(m, most->key), most->count);
+		f.next = suspect_text("refgraph why '#%" PRIu32 "' %s", most->object, s->q.dump);
 		free(bytes);
-		e = add(s, f);
+		e = suspect_add(s, f);
 	}
 	VEC_FREE(&w.list);
 	return e;
@@ -516,19 +462,19 @@ static struct error *add_empty(struct suspects *s, const struct weight *x)
 {
 	struct model *m = s->q.alive->model;
 	const char *type = m->types[x->key].name;
-	char *bytes = size_text(s, x->bytes);
+	char *bytes = suspect_size(s, x->bytes);
 	struct finding f = {
 		.kind = "empty", .bytes = x->bytes, .count = x->count, .object = x->object};
-	struct error *e = path_of(s, x->object, &f.path);
+	struct error *e = suspect_path(s, x->object, &f.path);
 
 	if (!e) {
-		f.what = format("%" PRIu64 " times an empty %s: %s", x->count, type, bytes);
-		f.evidence = format("such as #%" PRIu32, x->object);
-		f.next = format("refgraph why --merge %s --where 'outdegree == 0' %s", type,
-				s->q.dump);
+		f.what = suspect_text("%" PRIu64 " times an empty %s: %s", x->count, type, bytes);
+		f.evidence = suspect_text("such as #%" PRIu32, x->object);
+		f.next = suspect_text("refgraph why --merge %s --where 'outdegree == 0' %s", type,
+				      s->q.dump);
 	}
 	free(bytes);
-	return add_unless(s, f, e);
+	return suspect_add_unless(s, f, e);
 }
 
 static struct error *find_empty(struct suspects *s)
@@ -576,22 +522,23 @@ static struct error *add_garbage(struct suspects *s, struct cycles *cycles, uint
 		return NULL;
 	TRY(cycles_words(cycles, pattern, &words));
 	TRY(cycles_weak(cycles, pattern, &weak));
-	size = size_text(s, bytes);
+	size = suspect_size(s, bytes);
 	if (c->legacy)
-		f.what = format("%" PRIu32 " cycle%s that the collector never frees keep%s %s",
-				c->count, plural(c->count), c->count == 1 ? "s" : "", size);
+		f.what = suspect_text(
+			"%" PRIu32 " cycle%s that the collector never frees keep%s %s", c->count,
+			suspect_plural(c->count), c->count == 1 ? "s" : "", size);
 	else
-		f.what = format("%" PRIu32
-				" cycle%s that nothing holds wait%s for the collector with %s",
-				c->count, plural(c->count), c->count == 1 ? "s" : "", size);
-	f.evidence = weak.n ? format("%s; making %s weak would free them at once", str_text(&words),
-				     str_text(&weak))
-			    : format("%s", str_text(&words));
-	f.next = format("refgraph cycles --state garbage %s", s->q.dump);
+		f.what = suspect_text(
+			"%" PRIu32 " cycle%s that nothing holds wait%s for the collector with %s",
+			c->count, suspect_plural(c->count), c->count == 1 ? "s" : "", size);
+	f.evidence = weak.n ? suspect_text("%s; making %s weak would free them at once",
+					   str_text(&words), str_text(&weak))
+			    : suspect_text("%s", str_text(&words));
+	f.next = suspect_text("refgraph cycles --state garbage %s", s->q.dump);
 	free(size);
 	str_free(&words);
 	str_free(&weak);
-	return add(s, f);
+	return suspect_add(s, f);
 }
 
 static struct error *find_garbage(struct suspects *s)
@@ -635,16 +582,16 @@ static struct error *find_kept_garbage(struct suspects *s)
 			continue;
 		f.count = length;
 		f.bytes = a->retained[o];
-		bytes = size_text(s, f.bytes);
-		f.what = format("gc.garbage has %" PRIu64 " object%s, which keep %s alive", length,
-				plural(length), bytes);
-		f.evidence =
-			format("#%" PRIu32 ": the collector could not free them, or was told to "
-			       "keep them",
-			       o);
-		f.next = format("refgraph referents '#%" PRIu32 "' %s", o, s->q.dump);
+		bytes = suspect_size(s, f.bytes);
+		f.what = suspect_text("gc.garbage has %" PRIu64 " object%s, which keep %s alive",
+				      length, suspect_plural(length), bytes);
+		f.evidence = suspect_text("#%" PRIu32
+					  ": the collector could not free them, or was told to "
+					  "keep them",
+					  o);
+		f.next = suspect_text("refgraph referents '#%" PRIu32 "' %s", o, s->q.dump);
 		free(bytes);
-		TRY(add(s, f));
+		TRY(suspect_add(s, f));
 	}
 	return NULL;
 }
@@ -658,19 +605,19 @@ static struct error *add_leak(struct suspects *s, const struct leak_record *r)
 	struct finding f = {
 		.kind = "lost", .bytes = all, .count = r->own.blocks, .object = r->example};
 	struct str site = {0};
-	char *bytes = size_text(s, all);
+	char *bytes = suspect_size(s, all);
 
 	if (r->stack != MODEL_NONE)
 		model_frame_text(m, model_site_frame(m, r->stack), &site);
-	f.what =
-		format("nothing points to %" PRIu64 " block%s any more: %s with what hangs on them",
-		       r->own.blocks, plural(r->own.blocks), bytes);
-	f.evidence = format("%s, made by %s", model_type_name(m, r->example),
-			    site.n ? str_text(&site) : "an unknown place");
-	f.next = format("refgraph leaks %s", s->q.dump);
+	f.what = suspect_text("nothing points to %" PRIu64
+			      " block%s any more: %s with what hangs on them",
+			      r->own.blocks, suspect_plural(r->own.blocks), bytes);
+	f.evidence = suspect_text("%s, made by %s", model_type_name(m, r->example),
+				  site.n ? str_text(&site) : "an unknown place");
+	f.next = suspect_text("refgraph leaks %s", s->q.dump);
 	str_free(&site);
 	free(bytes);
-	return add(s, f);
+	return suspect_add(s, f);
 }
 
 static struct error *find_lost(struct suspects *s)
@@ -702,19 +649,21 @@ static struct error *find_lost(struct suspects *s)
 
 static struct error *add_forgotten(struct suspects *s, const struct audit_row *r)
 {
-	char *bytes = size_text(s, r->bytes);
+	char *bytes = suspect_size(s, r->bytes);
 	struct finding f = {
 		.kind = "forgotten", .bytes = r->bytes, .count = r->objects, .object = r->example};
 
-	f.what = format("%" PRIu64 " %s object%s, %s, are counted as held, and nobody holds them",
-			r->objects, r->type, plural(r->objects), bytes);
-	f.evidence = format("%" PRIu64 " reference%s too many: C code forgot to give them back; "
-			    "made by %s",
-			    r->references, plural(r->references),
-			    *r->site ? r->site : "an unknown place");
-	f.next = format("refgraph audit %s", s->q.dump);
+	f.what = suspect_text("%" PRIu64
+			      " %s object%s, %s, are counted as held, and nobody holds them",
+			      r->objects, r->type, suspect_plural(r->objects), bytes);
+	f.evidence =
+		suspect_text("%" PRIu64 " reference%s too many: C code forgot to give them back; "
+			     "made by %s",
+			     r->references, suspect_plural(r->references),
+			     *r->site ? r->site : "an unknown place");
+	f.next = suspect_text("refgraph audit %s", s->q.dump);
 	free(bytes);
-	return add(s, f);
+	return suspect_add(s, f);
 }
 
 static struct error *find_forgotten(struct suspects *s)
@@ -739,8 +688,8 @@ static struct error *find_forgotten(struct suspects *s)
 
 static struct error *(*const detectors[])(struct suspects *s) = {
 	find_growing, /* before owners: what grows is told once */
-	find_owners,	   find_copies, find_empty,	find_garbage,
-	find_kept_garbage, find_lost,	find_forgotten,
+	find_owners,  find_copies,    find_empty,  find_garbage, find_kept_garbage,
+	find_lost,    find_forgotten, find_pinned, find_zombies, find_churn,
 };
 
 static int by_bytes(const void *a, const void *b)
@@ -790,7 +739,7 @@ struct error *suspects_find(const struct suspects_query *query, struct suspects 
 void suspects_deinit(struct suspects *s)
 {
 	for (size_t i = 0; i < s->list.n; i++)
-		finding_deinit(&s->list.data[i]);
+		suspect_deinit(&s->list.data[i]);
 	VEC_FREE(&s->list);
 	spell_deinit(&s->spell);
 	bfs_tree_deinit(&s->tree);
