@@ -183,6 +183,9 @@ enum rgd_types_column {
 #define RGD_TYPE_F_IS_TYPE 32u	  /* instances are types themselves (metaclass) */
 #define RGD_TYPE_F_IS_MODULE 64u  /* instances are modules */
 #define RGD_TYPE_F_GUESS 128u	  /* inferred, not known */
+#define RGD_TYPE_F_RTTI 256u /* a C++ class: NAME is mangled, as std::type_info::name() tells it */
+#define RGD_TYPE_F_VTABLE                                                                          \
+	512u /* a C++ class perhaps: its vtable lies at BASIC_SIZE from the base of the file MODULE */
 
 /*
  * LABELS: what an edge is, once per distinct (kind, class, flags, string). An edge's LABEL column refers here.

@@ -387,6 +387,7 @@ static void batch_flush(struct walk *w)
 	for (uint32_t i = 0; i < w->batch_count; i++) {
 		const struct live_block *block = &w->batch[i].block;
 		struct object_row row = {.address = block->address,
+					 .type = w->batch[i].type,
 					 .size = block->size,
 					 .epoch = block->epoch,
 					 .stack = block->stack,
@@ -435,6 +436,7 @@ static void visit_bare(struct walk *w, uintptr_t address)
 		block = (struct live_block){.address = address};
 	w->batch[owner].degree = 0;
 	w->batch[owner].block = block;
+	w->batch[owner].type = vtable_type(w, block.address, block.size);
 	w->batch_count++;
 	scan_block(w, &block, owner);
 	if (w->batch_count == sizeof w->batch / sizeof *w->batch)

@@ -203,9 +203,11 @@ struct walk {
 	uint32_t word_count;
 	struct {
 		struct live_block block;
-		uint32_t degree;
+		uint32_t degree, type;
 	} batch[64];
 	uint32_t batch_count;
+
+	struct vtables *vtables; /* vtable.c; NULL until the first block */
 
 	uint64_t lost_edges, lost_objects, lost_blocks, skipped_regions;
 	uint64_t live_bytes;
@@ -222,6 +224,11 @@ static inline bool walk_plausible(const struct walk *w, uintptr_t value)
 	       value - w->nodes.low <= w->nodes.high - w->nodes.low + (1ull << 40);
 }
 const struct adapter *walk_adapter(uint32_t runtime);
+
+/* ---- vtable.c ------------------------------------------------------------------------------------------------------- */
+
+/* The class of the C++ object (or of the array of them) that fills the block, 0 none. */
+uint32_t vtable_type(struct walk *w, uintptr_t address, uint64_t size);
 
 /* ---- roots.c -------------------------------------------------------------------------------------------------------- */
 

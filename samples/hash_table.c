@@ -10,10 +10,10 @@
  *               refgraph snapshot PID -o 2.rgd        (after one more line)
  *               refgraph count --where 'size == 72' 2.rgd
  *               refgraph show-growth 1.rgd 2.rgd
- *               refgraph find-backref-chain 'malloc in session_open[0]' 2.rgd
+ *               refgraph find-backref-chain 'session[0]' 2.rgd
  *
- * The answer    500 entries of 72 bytes in 1.rgd, 1000 in 2.rgd; show-growth: malloc in session_open 1000 +500. The chain starts at the global
- *               `sessions` of hash_table and passes through the table and its array of buckets.
+ * The answer    500 entries of 72 bytes in 1.rgd, 1000 in 2.rgd; show-growth: session 1000 +500. The chain starts at the global
+ *               `sessions` of hash_table and passes through ->buckets and an entry of that array.
  */
 #include <stdint.h>
 #include <stdio.h>

@@ -39,6 +39,7 @@ enum option_id {
 	OPT_UNIVERSE,
 	OPT_WHERE,
 	OPT_SYMBOL_PATH,
+	OPT_TYPES,
 	/* OPTIONS_TYPES */
 	OPT_SHORTNAMES,
 	OPT_FILTER,
@@ -237,6 +238,7 @@ struct context {
 	size_t ndumps;
 	struct model **models; /* as far as they were opened */
 	struct symbols **symbols;
+	struct types **types;
 	struct table_style style; /* from the options */
 	char *found_dump;	  /* the newest of this folder, when none was given */
 };

@@ -14,6 +14,7 @@
 #include "report/select.h"
 #include "report/where.h"
 #include "symbol/attach.h"
+#include "types/types.h"
 #include "util/bits.h"
 #include "util/str.h"
 
@@ -337,7 +338,8 @@ struct error *context_parse(const struct command *command, int argc, char **argv
 	c->dumps = calloc(argc + 2, sizeof *c->dumps);
 	c->models = calloc(argc + 2, sizeof(void *));
 	c->symbols = calloc(argc + 2, sizeof(void *));
-	if (!c->args || !c->dumps || !c->models || !c->symbols)
+	c->types = calloc(argc + 2, sizeof(void *));
+	if (!c->args || !c->dumps || !c->models || !c->symbols || !c->types)
 		return error_memory();
 	TRY(parse_words(c, argc, argv));
 	if (option_flag(c, OPT_HELP, false))
@@ -350,23 +352,35 @@ void context_drop_model(struct context *c, size_t i)
 {
 	if (c->symbols[i])
 		symbols_print_notes(c->symbols[i], stderr);
+	types_destroy(c->types[i]);
 	symbols_destroy(c->symbols[i]);
 	if (c->models[i] && c->models[i]->index_note)
 		fprintf(stderr, "refgraph: %s\n", c->models[i]->index_note);
 	model_close(c->models[i]);
+	c->types[i] = NULL;
 	c->symbols[i] = NULL;
 	c->models[i] = NULL;
 }
 
 void context_deinit(struct context *c)
 {
-	for (size_t i = 0; c->models && c->symbols && i < c->ndumps; i++)
+	for (size_t i = 0; c->models && c->symbols && c->types && i < c->ndumps; i++)
 		context_drop_model(c, i);
 	free(c->args);
 	free(c->dumps);
 	free(c->models);
 	free(c->symbols);
+	free(c->types);
 	free(c->found_dump);
+}
+
+static enum types_effort types_effort(const struct context *c)
+{
+	const char *wish = option_text(c, OPT_TYPES, getenv("REFGRAPH_TYPES"));
+
+	if (wish && strcmp(wish, "off") == 0)
+		return TYPES_OFF;
+	return wish && strcmp(wish, "full") == 0 ? TYPES_FULL : TYPES_AUTO;
 }
 
 struct error *context_model(struct context *c, size_t i, struct model **ret)
@@ -375,6 +389,7 @@ struct error *context_model(struct context *c, size_t i, struct model **ret)
 		TRY(model_open(c->dumps[i], &c->models[i]));
 		TRY(symbols_attach(c->models[i], option_text(c, OPT_SYMBOL_PATH, NULL),
 				   &c->symbols[i]));
+		TRY(types_attach(c->models[i], c->symbols[i], types_effort(c), &c->types[i]));
 	}
 	*ret = c->models[i];
 	return NULL;

@@ -16,33 +16,37 @@ static const struct column columns[] = {
 };
 
 /* From SUMMARY alone. `types` NULL: of every type. */
-static void add_up(struct model *m, const struct universe *u, const uint64_t *types,
+static void add_up(struct model *m, const struct universe *u, const struct selected_types *types,
 		   uint64_t *count, uint64_t *bytes)
 {
 	for (uint32_t i = 0; i < m->nsummary; i++) {
 		const struct summary *s = &m->summary[i];
 
 		if (!universe_has_summary(u, m, s) ||
-		    (types && !bits_get(types, model_type_at(m, s->type, s->stack))))
+		    (types && !bits_get(types->bits, model_type_at(m, s->type, s->stack))))
 			continue;
 		*count += s->count;
 		*bytes += s->bytes;
 	}
 }
 
-static struct error *add_objects(struct model *m, const struct universe *u, const uint64_t *types,
-				 const char *expression, uint64_t *count, uint64_t *bytes)
+/* `types` and `expression` NULL: all. */
+static struct error *add_objects(struct model *m, const struct universe *u,
+				 const struct selected_types *types, const char *expression,
+				 uint64_t *count, uint64_t *bytes)
 {
-	struct where *where;
+	struct where *where = NULL;
 	struct error *e;
 
-	TRY(where_compile(expression, &where));
+	if (expression)
+		TRY(where_compile(expression, &where));
 	e = model_load(m, MODEL_SITES | MODEL_FLAGS | MODEL_SIZE);
-	if (!e)
+	if (!e && where)
 		e = where_bind(where, m);
 	for (uint32_t i = 0; i < m->nobjects && !e; i++) {
-		if (!universe_has(u, m, i) || (types && !bits_get(types, model_type_of(m, i))) ||
-		    !where_test(where, i))
+		if (!universe_has(u, m, i) ||
+		    (types && !bits_get(types->bits, selected_type_of(types, m, i))) ||
+		    (where && !where_test(where, i)))
 			continue;
 		++*count;
 		*bytes += m->size[i];
@@ -56,9 +60,8 @@ static struct error *count(struct context *c, struct model *m, const char *name,
 {
 	const char *expression = option_text(c, OPT_WHERE, NULL);
 	struct universe u;
-	uint64_t *types = NULL;
-	size_t found = 1;
-	struct error *e;
+	struct selected_types types = {0};
+	struct error *e = NULL;
 
 	*number = *bytes = 0;
 	if (!name && !expression)
@@ -66,13 +69,14 @@ static struct error *count(struct context *c, struct model *m, const char *name,
 	TRY(context_universe(c, m, &u));
 	TRY(model_load(m, MODEL_SUMMARY));
 	if (name)
-		TRY(select_types(m, name, &types, &found));
-	if (found)
-		e = expression ? add_objects(m, &u, types, expression, number, bytes)
-			       : (add_up(m, &u, types, number, bytes), NULL);
-	else
-		e = NULL;
-	free(types);
+		e = select_types(m, name, &types);
+	if (!e && (!name || types.found)) {
+		if (expression || types.by == SELECT_BY_BLOCK)
+			e = add_objects(m, &u, name ? &types : NULL, expression, number, bytes);
+		else
+			add_up(m, &u, name ? &types : NULL, number, bytes);
+	}
+	free(types.bits);
 	return e;
 }
 

@@ -16,6 +16,9 @@ const struct option_row option_table[] = {
 	 "only objects for which EXPR holds, such as 'size > 1k and type ~ \"Session\"'"},
 	{OPT_SYMBOL_PATH, OPTIONS_UNIVERSE | OPTIONS_WHERE, "symbol-path", 0, OPTION_TEXT, "DIRS",
 	 "look for programs and debug files in these folders first (a:b:c)"},
+	{OPT_TYPES, OPTIONS_UNIVERSE | OPTIONS_WHERE, "types", 0, OPTION_CHOICE, "auto|off|full",
+	 "types of native blocks from debug information: where it is not too large (the default), "
+	 "not, always"},
 
 	{OPT_SHORTNAMES, OPTIONS_TYPES | DRAWING, "shortnames", 0, OPTION_FLAG, NULL,
 	 "type names without their module (the default); --no-shortnames shows module.name"},

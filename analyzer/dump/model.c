@@ -113,6 +113,8 @@ void model_close(struct model *m)
 	sites_deinit(m);
 	index_destroy(m->index);
 	free(m->index_note);
+	big_free(m->block_type, m->nobjects, sizeof *m->block_type);
+	big_free(m->block_source, m->nobjects, sizeof *m->block_source);
 	edge_cache_destroy(m->edge_cache);
 	big_free(m->gc_closed, bits_words(m->nobjects), sizeof *m->gc_closed);
 	big_free(m->text, m->text_size, 1);

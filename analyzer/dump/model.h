@@ -187,9 +187,38 @@ struct namer {
 	const char *(*function)(void *context, uint32_t frame); /* "parse_line": no offset */
 	const char *(*place)(void *context, uint32_t frame); /* "parse_line+0x12 (server.c:31)" */
 	const char *(*data)(void *context, uint32_t module, uint64_t offset); /* "g_cache+0x10" */
+	/* "std::vector<int>" of "St6vectorIiE": malloc()ed, NULL = as it is */
+	char *(*class_name)(const char *mangled);
 	/* xmalloc and its like: not who asked for the memory */
 	bool (*is_wrapper)(const char *function);
 	void *context;
+};
+
+/* Where the type of a block is known from; in the order in which they are believed. */
+enum type_source {
+	SOURCE_ANNOTATION, /* the program said so */
+	SOURCE_RUNTIME,	   /* an interpreter's own object */
+	SOURCE_RTTI,	   /* C++: the vtable that it begins with */
+	SOURCE_DWARF,	   /* pointers of known type lead to it */
+	SOURCE_SITE,	   /* what its allocation is stored in, or is made by */
+	SOURCE_SHAPE,	   /* it looks like a part of a container */
+	SOURCE_FUNCTION,   /* nothing but who allocated it */
+	TYPE_SOURCES
+};
+extern const char *const type_source_names[TYPE_SOURCES]; /* "annotation", "runtime", "rtti", ... */
+
+/*
+ * Types of native blocks come from outside, too: from debug information (types/types.h). `infer` is called once, when the type of such
+ * a block is first asked for, and fills model->block_type; what it cannot load stays unknown.
+ */
+struct typer {
+	void (*infer)(void *context);
+	/* "->next", "[17].name" for the word at `offset` of a block; false when it has no name (`out` unchanged) */
+	bool (*field)(void *context, uint32_t object, uint64_t offset, struct str *out);
+	/* "cache.buckets[17]" for the word at `offset` of a module's data */
+	bool (*variable)(void *context, uint32_t module, uint64_t offset, struct str *out);
+	void *context;
+	bool asked;
 };
 
 struct model {
@@ -197,6 +226,10 @@ struct model {
 	const char *path;
 	unsigned loaded; /* enum model_part */
 	struct namer namer;
+	struct typer typer;
+	/* by object: type number + 1, 0 none, and enum type_source of those that have one; NULL before it was asked for */
+	uint32_t *block_type;
+	uint8_t *block_source;
 
 	/* known from the start */
 	uint32_t nstrings, ntypes, nlabels, nobjects, nedges, nroots, nframes, nstacks, nmodules,
@@ -244,9 +277,10 @@ struct model {
 	struct object_rows *rows; /* objects.c */
 	struct property_rows *property_rows;
 	struct edge_cache *edge_cache;
-	uint64_t *gc_closed;	 /* report/universe.c: bits_words(nobjects), or NULL */
-	uint32_t *site_type;	 /* by stack: type number + 1, 0 = not asked for yet */
-	struct names site_names; /* number + ntypes = type; texts are malloc()ed */
+	uint64_t *gc_closed;	  /* report/universe.c: bits_words(nobjects), or NULL */
+	uint32_t *site_type;	  /* by stack: type number + 1, 0 = not asked for yet */
+	struct names class_names; /* demangled */
+	struct names site_names;  /* number + ntypes = type; texts are malloc()ed */
 };
 
 struct error *model_open(const char *path, struct model **ret);
@@ -294,11 +328,21 @@ const char *model_meta_value(const struct model *model, uint32_t i);
  * threads).
  */
 uint32_t model_type_of(struct model *model, uint32_t object);
+/* The same, but blocks always by their allocation site, whatever else is known of them. */
+uint32_t model_site_type_of(struct model *model, uint32_t object);
+/* Asks the typer, if it was not asked before: types that it made exist then. Loads what it needs. */
+void model_infer(struct model *model);
 uint32_t model_type_at(struct model *model, uint32_t type, uint32_t stack);
 static inline const struct type *model_type(const struct model *m, uint32_t type)
 {
 	return &m->types[type];
 }
+/* The number of the type of this name, made when it is new; 0 without memory. MODEL_TYPES. */
+uint32_t model_add_type(struct model *model, const char *name);
+/* True when blocks of one type and one stack may differ in what model_type_of() says: sums by type must look at each. */
+bool model_types_differ(const struct model *model);
+/* Where model_type_of() has the object's type from. Loaded: as for model_type_of(). */
+enum type_source model_type_source(struct model *model, uint32_t object);
 /* Short name of the object's type. */
 const char *model_type_name(struct model *model, uint32_t object);
 /* "module.name", or the name alone. Appended. */

@@ -98,6 +98,16 @@ static uint32_t add_site_type(struct model *m, const char *name)
 	return m->nall_types++;
 }
 
+uint32_t model_add_type(struct model *m, const char *name)
+{
+	size_t known = m->site_names.n;
+	uint32_t number = names_keep(&m->site_names, name);
+
+	if (number == NAMES_NONE)
+		return 0;
+	return number < known ? m->ntypes + number : add_site_type(m, m->site_names.names[number]);
+}
+
 /* The number of the type "malloc in ..." of a stack; 0, the untyped block, when memory is out. */
 static uint32_t make_site_type(struct model *m, uint32_t stack)
 {
@@ -111,28 +121,64 @@ static uint32_t make_site_type(struct model *m, uint32_t stack)
 			   function);
 	else
 		bare_place(m, &m->frames[frame], &name);
-	if (name.failed)
-		return str_free(&name), 0;
-	number = names_find(&m->site_names, name.data);
-	if (number != NAMES_NONE) {
-		str_free(&name);
-		return m->ntypes + number;
-	}
-	if (names_add(&m->site_names, name.data) == NAMES_NONE)
-		return str_free(&name), 0;
-	return add_site_type(m, name.data);
+	number = name.failed ? 0 : model_add_type(m, name.data);
+	str_free(&name);
+	return number;
 }
 
 void sites_deinit(struct model *m)
 {
 	names_free_kept(&m->site_names);
+	names_free_kept(&m->class_names);
 	free(m->site_type);
 }
+
+/* ---- classes without RTTI -------------------------------------------------------------------- */
+
+/* The class whose vtable lies there, if its symbol says so: 0 when it was no vtable at all. */
+static uint32_t vtable_class(struct model *m, const struct type *t)
+{
+	static const char prefix[] = "vtable for ";
+	const char *symbol = NULL;
+	struct str name = {0};
+	uint32_t number = 0;
+
+	for (uint32_t i = 0; i < m->nmodules && !symbol && m->namer.data; i++)
+		if (strcmp(model_string(m, m->modules[i].path), t->module) == 0)
+			symbol = m->namer.data(m->namer.context, i, t->basic_size);
+	if (!symbol || strncmp(symbol, prefix, sizeof prefix - 1) != 0)
+		return 0;
+	symbol += sizeof prefix - 1;
+	str_bytes(&name, symbol,
+		  strstr(symbol, "+0x") ? (size_t)(strstr(symbol, "+0x") - symbol)
+					: strlen(symbol));
+	if (t->name[0] && t->name[strlen(t->name) - 1] == ']')
+		str_add(&name, "[]");
+	if (!name.failed)
+		number = model_add_type(m, name.data);
+	str_free(&name);
+	return number;
+}
+
+/* Once for each such type: what it is, is kept in `base`. */
+static uint32_t settle_vtable(struct model *m, uint32_t type)
+{
+	if (m->types[type].base == MODEL_NONE) {
+		uint32_t class = vtable_class(m, &m->types[type]); /* may move m->types */
+
+		m->types[type].base = class ? class : type;
+	}
+	return m->types[type].base == type ? 0 : m->types[type].base;
+}
+
+/* ---- the type of a block --------------------------------------------------------------------- */
 
 uint32_t model_type_at(struct model *m, uint32_t type, uint32_t stack)
 {
 	const unsigned need = MODEL_TYPES | MODEL_STACKS | MODEL_FRAMES | MODEL_MODULES;
 
+	if ((m->loaded & need) == need && m->types[type].flags & RGD_TYPE_F_VTABLE)
+		type = settle_vtable(m, type);
 	if (type != 0 || stack == MODEL_NONE || (m->loaded & need) != need ||
 	    m->types[0].runtime != RGD_RT_NATIVE)
 		return type;
@@ -145,13 +191,59 @@ uint32_t model_type_at(struct model *m, uint32_t type, uint32_t stack)
 	return m->site_type[stack] - 1;
 }
 
+void model_infer(struct model *m)
+{
+	if (m->typer.asked || !m->typer.infer)
+		return;
+	m->typer.asked = true;
+	m->typer.infer(m->typer.context);
+}
+
+uint32_t model_site_type_of(struct model *m, uint32_t object)
+{
+	return model_type_at(m, m->type[object],
+			     m->stack && m->stack[object] ? m->stack[object] - 1 : MODEL_NONE);
+}
+
 uint32_t model_type_of(struct model *m, uint32_t object)
 {
 	uint32_t type = m->type[object];
 
-	if (type != 0 || !m->stack || !m->stack[object])
+	if (type != 0)
+		type = model_type_at(m, type, MODEL_NONE);
+	if (type != 0)
 		return type;
-	return model_type_at(m, type, m->stack[object] - 1);
+	model_infer(m);
+	if (m->block_type && m->block_type[object])
+		return m->block_type[object] - 1;
+	return model_site_type_of(m, object);
+}
+
+bool model_types_differ(const struct model *m)
+{
+	return m->typer.infer != NULL;
+}
+
+const char *const type_source_names[TYPE_SOURCES] = {
+	[SOURCE_ANNOTATION] = "annotation", [SOURCE_RUNTIME] = "runtime", [SOURCE_RTTI] = "rtti",
+	[SOURCE_DWARF] = "dwarf",	    [SOURCE_SITE] = "site",	  [SOURCE_SHAPE] = "shape",
+	[SOURCE_FUNCTION] = "function",
+};
+
+enum type_source model_type_source(struct model *m, uint32_t object)
+{
+	uint32_t type = model_type_of(m, object);
+
+	if (m->types[m->type[object]].runtime != RGD_RT_NATIVE)
+		return SOURCE_RUNTIME;
+	if (m->types[m->type[object]].flags & RGD_TYPE_F_RTTI)
+		return SOURCE_RTTI;
+	if (m->block_type && m->block_type[object])
+		return m->block_source[object];
+	if (m->types[m->type[object]].flags & RGD_TYPE_F_VTABLE &&
+	    m->types[m->type[object]].base == type)
+		return SOURCE_RTTI;
+	return m->type[object] ? SOURCE_ANNOTATION : SOURCE_FUNCTION;
 }
 
 const char *model_type_name(struct model *m, uint32_t object)

@@ -158,6 +158,16 @@ static const struct field type_fields[] = {
 	FIELD_OR_NONE(RGD_TYPE_BASE, type_row, base, TYPES),
 };
 
+/* What the process had in mangled form. */
+static const char *class_name(struct model *m, const struct type *t)
+{
+	char *name = m->namer.class_name ? m->namer.class_name(t->name) : NULL;
+	uint32_t number = name ? names_keep(&m->class_names, name) : NAMES_NONE;
+
+	free(name);
+	return number == NAMES_NONE ? t->name : m->class_names.names[number];
+}
+
 struct error *load_types(struct model *m)
 {
 	struct type_row *rows;
@@ -176,6 +186,8 @@ struct error *load_types(struct model *m)
 			.object = r->object,
 			.base = r->base,
 		};
+		if (r->flags & RGD_TYPE_F_RTTI)
+			m->types[i].name = class_name(m, &m->types[i]);
 	}
 	big_free(rows, m->ntypes, sizeof *rows);
 	m->nall_types = m->ntypes;

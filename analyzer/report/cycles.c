@@ -11,6 +11,7 @@
 
 #include "graph/reach.h"
 #include "graph/scc.h"
+#include "report/edge_name.h"
 #include "util/big.h"
 #include "util/bits.h"
 
@@ -85,10 +86,12 @@ static struct error *choose_edges(struct work *w, bool with_types)
 
 /* ---- kinds of references ---------------------------------------------------------------------- */
 
-void cycles_label(const struct model *m, const struct edge *e, struct str *out)
+void cycles_label(struct model *m, const struct edge *e, struct str *out)
 {
 	const char *text = model_string(m, e->string);
 
+	if (edge_field(m, e, true, out))
+		return;
 	switch (e->class) {
 	case RGD_LABEL_ATTRIBUTE:
 	case RGD_LABEL_PART:

@@ -53,7 +53,7 @@ struct error *cycles_find(struct alive *alive, bool with_types, struct cycles *r
 void cycles_deinit(struct cycles *cycles);
 
 /* ".parent", "[]", "+0x8": what is the same in all cycles of a pattern. Appended. */
-void cycles_label(const struct model *model, const struct edge *edge, struct str *out);
+void cycles_label(struct model *model, const struct edge *edge, struct str *out);
 /* The pattern in words: "Parent.children[] -> Child.parent". Appended. */
 struct error *cycles_words(struct cycles *cycles, uint32_t pattern, struct str *out);
 /* The kind of reference that is the natural one to make weak: "Child.parent"; nothing when no single kind breaks the cycle

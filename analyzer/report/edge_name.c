@@ -6,6 +6,48 @@
 
 #include "report/repr.h"
 
+/* "[17].name" to "[].name" */
+static void drop_numbers(struct str *text, size_t from)
+{
+	size_t kept = from;
+	bool inside = false;
+
+	for (size_t i = from; i < text->n; i++) {
+		inside &= text->data[i] != ']';
+		if (!inside)
+			text->data[kept++] = text->data[i];
+		inside |= text->data[i] == '[';
+	}
+	str_truncate(text, kept);
+}
+
+bool edge_field(struct model *m, const struct edge *e, bool general, struct str *out)
+{
+	size_t before = out->n;
+
+	if (e->class != RGD_LABEL_OFFSET || !m->typer.field ||
+	    !m->typer.field(m->typer.context, e->source, e->value, out))
+		return false;
+	if (general)
+		drop_numbers(out, before);
+	return true;
+}
+
+/* Without a name its offset, and "~" says that it may be no reference. */
+static void add_field(struct model *m, const struct edge *e, bool bare, struct str *out)
+{
+	size_t before = out->n;
+
+	if (edge_field(m, e, false, out)) {
+		if (bare && out->data[before] == '-')
+			str_cut(out, before, 2);
+		return;
+	}
+	if (!bare && e->kind == RGD_EDGE_CONSERVATIVE)
+		str_char(out, '~');
+	str_printf(out, "+0x%" PRIx64, e->value);
+}
+
 static void word(struct model *m, const struct edge *e, bool bare, struct str *out)
 {
 	const char *text = model_string(m, e->string);
@@ -38,7 +80,7 @@ static void word(struct model *m, const struct edge *e, bool bare, struct str *o
 		str_printf(out, "%s%s", bare ? "" : "cell ", text);
 		break;
 	case RGD_LABEL_OFFSET:
-		str_printf(out, "+0x%" PRIx64, e->value);
+		add_field(m, e, bare, out);
 		break;
 	case RGD_LABEL_STACK:
 		str_printf(out, "stack[%" PRIu64 "]", e->value);
@@ -62,7 +104,7 @@ void edge_label(struct model *m, const struct edge *e, struct str *out)
 
 void edge_name(struct model *m, const struct edge *e, struct str *out)
 {
-	if (e->kind == RGD_EDGE_CONSERVATIVE)
+	if (e->kind == RGD_EDGE_CONSERVATIVE && e->class != RGD_LABEL_OFFSET)
 		str_char(out, '~');
 	word(m, e, false, out);
 	if (e->interior)
@@ -108,13 +150,18 @@ static void global_name(const struct model *m, const struct root *r, const char 
 			struct str *out)
 {
 	const char *symbol = NULL;
+	struct str variable = {0};
 
+	if (!label[0] && r->owner < m->nmodules && m->typer.variable &&
+	    m->typer.variable(m->typer.context, r->owner, r->value, &variable))
+		label = str_text(&variable);
 	if (!label[0] && m->namer.data && r->owner < m->nmodules)
 		symbol = m->namer.data(m->namer.context, r->owner, r->value);
 	if (label[0] || symbol) {
 		str_printf(out, "%s%s", label[0] ? label : symbol,
 			   r->owner < m->nmodules ? " in " : "");
 		add_module(m, r->owner, out);
+		str_free(&variable);
 		return;
 	}
 	if (r->owner >= m->nmodules)

@@ -15,6 +15,8 @@ void edge_name(struct model *model, const struct edge *edge, struct str *out);
 /* As a drawing of objgraph labels it: "__dict__", "attr", "key", "f_globals": the bare word
  * without punctuation. */
 void edge_label(struct model *model, const struct edge *edge, struct str *out);
+/* "->next", "[17].name": the field of a native block of known type; `general`: "[].name". False for what has none. */
+bool edge_field(struct model *model, const struct edge *edge, bool general, struct str *out);
 /* "sys.modules['app']", "g_cache+0x10 in app", "stack of thread 17 (worker)", ... MODEL_ROOTS |
  * STRINGS | MODULES | THREADS */
 void root_name(struct model *model, const struct root *root, struct str *out);

@@ -34,32 +34,62 @@ static bool is_about_sites(const struct model *m, const char *name)
 	       (m->ntypes && strcmp(m->types[0].name, name) == 0);
 }
 
-struct error *select_types(struct model *m, const char *name, uint64_t **ret, size_t *nfound)
+static struct error *find_types(struct model *m, const char *name, struct selected_types *ret)
 {
-	uint64_t *bits;
-	size_t found = 0;
+	/* model_type_of() may make types later, at most one for each stack and each vtable: the set
+	 * has room for their bits */
+	ret->bits = calloc(bits_words((size_t)m->nall_types + m->nstacks + m->ntypes) + 1,
+			   sizeof *ret->bits);
+	if (!ret->bits)
+		return error_memory();
+	for (uint32_t t = 0; t < (ret->by == SELECT_BY_TYPE ? m->ntypes : m->nall_types); t++) {
+		if (type_is_named(m, t, name)) {
+			bits_set(ret->bits, t);
+			ret->found++;
+		}
+	}
+	return NULL;
+}
 
+/* Classes that have nothing but a vtable get their names from its symbol. */
+static bool has_vtables(const struct model *m)
+{
+	for (uint32_t i = 0; i < m->ntypes; i++)
+		if (m->types[i].flags & RGD_TYPE_F_VTABLE)
+			return true;
+	return false;
+}
+
+struct error *select_types(struct model *m, const char *name, struct selected_types *ret)
+{
+	*ret = (struct selected_types){0};
 	TRY(model_load(m, MODEL_TYPES));
 	if (is_about_sites(m, name)) {
+		ret->by = SELECT_BY_SITE;
 		/* types by site exist when they were asked for */
 		TRY(model_load(m, MODEL_SITES | MODEL_SUMMARY));
 		for (uint32_t i = 0; i < m->nsummary; i++)
 			model_type_at(m, m->summary[i].type, m->summary[i].stack);
 	}
-	/* model_type_of() may make types for sites later, at most one for each stack: the set
-	 * has room for their bits */
-	bits = calloc(bits_words((size_t)m->ntypes + m->nstacks) + 1, sizeof *bits);
-	if (!bits)
-		return error_memory();
-	for (uint32_t t = 0; t < m->nall_types; t++) {
-		if (type_is_named(m, t, name)) {
-			bits_set(bits, t);
-			found++;
-		}
-	}
-	*ret = bits;
-	*nfound = found;
-	return NULL;
+	TRY(find_types(m, name, ret));
+	if (ret->found || ret->by == SELECT_BY_SITE || (!model_types_differ(m) && !has_vtables(m)))
+		return NULL;
+	/* no type that the dump names: one of a block, perhaps */
+	free(ret->bits);
+	ret->bits = NULL;
+	ret->by = SELECT_BY_BLOCK;
+	TRY(model_load(m, MODEL_SITES));
+	for (uint32_t i = 0; i < m->ntypes; i++)
+		model_type_at(m, i, MODEL_NONE);
+	model_infer(m);
+	return find_types(m, name, ret);
+}
+
+uint32_t selected_type_of(const struct selected_types *types, struct model *m, uint32_t object)
+{
+	return types->by == SELECT_BY_BLOCK  ? model_type_of(m, object)
+	       : types->by == SELECT_BY_SITE ? model_site_type_of(m, object)
+					     : m->type[object];
 }
 
 /* Up to three names that exist and look alike. */
@@ -156,14 +186,14 @@ static struct error *push_plain_types(struct model *m, const struct universe *u,
 	return e;
 }
 
-static struct error *push_types(struct model *m, const struct universe *u, const uint64_t *types,
-				bool sites, struct ids *ret)
+static struct error *push_types(struct model *m, const struct universe *u,
+				const struct selected_types *types, struct ids *ret)
 {
-	if (!sites)
-		return push_plain_types(m, u, types, ret);
+	if (types->by == SELECT_BY_TYPE)
+		return push_plain_types(m, u, types->bits, ret);
 	TRY(model_load(m, MODEL_SITES | UNIVERSE_PARTS));
 	for (uint32_t i = 0; i < m->nobjects; i++) {
-		if (!universe_has(u, m, i) || !bits_get(types, model_type_of(m, i)))
+		if (!universe_has(u, m, i) || !bits_get(types->bits, selected_type_of(types, m, i)))
 			continue;
 		if (!VEC_PUSH(ret, i))
 			return error_memory();
@@ -175,16 +205,15 @@ static struct error *objects_of_type(struct model *m, const struct universe *u, 
 				     struct ids *ret)
 {
 	static const struct universe all = {.kind = UNIVERSE_ALL};
-	size_t nfound = 0, before = ret->n;
-	uint64_t *types = NULL;
-	struct error *e;
+	size_t before = ret->n;
+	struct selected_types types;
+	struct error *e = select_types(m, name, &types);
 
-	TRY(model_load(m, MODEL_TYPES));
-	TRY(select_types(m, name, &types, &nfound));
-	e = nfound ? push_types(m, u, types, is_about_sites(m, name), ret) : NULL;
-	if (!e && nfound && ret->n == before && !u->chosen)
-		e = push_types(m, &all, types, is_about_sites(m, name), ret);
-	free(types);
+	if (!e && types.found)
+		e = push_types(m, u, &types, ret);
+	if (!e && types.found && ret->n == before && !u->chosen)
+		e = push_types(m, &all, &types, ret);
+	free(types.bits);
 	return e;
 }
 

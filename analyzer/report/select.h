@@ -25,9 +25,16 @@ struct error *select_list(struct model *model, const struct universe *universe, 
 /* All objects of the universe for which the expression holds. */
 struct error *select_where(struct model *model, const struct universe *universe,
 			   const char *expression, struct ids *ret);
-/* Types (of the dump and of sites) that a TYPE selector means, as a bit per type number; *ret is
- * calloc()ed. */
-struct error *select_types(struct model *model, const char *name, uint64_t **ret, size_t *nfound);
+/* What a TYPE selector means: "malloc in F" the blocks of a site, whatever is known of them; else types that the dump names; and
+ * if it names none, types of blocks that were worked out. */
+struct selected_types {
+	enum { SELECT_BY_TYPE, SELECT_BY_SITE, SELECT_BY_BLOCK } by;
+	uint64_t *bits; /* by type number; calloc()ed, the caller's */
+	size_t found;
+};
+struct error *select_types(struct model *model, const char *name, struct selected_types *ret);
+/* The type to look for in `bits`. MODEL_SITES. */
+uint32_t selected_type_of(const struct selected_types *types, struct model *model, uint32_t object);
 bool type_is_named(const struct model *model, uint32_t type, const char *name);
 /* "no objects of type 'X' ..." with the nearest names that exist. */
 struct error *select_unknown_type(struct model *model, const struct universe *universe,

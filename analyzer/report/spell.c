@@ -95,7 +95,9 @@ void spell_root(const struct spell *s, uint32_t root, struct str *path)
 	const struct root *r = &m->roots[s->alive->root_rows.data[root]];
 	struct str name = {0};
 
-	if (!spell_landmark(s, r->target, &name)) {
+	if (r->class == RGD_ROOT_GLOBAL && m->typer.variable && r->owner < m->nmodules)
+		m->typer.variable(m->typer.context, r->owner, r->value, &name);
+	if (!name.n && !spell_landmark(s, r->target, &name)) {
 		root_name(m, r, &name);
 		if (strchr(str_text(&name), ' ')) {
 			str_printf(path, "(%s)", str_text(&name));
@@ -177,6 +179,8 @@ void spell_edge(struct model *m, const struct edge *e, bool general, struct str 
 	const char *text = model_string(m, e->string);
 
 	if (e->class == RGD_LABEL_KEY && spell_name(text, path))
+		return;
+	if (edge_field(m, e, general, path))
 		return;
 	if (is_subscript(e) && general)
 		str_add(path, "[]");

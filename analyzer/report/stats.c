@@ -38,18 +38,30 @@ static struct error *tally_summary(struct model *m, const struct universe *u, st
 	return NULL;
 }
 
+static bool has_blocks(struct model *m)
+{
+	struct error *e = model_load(m, MODEL_SUMMARY | MODEL_TYPES);
+	bool found = false;
+
+	for (uint32_t i = 0; i < m->nsummary && !e && !found; i++)
+		found = m->types[m->summary[i].type].runtime == RGD_RT_NATIVE;
+	error_destroy(e); /* it will be met again */
+	return found;
+}
+
 static struct error *tally_objects(struct model *m, const struct universe *u, const char *filter,
 				   struct tally *t)
 {
-	struct where *where;
-	struct error *e;
+	struct where *where = NULL;
+	struct error *e = NULL;
 
-	TRY(where_compile(filter, &where));
+	if (filter)
+		TRY(where_compile(filter, &where));
 	e = model_load(m, MODEL_SITES | MODEL_FLAGS | MODEL_SIZE);
-	if (!e)
+	if (!e && where)
 		e = where_bind(where, m);
 	for (uint32_t i = 0; i < m->nobjects && !e; i++)
-		if (universe_has(u, m, i) && where_test(where, i) &&
+		if (universe_has(u, m, i) && (!where || where_test(where, i)) &&
 		    !add(t, model_type_of(m, i), 1, m->size[i]))
 			e = error_memory();
 	where_destroy(where);
@@ -115,7 +127,11 @@ struct error *stats_collect(struct model *m, const struct universe *u, bool shor
 	struct tally t = {0};
 	struct error *e;
 
-	e = filter ? tally_objects(m, u, filter, &t) : tally_summary(m, u, &t);
+	/* blocks that are alike to the summary may have different types */
+	if (filter || (u->kind != UNIVERSE_GC && model_types_differ(m) && has_blocks(m)))
+		e = tally_objects(m, u, filter, &t);
+	else
+		e = tally_summary(m, u, &t);
 	if (!e)
 		e = finish(m, &t, short_names, ret);
 	VEC_FREE(&t.rows);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "symbol/allocator.h"
+#include "symbol/demangle.h"
 #include "util/str.h"
 
 /* What the lookups of one frame gave: NULL when nothing is known. */
@@ -169,6 +170,13 @@ static const char *data(void *context, uint32_t module, uint64_t offset)
 	return slot->text && slot->text[0] ? slot->text : NULL;
 }
 
+long symbols_module(struct symbols *symbols, uint32_t module)
+{
+	struct attached *a = symbols_kept(symbols);
+
+	return load(a) && module < a->model->nmodules ? a->modules[module] : -1;
+}
+
 struct error *symbols_attach(struct model *model, const char *search, struct symbols **ret)
 {
 	struct attached *a = calloc(1, sizeof(*a));
@@ -187,6 +195,7 @@ struct error *symbols_attach(struct model *model, const char *search, struct sym
 		.function = function,
 		.place = place,
 		.data = data,
+		.class_name = demangle_type,
 		.is_wrapper = allocator_is_wrapper,
 		.context = a,
 	};

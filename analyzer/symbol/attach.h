@@ -14,4 +14,7 @@
  */
 struct error *symbols_attach(struct model *model, const char *search, struct symbols **ret);
 
+/* The number of a module of the model in `symbols`, for symbol.h; -1 unknown. */
+long symbols_module(struct symbols *symbols, uint32_t module);
+
 #endif

@@ -67,3 +67,14 @@ char *demangle(const char *name)
 	free(plain);
 	return readable;
 }
+
+char *demangle_type(const char *name)
+{
+	int status;
+	char *readable = __cxa_demangle(name, NULL, NULL, &status);
+	size_t n = readable ? strlen(readable) : 0;
+
+	if (n > 3 && strcmp(readable + n - 3, " []") == 0)
+		memcpy(readable + n - 3, "[]", 3);
+	return readable ? readable : strdup(name);
+}

@@ -8,4 +8,7 @@
  */
 char *demangle(const char *name);
 
+/* "std::vector<int>" of "St6vectorIiE", as std::type_info names types; "A_3Foo" is "Foo[]". malloc()ed; NULL without memory. */
+char *demangle_type(const char *name);
+
 #endif

@@ -347,6 +347,42 @@ bool image_line(struct image *image, uint64_t address, const char **file, unsign
 	return true;
 }
 
+struct Dwarf *image_dwarf(struct image *image)
+{
+	Dwarf_Off next;
+	size_t header;
+
+	if (!image->read_units)
+		read_units(image);
+	/* a file may have sections of frames alone */
+	if (!image->dwarf || dwarf_nextcu(image->dwarf, 0, &next, &header, NULL, NULL, NULL) != 0)
+		return NULL;
+	return image->dwarf;
+}
+
+size_t image_code(struct image *image, uint64_t address, uint8_t *bytes, size_t size)
+{
+	for (Elf_Scn *scn = NULL; (scn = elf_nextscn(image->elf, scn));) {
+		GElf_Shdr header;
+		Elf_Data *data;
+		size_t at;
+
+		if (!gelf_getshdr(scn, &header) || !(header.sh_flags & SHF_EXECINSTR) ||
+		    header.sh_type != SHT_PROGBITS || address < header.sh_addr ||
+		    address - header.sh_addr >= header.sh_size)
+			continue;
+		data = elf_rawdata(scn, NULL);
+		at = address - header.sh_addr;
+		if (!data || !data->d_buf || at >= data->d_size)
+			return 0;
+		if (size > data->d_size - at)
+			size = data->d_size - at;
+		memcpy(bytes, (const uint8_t *)data->d_buf + at, size);
+		return size;
+	}
+	return 0;
+}
+
 /* Separate debug files -------------------------------------------------------------------------------------------- */
 
 bool image_debuglink(struct image *image, const char **name, uint32_t *crc)

@@ -9,6 +9,7 @@
 #define REFGRAPH_SYMBOL_IMAGE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct image;
@@ -47,5 +48,11 @@ bool image_debuglink(struct image *image, const char **name, uint32_t *crc);
 
 /* CRC-32 of the whole file as .gnu_debuglink counts it. */
 bool image_file_crc(struct image *image, uint32_t *crc);
+
+/* The file's debug information (libdw's), NULL when it has none. Lives as long as the image. */
+struct Dwarf *image_dwarf(struct image *image);
+
+/* Bytes of code at `address`, as many as the section has, at most `size`; 0 when the file does not hold them. */
+size_t image_code(struct image *image, uint64_t address, uint8_t *bytes, size_t size);
 
 #endif

@@ -70,6 +70,11 @@ void symbols_keep(struct symbols *symbols, void *data, void (*keep_release)(void
 	symbols->release = keep_release;
 }
 
+void *symbols_kept(const struct symbols *symbols)
+{
+	return symbols->kept;
+}
+
 long symbols_add_module(struct symbols *symbols, const char *path, const char *build_id)
 {
 	struct module *modules =
@@ -186,6 +191,25 @@ void symbols_line(struct symbols *symbols, long number, uint64_t offset, struct 
 	seek_debug(symbols, module);
 	if (module->debug)
 		image_line(module->debug, offset - 1, &symbol->file, &symbol->line);
+}
+
+struct image *symbols_debug_image(struct symbols *symbols, long number)
+{
+	struct module *module = module_at(symbols, number);
+
+	if (!module)
+		return NULL;
+	if (module->image && image_dwarf(module->image))
+		return module->image;
+	seek_debug(symbols, module);
+	return module->debug && image_dwarf(module->debug) ? module->debug : NULL;
+}
+
+struct image *symbols_code_image(struct symbols *symbols, long number)
+{
+	struct module *module = module_at(symbols, number);
+
+	return module ? module->image : NULL;
 }
 
 void symbols_data(struct symbols *symbols, long number, uint64_t offset, struct symbol *symbol)

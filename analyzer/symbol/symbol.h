@@ -30,6 +30,7 @@ struct symbols *symbols_create(const char *search);
 void symbols_destroy(struct symbols *symbols); /* NULL is fine */
 /* Hands `data` over: released when the symbols are destroyed. Once per symbols. */
 void symbols_keep(struct symbols *symbols, void *data, void (*release)(void *data));
+void *symbols_kept(const struct symbols *symbols);
 
 /* A module as the dump names it; both strings are copied. Numbers count from 0; -1 without memory. */
 long symbols_add_module(struct symbols *symbols, const char *path, const char *build_id);
@@ -46,6 +47,10 @@ void symbols_data(struct symbols *symbols, long number, uint64_t offset, struct 
  * was asked for. Cut off at `size`; returns the length that the whole text has, as snprintf does.
  */
 int symbol_format(const struct symbol *symbol, uint64_t offset, char *text, size_t size);
+
+/* Files of a module: the one with its debug information, and the one with its code; NULL where there is none. */
+struct image *symbols_debug_image(struct symbols *symbols, long number);
+struct image *symbols_code_image(struct symbols *symbols, long number);
 
 /* A line to `out` for each module (the first few) whose addresses were asked for and that has no names here, and why. */
 void symbols_print_notes(const struct symbols *symbols, FILE *out);

@@ -148,6 +148,22 @@ void str_size_words(struct str *s, uint64_t bytes, bool exact)
 	}
 }
 
+void str_truncate(struct str *s, size_t n)
+{
+	if (n >= s->n)
+		return;
+	s->n = n;
+	s->data[n] = 0;
+}
+
+void str_cut(struct str *s, size_t at, size_t n)
+{
+	if (at > s->n || n > s->n - at)
+		return;
+	memmove(s->data + at, s->data + at + n, s->n - at - n);
+	str_truncate(s, s->n - n);
+}
+
 void str_clear(struct str *s)
 {
 	s->n = 0;

@@ -28,6 +28,9 @@ void str_json(struct str *s, const char *text);
 void str_size(struct str *s, uint64_t bytes);
 /* In a sentence: "17 bytes", "4.0 KiB"; `exact`: always bytes. */
 void str_size_words(struct str *s, uint64_t bytes, bool exact);
+/* Forgets what lies behind the first `n` bytes; takes `n` bytes from `at` on out. */
+void str_truncate(struct str *s, size_t n);
+void str_cut(struct str *s, size_t at, size_t n);
 /* Forgets the text, keeps the memory. */
 void str_clear(struct str *s);
 void str_free(struct str *s);

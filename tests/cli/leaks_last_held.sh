@@ -13,10 +13,10 @@ equal "before: nothing is lost" "$(rg leaks before.rgd | head -n 4)" "LEAK SUMMA
       possibly lost: 0 bytes in 0 blocks"
 columns=kind,bytes,blocks,indirect_blocks,last_held
 equal "after: what held what is lost" "$(rg leaks before.rgd after.rgd --columns $columns --csv)" "kind,bytes,blocks,indirect_blocks,last_held
-definite,500,5,0,(cache in loses)->+0x8->[]
-definite,40,1,8,(list in loses)->+0x0
+definite,500,5,0,cache->rows[]
+definite,40,1,8,list->next
 definite,300,1,0,
-definite,200,2,0,(pair in loses)->+0x0 (1 of 2)"
+definite,200,2,0,pair->first (1 of 2)"
 contains "after: the text has a title" "$(rg leaks before.rgd after.rgd)" "LAST HELD BY"
 rg leaks after.rgd >one
 equal "alone: no such column" "$(grep -c 'LAST HELD' one)" 0

@@ -7,9 +7,9 @@ equal "demo: ends with status 0" $? 0
 equal "demo: nothing on standard error" "$(cat "$TMP/err")" ""
 out=$(cat "$TMP/out")
 contains "demo: growth of the service" "$out" "Session      400      +200"
-contains "demo: growth of the C program" "$out" "malloc in session_open     1000      +500"
+contains "demo: growth of the C program" "$out" "session     1000      +500"
 contains "demo: the service's chain" "$out" ".sessions "
-contains "demo: the C program's chain" "$out" "sessions in hash_table"
+contains "demo: the C program's chain" "$out" "sessions in hash_table  table "
 equal "demo: what is left" "$(ls "$TMP/demo-out" | tr '\n' ' ')" "hash_table service-1.rgd service-2.rgd service.svg table-1.rgd table-2.rgd table.svg "
 for svg in service table; do contains "demo: $svg.svg is a drawing" "$(head -c 2000 "$TMP/demo-out/$svg.svg")" "<svg"; done
 left=

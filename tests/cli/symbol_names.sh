@@ -70,8 +70,8 @@ equal "beyond the file" "$(site 0x7fffffff)" "libfull.so+0x7fffffff"
 equal "no note for what was found" "$(cat err)" ""
 g=$(start g_cache)
 contains "a global" "$(global $g)" "g_cache"
-contains "inside of a global" "$(global $((g + 16)))" "g_cache+0x10"
-contains "a static global" "$(global $(($(start hidden_table) + 8)))" "hidden_table+0x8"
+contains "inside of a global" "$(global $((g + 16)))" "g_cache[2] in libfull.so"
+contains "a static global" "$(global $(($(start hidden_table) + 8)))" "hidden_table[1] in libfull.so"
 
 # ---- another machine: no file, or one of another build
 equal "no file" "$(site $call /no/such/libgone.so)" "libgone.so+$(hex $call)"
@@ -105,7 +105,7 @@ objcopy --only-keep-debug libfull.so "tree/.build-id/${BUILD:0:2}/${BUILD:2}.deb
 export REFGRAPH_SYMBOL_PATH="/no/such:$TMP/tree"
 equal "debug file by build-id in REFGRAPH_SYMBOL_PATH" "$(site $((local_maker + 1)) "$TMP/libstripped.so")" "$want"
 equal "debug file alone" "$(site $((local_maker + 1)) /gone/libfull.so)" "$want"
-contains "debug file alone: globals" "$(global $(($(start hidden_table) + 8)) /gone/libfull.so)" "hidden_table+0x8"
+contains "debug file alone: globals" "$(global $(($(start hidden_table) + 8)) /gone/libfull.so)" "hidden_table[1] in libfull.so"
 unset REFGRAPH_SYMBOL_PATH
 equal "--symbol-path" "$(site 5 >/dev/null; site $((local_maker + 1)) /gone/libfull.so >/dev/null; "$REFGRAPH" show-refs '#0' -d 0 --extra-info site --symbol-path "$TMP/tree" --json site.rgd | grep -oF "$want")" "$want"
 mkdir -p sysroot/gone; cp libfull.so sysroot/gone/; equal "a copy of its root" "$(REFGRAPH_SYMBOL_PATH=$TMP/sysroot site $((local_maker + 1)) /gone/libfull.so)" "$want"

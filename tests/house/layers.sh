@@ -21,9 +21,10 @@ rules() {
 	analyzer/graph/*                 never  ^<(stdio|zstd|locale|wchar)\.h>|libdw|libelf|gelf
 	analyzer/report/*                only   ^analyzer/(util|dump|graph|report)/|^analyzer/out/dot\.h$|^include/refgraph_dump\.h$|^<
 	analyzer/symbol/*                only   ^analyzer/(util|dump|symbol)/|^include/refgraph_dump\.h$|^<
+	analyzer/types/*                 only   ^analyzer/(util|dump|symbol|types)/|^include/refgraph_dump\.h$|^<
 	analyzer/control/*               only   ^analyzer/(util|control)/|^include/refgraph_dump\.h$|^<
 	analyzer/out/*                   only   ^analyzer/(util|out)/|^<
-	analyzer/cmd/*                   only   ^analyzer/(util|dump|graph|report|symbol|out|control)/|^analyzer/cmd/(cmd|draw|leak_check|memory_views|subject|why)\.h$|^include/refgraph_dump\.h$|^<
+	analyzer/cmd/*                   only   ^analyzer/(util|dump|graph|report|symbol|types|out|control)/|^analyzer/cmd/(cmd|draw|leak_check|memory_views|subject|why)\.h$|^include/refgraph_dump\.h$|^<
 	analyzer/cmd/*                   never  ^analyzer/dump/reader
 	END
 }
@@ -39,7 +40,7 @@ owners() {
 	sqlite                           analyzer/report/query.c
 	libunwind                        preload/unwind_libunwind.c
 	zstd                             @(preload|analyzer/dump)/*
-	libelf|libdw|gelf|dwarf          analyzer/symbol/*
+	libelf|libdw|gelf|dwarf          analyzer/@(symbol|types)/*
 	END
 }
 

@@ -1,0 +1,7 @@
+/* shape.c - see infer.h. */
+#include "types/infer.h"
+
+void shape_claims(struct types *t)
+{
+	(void)t;
+}
