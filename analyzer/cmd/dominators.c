@@ -29,7 +29,8 @@ enum {
 	ID,
 	ADDRESS,
 	HIDDEN,
-	HIDDEN_BYTES
+	HIDDEN_BYTES,
+	ACCUMULATES
 };
 
 static const struct column columns[] = {
@@ -58,6 +59,9 @@ static const struct column columns[] = {
 		    .about = "objects one level down that no row shows"},
 	[HIDDEN_BYTES] = {"hidden_bytes", "HIDDEN BYTES", CELL_SIZE, .hidden = true,
 			  .about = "bytes that they retain"},
+	[ACCUMULATES] = {"accumulates", "ACCUMULATES", CELL_NUMBER, .hidden = true,
+			 .about = "objects directly below, where what the top row retains spreads "
+				  "over many; else null"},
 };
 
 struct page {
@@ -88,6 +92,8 @@ static void add_what(struct page *p, const struct tree_row *row, const char *hel
 	if (held[0])
 		str_printf(&p->text, "%s ", held);
 	str_printf(&p->text, "%s%s%s #%" PRIu32, type, repr[0] ? " " : "", repr, row->object);
+	if (row->accumulates)
+		str_printf(&p->text, " <- %" PRIu32 " accumulate here", row->accumulates);
 }
 
 static struct error *add_row(struct page *p, struct table *t, const struct tree_row *row)
@@ -120,6 +126,8 @@ static struct error *add_row(struct page *p, struct table *t, const struct tree_
 	table_number(t, ADDRESS, p->subject.m->address[row->object]);
 	table_number(t, HIDDEN, row->hidden);
 	table_number(t, HIDDEN_BYTES, row->hidden_bytes);
+	if (row->accumulates)
+		table_number(t, ACCUMULATES, row->accumulates);
 	if (!e && (held.failed || repr.failed))
 		e = error_memory();
 	str_free(&held);

@@ -1,6 +1,7 @@
 /* tree.c - see tree.h. Rows are taken from a heap, largest first, and put their children into it. */
 #include "report/tree.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "graph/dominators.h"
@@ -22,6 +23,7 @@ struct work {
 	uint32_t *first, *children; /* children of object i: children[first[i]..first[i + 1]]; */
 	struct ids members;
 	struct ids scratch;
+	struct ids points; /* accumulation points of the tops, ascending */
 	VEC(struct candidate) heap;
 	VEC(struct candidate) taken;
 	struct tree *tree;
@@ -186,6 +188,62 @@ static struct error *list_tops(struct work *w)
 	return e;
 }
 
+/* ---- accumulation points ---------------------------------------------------------------------- */
+
+static int by_number(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+static bool is_most(uint64_t part, uint64_t whole)
+{
+	return part >= whole / 10 * 7;
+}
+
+static uint32_t largest_child(const struct work *w, uint32_t o)
+{
+	const uint64_t *retained = w->alive->retained;
+	uint32_t best = MODEL_NONE;
+
+	for (uint32_t i = w->first[o]; i < w->first[o + 1]; i++)
+		if (best == MODEL_NONE || retained[w->children[i]] > retained[best])
+			best = w->children[i];
+	return best;
+}
+
+/* Where it spreads; MODEL_NONE when one object is most of it. */
+static uint32_t point_below(const struct work *w, uint32_t top)
+{
+	const uint64_t *retained = w->alive->retained;
+
+	for (uint32_t o = top, child; (child = largest_child(w, o)) != MODEL_NONE; o = child)
+		if (!is_most(retained[child], retained[o]))
+			return is_most(w->m->size[o], retained[o]) ||
+					       w->first[o + 1] - w->first[o] < 2
+				       ? MODEL_NONE
+				       : o;
+	return MODEL_NONE;
+}
+
+/* Of the tops, which are in w->scratch. */
+static struct error *find_points(struct work *w)
+{
+	for (size_t i = 0; i < w->scratch.n && !w->query->by_type; i++) {
+		uint32_t top = w->scratch.data[i], point;
+
+		if (w->alive->retained[top] < w->query->min)
+			continue;
+		point = point_below(w, top);
+		if (point != MODEL_NONE && !VEC_PUSH(&w->points, point))
+			return error_memory();
+	}
+	if (w->points.n)
+		qsort(w->points.data, w->points.n, sizeof *w->points.data, by_number);
+	return NULL;
+}
+
 static struct error *take_rows(struct work *w)
 {
 	uint64_t limit = w->query->limit ? w->query->limit : UINT64_MAX;
@@ -195,6 +253,7 @@ static struct error *take_rows(struct work *w)
 		w->tree->hidden++;
 		w->tree->hidden_bytes += w->alive->retained[w->scratch.data[i]];
 	}
+	TRY(find_points(w));
 	TRY(add_candidates(w, TREE_NONE, 0));
 	while (w->heap.n && w->taken.n < limit) {
 		if (!VEC_PUSH(&w->taken, heap_pop(w)))
@@ -222,6 +281,9 @@ static struct tree_row make_row(const struct work *w, const struct candidate *c,
 		row.hidden += w->first[o + 1] - w->first[o];
 	}
 	row.hidden_bytes = row.retained - row.size;
+	if (w->points.n &&
+	    bsearch(&row.object, w->points.data, w->points.n, sizeof *w->points.data, by_number))
+		row.accumulates = row.hidden;
 	return row;
 }
 
@@ -294,6 +356,7 @@ struct error *tree_make(struct alive *a, const struct tree_query *q, struct tree
 	big_free(w.first, n + 2, sizeof *w.first);
 	big_free(w.children, n + 1, sizeof *w.children);
 	big_free(w.objects, n, sizeof *w.objects);
+	VEC_FREE(&w.points);
 	VEC_FREE(&w.members);
 	VEC_FREE(&w.scratch);
 	VEC_FREE(&w.heap);

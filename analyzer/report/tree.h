@@ -3,6 +3,9 @@
  *
  * An object never retains more than its dominator, nor a group more than the group above it, so the largest N of them are
  * always a tree: that is the rule by which the limit cuts.
+ *
+ * An accumulation point is where what a top row retains spreads: from the top one goes on to the child that retains most while
+ * that is 70 % or more of its parent; where no child is, many small ones are. (Eclipse Memory Analyzer's term, and its 0.7.)
  */
 #ifndef REFGRAPH_TREE_H
 #define REFGRAPH_TREE_H
@@ -28,6 +31,7 @@ struct tree_row {
 	uint32_t members;	    /* 1, or of a group */
 	uint64_t size;		    /* of the members themselves */
 	uint64_t retained, objects; /* of their subtrees, members included */
+	uint32_t accumulates; /* objects directly below an accumulation point; 0: it is none */
 	uint64_t hidden,
 		hidden_bytes; /* objects directly below that no row shows, and their subtrees */
 };

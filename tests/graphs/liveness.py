@@ -125,6 +125,14 @@ def tree(g, members, by_type):
     return sorted(found, key=lambda x: (-g.bytes(x[1]), x[0][0]))
 
 
+def accumulation(g, node):
+    """{object: children} where what this node of the tree retains spreads over many; {} when it does not."""
+    group, under, children = node
+    while children and g.bytes(children[0][1]) >= g.bytes(under) // 10 * 7:
+        group, under, children = children[0]
+    return {group[0]: len(children)} if len(children) > 1 and g.bytes(group) < g.bytes(under) // 10 * 7 else {}
+
+
 def dominators(g, dump, r):
     below = {i: g.dominated(i) for i in g.live}
     for by_type in False, True:
@@ -138,7 +146,11 @@ def dominators(g, dump, r):
                 at = len(flat)
                 flat.append([group, under, depth, up, children])
                 walk(children, depth + 1, at)
-        walk(tree(g, tops, by_type), 0, None)
+        roots = tree(g, tops, by_type)
+        walk(roots, 0, None)
+        points = {}
+        for node in roots if not by_type else []:
+            points.update(accumulation(g, node) if g.bytes(node[1]) >= least else {})
         kept = [i for i, x in enumerate(flat) if g.bytes(x[1]) >= least and (levels is None or x[2] <= levels)]
         if limit:
             # equal ones are taken from above, so that it stays a tree; which of several is not asked here
@@ -153,10 +165,10 @@ def dominators(g, dump, r):
             shown = [flat[k] for k in kept if flat[k][3] == i]
             want.append((group[0], depth, flat[up][0][0] if up is not None else None, len(group), g.bytes(under), len(under), g.bytes(group),
                          sum(len(c[0]) for c in children) - sum(len(x[0]) for x in shown),
-                         g.bytes(under) - g.bytes(group) - sum(g.bytes(x[1]) for x in shown)))
+                         g.bytes(under) - g.bytes(group) - sum(g.bytes(x[1]) for x in shown), points.get(group[0])))
         args = ["dominators", *["#%d" % i for i in starts or []], dump, "--min", str(least), "--limit", str(limit)]
         args += ["--group-by", "type"] * by_type + (["--max-depth", str(levels)] if levels is not None else [])
-        got = [tuple(x[k] for k in ("id", "depth", "parent", "count", "retained", "objects", "size", "hidden", "hidden_bytes")) for x in rows(args)]
+        got = [tuple(x[k] for k in ("id", "depth", "parent", "count", "retained", "objects", "size", "hidden", "hidden_bytes", "accumulates")) for x in rows(args)]
         same(" ".join(args), got, want)
 
 
