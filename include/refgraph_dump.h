@@ -258,6 +258,14 @@ enum rgd_objects_column {
 #define RGD_OBJ_F_INTERNAL 0x400u   /* storage of another object */
 #define RGD_OBJ_F_STATIC 0x800u	    /* inside a module's data */
 #define RGD_OBJ_F_INSPECTED 0x1000u /* a walker described it (else: a bare block) */
+/*
+ * The block is one of a Poisson sample over bytes: blocks of s bytes are in it with p = 1 - exp(-s / META "sample"), so it
+ * stands for 1 / p of them. Others that lived at the time are not in the dump.
+ */
+#define RGD_OBJ_F_SAMPLED 0x2000u
+/* Its full stack was drawn with probability 1 / META "share" from the allocations of its innermost frame; the stacks of others
+ * from there have that frame alone, except for the first ones, which have neither this flag nor a single frame. */
+#define RGD_OBJ_F_SHARE 0x4000u
 
 /*
  * EDGES, in order of their source object (RGD_OBJ_DEGREE of each), in groups.
@@ -422,9 +430,11 @@ enum rgd_summary_column {
 enum rgd_epochs_column {
 	RGD_EPOCH_NUMBER = 0, /* ASC */
 	RGD_EPOCH_TIME = 1,   /* U64 ns since 1970 */
-	RGD_EPOCH_KIND = 2,   /* U8: 0 start, 1 mark, 2 snapshot, 3 fork */
+	RGD_EPOCH_KIND = 2,   /* U8: 0 start, 1 mark, 2 snapshot, 3 fork, 4 another mode */
 	RGD_EPOCH_LABEL = 3,  /* VARINT string */
 };
+
+#define RGD_EPOCH_TRACKING 4u /* the label names the mode: "stacks hybrid" */
 
 enum rgd_regions_column {
 	RGD_REGION_ADDRESS = 0, /* U64 */
@@ -498,7 +508,13 @@ enum rgc_state {
 	RGC_EXITING = 4,
 	RGC_OFF = 5
 };
-enum rgc_command { RGC_NONE = 0, RGC_SNAPSHOT = 1, RGC_MARK = 2, RGC_STAT = 3 };
+enum rgc_command {
+	RGC_NONE = 0,
+	RGC_SNAPSHOT = 1,
+	RGC_MARK = 2,
+	RGC_STAT = 3,
+	RGC_TRACK = 4, /* label: the mode that shall be in force */
+};
 
 struct rgd_control {
 	uint64_t magic;
@@ -517,7 +533,9 @@ struct rgd_control {
 	uint64_t live_bytes;
 	uint64_t epoch;
 	uint64_t snapshots;
-	uint64_t reserved[8];
+	uint64_t
+		tracking; /* number of the mode in force + 1: none caller sampled hybrid exact; 0 unknown */
+	uint64_t reserved[7];
 	/* request: written by the client while it holds the lock */
 	uint32_t request_serial; /* atomic futex word: increments */
 	uint32_t command;	 /* enum rgc_command */

@@ -34,7 +34,15 @@ struct variable {
 	const char *help;
 };
 
-static const char *const stacks_words[] = {"none", "caller", "full", NULL};
+const char *const stacks_words[] = {
+	[STACKS_NONE] = "none",
+	[STACKS_CALLER] = "caller",
+	[STACKS_SAMPLED] = "sampled",
+	[STACKS_HYBRID] = "hybrid",
+	[STACKS_EXACT] = "exact",
+	[STACKS_FULL] = "full",
+	NULL,
+};
 static const char *const unwinder_words[] = {"fast", "libunwind", NULL};
 static const char *const python_stacks_words[] = {"off", "site", "full", "mixed", NULL};
 static const char *const fault_words[] = {
@@ -61,7 +69,10 @@ static const struct variable variables[] = {
 	{"REFGRAPH", VALUE_BOOL, FIELD(enabled), .fallback = "on",
 	 .help = "off: stay out of this program altogether"},
 	{"REFGRAPH_STACKS", VALUE_WORD, FIELD(stacks), .words = stacks_words, .fallback = "caller",
-	 .help = "what is kept of the place of an allocation: nothing, its caller, the full stack"},
+	 .help = "what is kept of allocations: none (no places), caller, sampled (few blocks, full "
+		 "stacks), hybrid (caller, and a share of the full stacks), exact (full stacks)"},
+	{"REFGRAPH_SAMPLE", VALUE_SIZE, FIELD(sample), 1, 1ull << 40, .fallback = "512K",
+	 .help = "sampled: mean distance of samples in allocated bytes"},
 	{"REFGRAPH_STACK_DEPTH", VALUE_NUMBER, FIELD(stack_depth), 1, STACK_MAX_DEPTH,
 	 .fallback = "64", .help = "frames kept of a full stack, innermost first"},
 	{"REFGRAPH_UNWINDER", VALUE_WORD, FIELD(unwind_reference), .words = unwinder_words,
@@ -360,6 +371,8 @@ void config_init(void)
 	if (config.python_stacks == PYTHON_STACKS_MIXED) {
 		config.python_stacks = PYTHON_STACKS_FULL;
 		config.mixed = true;
-		config.stacks = STACKS_FULL;
+		config.stacks = STACKS_EXACT;
 	}
+	if (config.stacks == STACKS_FULL)
+		config.stacks = STACKS_EXACT;
 }

@@ -273,6 +273,7 @@ static void page_live(void)
 	control_page->live_bytes = bytes;
 	control_page->epoch = atomic_load_explicit(&epoch_now, memory_order_relaxed);
 	control_page->snapshots = counter_get(COUNTER_SNAPSHOTS);
+	control_page->tracking = atomic_load_explicit(&stacks_mode, memory_order_relaxed) + 1;
 }
 
 static void answer(uint32_t serial, int status, const char *message)
@@ -388,6 +389,14 @@ static void page_serve(void)
 		label[sizeof label - 1] = 0;
 		epoch_advance(1, label);
 		answer(serial, 0, "");
+		return;
+	case RGC_TRACK:
+		memcpy(label, control_page->label, sizeof label);
+		label[sizeof label - 1] = 0;
+		if (tracking_switch(label))
+			answer(serial, 0, "");
+		else
+			answer(serial, EINVAL, "the shim knows no mode of this name");
 		return;
 	case RGC_STAT:
 	case RGC_NONE: /* withdrawn */

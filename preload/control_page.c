@@ -74,6 +74,7 @@ static void page_fill(struct rgd_control *page, uint64_t start)
 	page->pid_namespace = pid_namespace();
 	page->process_key = control_process_key();
 	page->epoch = atomic_load_explicit(&epoch_now, memory_order_relaxed);
+	page->tracking = atomic_load_explicit(&stacks_mode, memory_order_relaxed) + 1;
 	page->state = RGC_STARTING;
 	/* last: a reader takes the file for a page from here on */
 	__atomic_store_n(&page->magic, RGC_MAGIC, __ATOMIC_RELEASE);

@@ -29,18 +29,23 @@ static inline size_t request_inside(size_t size)
 	return unlikely(size < request_min_inside) ? request_min_inside : request(size);
 }
 
-/* config.stacks and native_followed in one word for the hooks. */
-enum entry_mode { ENTRY_NOTHING, ENTRY_NONE, ENTRY_CALLER, ENTRY_FULL };
+/* stacks_mode and native_followed in one word for the hooks, set by entry_mode_set(). ENTRY_SITE is caller and hybrid: they
+ * differ in what a cached site's `left` counts down to. */
+enum entry_mode { ENTRY_NOTHING, ENTRY_NONE, ENTRY_SITE, ENTRY_SAMPLED, ENTRY_EXACT };
 extern uint32_t entry_mode;
-void entry_mode_set(void);
 
 static inline uint32_t entry_epoch(void)
 {
 	return atomic_load_explicit(&epoch_now, memory_order_relaxed);
 }
 
-/* The stack of an allocation as configured; the general way. */
+/* The stack of an allocation as the mode in force wants it, with LIVE_SHARE; the general way. */
 uint32_t entry_stack(struct thread *t, uintptr_t caller, uintptr_t frame);
+/* Of what is rare, a mapping: the whole stack where the mode has any. No flags. */
+uint32_t entry_stack_rare(struct thread *t, uintptr_t caller, uintptr_t frame);
+/* The countdown of sampled is over: this block is in the sample. */
+void entry_record_sample(struct thread *t, void *block, size_t size, uint32_t epoch,
+			 uintptr_t caller, uintptr_t frame);
 
 /* Inside a hook, after the real call: this block is alive. The general way, and what the hooks inline: whatever is unusual
  * goes the general way, so that the usual one needs few registers. */
@@ -51,15 +56,20 @@ static inline __attribute__((always_inline)) void
 entry_record(struct thread *t, void *block, size_t size, uintptr_t caller, uintptr_t frame)
 {
 	uintptr_t address = (uintptr_t)block;
-	unsigned slot = stack_site_slot(caller);
+	struct site *site = stack_site_slot(t, caller);
 	uint32_t stack = 0;
 	live_word *leaf;
 
-	if (likely(entry_mode == ENTRY_CALLER)) {
-		if (unlikely(t->sites[slot].key != stack_site_key(caller)))
+	if (unlikely(entry_mode != ENTRY_SITE)) {
+		if (likely(entry_mode == ENTRY_SAMPLED)) {
+			t->sample_left -= (int64_t)size;
+			if (unlikely(t->sample_left <= 0))
+				entry_record_sample(t, block, size, entry_epoch(), caller, frame);
+			return;
+		}
+		if (entry_mode != ENTRY_NONE)
 			goto unusual;
-		stack = (uint32_t)t->sites[slot].stack;
-	} else if (entry_mode != ENTRY_NONE) {
+	} else if (unlikely(site->key != stack_site_key(caller))) {
 		goto unusual;
 	}
 	if (unlikely(live_is_odd(address)) || unlikely(size >= LIVE_SIZE_FAR))
@@ -67,6 +77,12 @@ entry_record(struct thread *t, void *block, size_t size, uintptr_t caller, uintp
 	leaf = live_leaf(address);
 	if (unlikely(!leaf) || unlikely(!live_is_touched(leaf, live_index(address))))
 		goto unusual;
+	if (likely(entry_mode == ENTRY_SITE)) {
+		/* last: where it gets to 0, entry_stack() finds it so */
+		if (unlikely(!--site->left))
+			goto unusual;
+		stack = site->stack;
+	}
 	live_put_small(leaf + live_index(address), (uint32_t)size, stack, entry_epoch());
 	counted(&t->made, 1);
 	counted(&t->made_bytes, size);
@@ -76,6 +92,10 @@ entry_record(struct thread *t, void *block, size_t size, uintptr_t caller, uintp
 unusual:
 	entry_record_any(t, block, size, entry_epoch(), caller, frame);
 }
+
+/* In the live totals: a block that was put into the table, or taken out. A sampled one counts for those it stands for. */
+void entry_count_made(struct thread *t, uint32_t stack, uint64_t size);
+void entry_count_gone(struct thread *t, uint32_t stack, uint64_t size);
 
 /* Before the real free: the block is no more. `t` is the calling thread's record or NULL. False: it was not known. */
 bool entry_forget_any(struct thread *t, void *block, struct live_block *was);
@@ -94,8 +114,8 @@ static inline __attribute__((always_inline)) bool entry_forget(struct thread *t,
 		return false;
 	w = leaf + live_index(address);
 	word0 = live_word_get(w);
-	if (unlikely(!(word0 & LIVE_START)))
-		return false;
+	if (unlikely((word0 & (LIVE_START | LIVE_SAMPLED)) != LIVE_START))
+		return word0 & LIVE_START && entry_forget_any(t, block, &was);
 	size = live_small(live_word_get(w + 1));
 	if (unlikely(size == LIVE_SIZE_FAR))
 		return entry_forget_any(t, block, &was);

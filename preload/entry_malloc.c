@@ -268,12 +268,12 @@ void entry_init(void)
 void entry_mode_set(void)
 {
 	static const uint32_t modes[] = {
-		[STACKS_NONE] = ENTRY_NONE,
-		[STACKS_CALLER] = ENTRY_CALLER,
-		[STACKS_FULL] = ENTRY_FULL,
+		[STACKS_NONE] = ENTRY_NONE,	  [STACKS_CALLER] = ENTRY_SITE,
+		[STACKS_SAMPLED] = ENTRY_SAMPLED, [STACKS_HYBRID] = ENTRY_SITE,
+		[STACKS_EXACT] = ENTRY_EXACT,
 	};
 
-	entry_mode = native_followed ? modes[config.stacks] : ENTRY_NOTHING;
+	entry_mode = native_followed ? modes[stacks_mode] : ENTRY_NOTHING;
 }
 
 /* The whole native stack by the unwinder in force, or the site alone when there is none yet. */
@@ -300,9 +300,42 @@ static uint32_t full_stack(struct thread *t, uintptr_t caller, uintptr_t frame)
 	return stack_intern(pcs, n);
 }
 
+/* The site, or when its countdown is over, the full stack. */
+static uint32_t hybrid_stack(struct thread *t, uintptr_t caller, uintptr_t frame)
+{
+	struct site *site = stack_site_slot(t, caller);
+	uint32_t alone = stack_site_cached(t, caller), stack;
+	bool first;
+
+	if (!alone || !unwinder || site->stack != alone)
+		return alone;
+	if (site->left && --site->left)
+		return alone;
+	first = stack_site_taken(alone, true) < HYBRID_FIRST;
+	site->left = tracking_wait(t, alone);
+	stack = full_stack(t, caller, frame);
+	if (!stack)
+		return alone;
+	return first ? stack : stack | LIVE_SHARE;
+}
+
 uint32_t entry_stack(struct thread *t, uintptr_t caller, uintptr_t frame)
 {
-	switch (config.stacks) {
+	switch (atomic_load_explicit(&stacks_mode, memory_order_relaxed)) {
+	case STACKS_NONE:
+		return 0;
+	case STACKS_CALLER:
+		return stack_site_cached(t, caller);
+	case STACKS_HYBRID:
+		return hybrid_stack(t, caller, frame);
+	default:
+		return full_stack(t, caller, frame);
+	}
+}
+
+uint32_t entry_stack_rare(struct thread *t, uintptr_t caller, uintptr_t frame)
+{
+	switch (atomic_load_explicit(&stacks_mode, memory_order_relaxed)) {
 	case STACKS_NONE:
 		return 0;
 	case STACKS_CALLER:
@@ -312,13 +345,60 @@ uint32_t entry_stack(struct thread *t, uintptr_t caller, uintptr_t frame)
 	}
 }
 
+void entry_count_made(struct thread *t, uint32_t stack, uint64_t size)
+{
+	uint64_t blocks = 1, bytes = size;
+
+	if (unlikely(stack & LIVE_SAMPLED))
+		tracking_weight(size, &blocks, &bytes);
+	threads_count_made(t, blocks, bytes);
+}
+
+void entry_count_gone(struct thread *t, uint32_t stack, uint64_t size)
+{
+	uint64_t blocks = 1, bytes = size;
+
+	if (unlikely(stack & LIVE_SAMPLED))
+		tracking_weight(size, &blocks, &bytes);
+	threads_count_gone(t, blocks, bytes);
+}
+
+/* A thread begins with no distance to its first sample: it is drawn here. */
+void entry_record_sample(struct thread *t, void *block, size_t size, uint32_t epoch,
+			 uintptr_t caller, uintptr_t frame)
+{
+	uint32_t stack;
+
+	if (t->sample_left + (int64_t)size == 0) {
+		t->sample_left = (int64_t)(tracking_exponential(t) * (double)config.sample) + 1 -
+				 (int64_t)size;
+		if (t->sample_left > 0)
+			return;
+	}
+	t->sample_left = (int64_t)(tracking_exponential(t) * (double)config.sample) + 1;
+	stack = full_stack(t, caller, frame) | LIVE_SAMPLED;
+	if (live_put((uintptr_t)block, size, stack, epoch))
+		entry_count_made(t, stack, size);
+	if (t->made_bytes >= t->next_tick)
+		thread_tick(t);
+}
+
 void entry_record_any(struct thread *t, void *block, size_t size, uint32_t epoch, uintptr_t caller,
 		      uintptr_t frame)
 {
+	uint32_t stack;
+
 	if (!native_followed)
 		return;
-	if (live_put((uintptr_t)block, size, entry_stack(t, caller, frame), epoch))
-		threads_count_made(t, size);
+	if (entry_mode == ENTRY_SAMPLED) {
+		t->sample_left -= (int64_t)size;
+		if (t->sample_left <= 0)
+			entry_record_sample(t, block, size, epoch, caller, frame);
+		return;
+	}
+	stack = entry_stack(t, caller, frame);
+	if (live_put((uintptr_t)block, size, stack, epoch))
+		entry_count_made(t, stack, size);
 	if (t->made_bytes >= t->next_tick)
 		thread_tick(t);
 }
@@ -327,7 +407,7 @@ bool entry_forget_any(struct thread *t, void *block, struct live_block *was)
 {
 	if (!live_take((uintptr_t)block, was))
 		return false;
-	threads_count_gone(t, was->size);
+	entry_count_gone(t, was->stack, was->size);
 	return true;
 }
 
@@ -373,7 +453,7 @@ void entry_free_unknown(void *block, bool counted)
 {
 	if (boot_owns(block))
 		return;
-	if (counted && native_followed)
+	if (counted && native_followed && !tracking_was_sampled)
 		counter_add(COUNTER_UNKNOWN_FREES, 1);
 	real.free(block);
 }
@@ -452,19 +532,19 @@ static inline __attribute__((always_inline)) void *realloc_hook(void *block, siz
 		moved = real_realloc(block, size ? request_inside(size) : 0);
 		if (known && !moved && size) {
 			live_put_back(&was);
-			threads_count_made(thread_current, was.size);
+			entry_count_made(thread_current, was.stack, was.size);
 		}
 		return moved;
 	}
 	known = block && entry_forget_any(t, block, &was);
-	if (block && !known && native_followed && !boot_owns(block))
+	if (block && !known && native_followed && !tracking_was_sampled && !boot_owns(block))
 		counter_add(COUNTER_UNKNOWN_FREES, 1);
 	moved = real_realloc(block, size);
 	if (likely(moved)) {
 		entry_record_any(t, moved, size, birth_after_realloc(&was, moved), caller, frame);
 	} else if (known && size) {
 		live_put_back(&was);
-		threads_count_made(t, was.size);
+		entry_count_made(t, was.stack, was.size);
 	}
 	hook_leave(t);
 	return moved;

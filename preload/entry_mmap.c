@@ -20,7 +20,7 @@ static void *map_hook(void *address, size_t size, int protection, int flags, int
 		return real.mmap(address, size, protection, flags, fd, offset);
 	p = real.mmap(address, size, protection, flags, fd, offset);
 	if (p != MAP_FAILED && native_followed)
-		region_mapped((uintptr_t)p, size, entry_stack(t, caller, frame));
+		region_mapped((uintptr_t)p, size, entry_stack_rare(t, caller, frame));
 	hook_leave(t);
 	if (p != MAP_FAILED && flags & MAP_ANONYMOUS && size >= ARENA_LEAST)
 		ERRNO_KEPT(adapters_recheck());
@@ -70,7 +70,7 @@ EXPORT void *mremap(void *address, size_t old_size, size_t new_size, int flags, 
 	if (p != MAP_FAILED && native_followed) {
 		if (!(flags & MREMAP_DONTUNMAP) && old_size)
 			region_unmapped((uintptr_t)address, old_size);
-		region_mapped((uintptr_t)p, new_size, entry_stack(t, CALLER, FRAME));
+		region_mapped((uintptr_t)p, new_size, entry_stack_rare(t, CALLER, FRAME));
 	}
 	hook_leave(t);
 	return p;

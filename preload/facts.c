@@ -608,9 +608,9 @@ static void metas(struct walk *w)
 		{RGD_META_VALUE, RGD_ENC_BYTES},
 		{0, 0},
 	};
-	static const char *const stacks_modes[] = {"none", "caller", "full"};
 	const struct walk_plan *plan = w->plan;
 	struct utsname host = {0};
+	char history[2048];
 
 	sys(SYS_uname, &host);
 	meta_table = open_table(w, RGD_SEC_META, specs);
@@ -623,7 +623,11 @@ static void metas(struct walk *w)
 	meta(w, "kernel", host.release);
 	meta_number(w, "parent", plan->parent);
 	meta_number(w, "epoch", w->epoch);
-	meta(w, "stacks", stacks_modes[config.stacks]);
+	meta(w, "stacks", stacks_words[stacks_mode]);
+	tracking_history(history, sizeof history);
+	meta(w, "tracking", history);
+	meta_number(w, "sample", tracking_was_sampled ? config.sample : 0);
+	meta_number(w, "share", HYBRID_SHARE);
 	meta(w, "unwinder", unwinder ? unwinder->name : "");
 	meta(w, "allocator", allocator_name());
 	meta(w, "native", native_followed ? "yes" : native_note);

@@ -72,7 +72,7 @@ static bool host_find(uintptr_t address, size_t *size, uint32_t *stack)
 	if (!live_find(address, &block))
 		return false;
 	*size = block.size;
-	*stack = block.stack;
+	*stack = block.stack & LIVE_STACK_NUMBER;
 	return true;
 }
 

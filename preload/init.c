@@ -50,6 +50,7 @@ static void start(void)
 {
 	log_init();
 	config_init();
+	tracking_init();
 	entry_init();
 	shim_pid = glue_pid();
 	if (!config.enabled) {
@@ -163,19 +164,6 @@ static void fork_child(void)
 
 /* ---- constructor and destructor ------------------------------------------------------------------------------------------- */
 
-static void start_unwinder(void)
-{
-	if (config.stacks != STACKS_FULL)
-		return;
-	unwinder = config.unwind_reference ? &unwinder_libunwind : &unwinder_fast;
-	if (!unwinder->init())
-		unwinder = unwinder == &unwinder_fast && unwinder_libunwind.init()
-				   ? &unwinder_libunwind
-				   : NULL;
-	if (!unwinder)
-		log_line("no unwinder works here: only the callers of allocations are kept");
-}
-
 __attribute__((constructor(101))) static void shim_constructor(void)
 {
 	struct hook_own own;
@@ -185,7 +173,7 @@ __attribute__((constructor(101))) static void shim_constructor(void)
 	own = hook_own_begin();
 	ERRNO_KEPT({
 		modules_init();
-		start_unwinder();
+		tracking_unwinder();
 		pthread_atfork(fork_prepare, fork_parent, fork_child);
 		adapters_start();
 		control_init();

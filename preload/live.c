@@ -187,7 +187,7 @@ bool live_find_odd(uintptr_t address, struct live_block *block)
 void live_insert(uintptr_t address, uint64_t size, uint32_t stack)
 {
 	if (live_put(address, size, stack, atomic_load_explicit(&epoch_now, memory_order_relaxed)))
-		threads_count_made(thread_current, size);
+		threads_count_made(thread_current, 1, size);
 }
 
 bool live_remove(uintptr_t address, uint64_t *size)
@@ -198,7 +198,7 @@ bool live_remove(uintptr_t address, uint64_t *size)
 		return false;
 	if (size)
 		*size = block.size;
-	threads_count_gone(thread_current, block.size);
+	threads_count_gone(thread_current, 1, block.size);
 	return true;
 }
 

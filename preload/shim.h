@@ -38,17 +38,26 @@
 
 /* ---- config.c: the table of REFGRAPH_* variables; values validated once, in the constructor ------------------ */
 
-enum stacks_mode { STACKS_NONE, STACKS_CALLER, STACKS_FULL };
 enum python_stacks {
 	PYTHON_STACKS_OFF,
 	PYTHON_STACKS_SITE,
 	PYTHON_STACKS_FULL,
 	PYTHON_STACKS_MIXED
 };
+enum stacks_mode {
+	STACKS_NONE,   /* blocks only */
+	STACKS_CALLER, /* and the return address of the allocating call */
+	STACKS_SAMPLED, /* a Poisson sample over bytes, each block of it with its full stack; no others */
+	STACKS_HYBRID, /* caller; the full stack for the first of each site and then for a share */
+	STACKS_EXACT,  /* the full stack of every block */
+	STACKS_FULL,   /* its older name */
+};
 
 struct config {
-	bool enabled;		 /* REFGRAPH=off stays out altogether */
-	enum stacks_mode stacks; /* REFGRAPH_STACKS=none|caller|full */
+	bool enabled; /* REFGRAPH=off stays out altogether */
+	enum stacks_mode
+		stacks;	       /* REFGRAPH_STACKS, at the start: stacks_mode is what is in force */
+	uint64_t sample;       /* REFGRAPH_SAMPLE=512K, mean distance of samples in bytes */
 	unsigned stack_depth;  /* REFGRAPH_STACK_DEPTH, frames kept, innermost first; default 64 */
 	bool unwind_reference; /* REFGRAPH_UNWINDER=libunwind instead of the built-in one */
 	int python_stacks;     /* REFGRAPH_PYTHON_STACKS: enum python_stacks, MIXED as FULL and: */
@@ -142,7 +151,7 @@ bool arena_owns(uintptr_t address);
 /*
  * One 32-bit word per 16-byte granule of address space, in leaves of 16 MiB that cover 64 MiB each, mapped when first
  * needed. A block uses the words of its first granules:
- *   word 0  bit 31 set (only word 0 has it), bits 0..30 stack
+ *   word 0  bit 31 set (only word 0 has it), bits 29 and 30 LIVE_SAMPLED and LIVE_SHARE, bits 0..28 stack
  *   word 1  bits 0..20 epoch, bits 21..30 the requested size when below 1023, else 1023 and the size is in word 2 (and 3).
  *           So most blocks take two words and one branch that is foreseen well.
  *   word 2  bits 0..30 size; word 3 the bits above, when bit 30 of word 2 says so
@@ -153,9 +162,13 @@ bool arena_owns(uintptr_t address);
 struct live_block {
 	uintptr_t address;
 	uint64_t size;
-	uint32_t stack;
+	uint32_t stack; /* with LIVE_SAMPLED or LIVE_SHARE */
 	uint32_t epoch;
 };
+/* Beside the number of a stack: the block was drawn from all by size; its stack was drawn from all of its site. */
+#define LIVE_SAMPLED (1u << 30)
+#define LIVE_SHARE (1u << 29)
+#define LIVE_STACK_NUMBER (LIVE_SHARE - 1)
 bool live_init(void);
 void live_insert(uintptr_t address, uint64_t size, uint32_t stack);
 /* False when the block is not known. `size` receives the requested size. */
@@ -186,6 +199,7 @@ struct frame {
 	const char *function; /* runtime frames: in the arena */
 	const char *file;
 	uint32_t line;
+	uint32_t taken; /* full stacks of hybrid that begin here */
 };
 bool stack_init(void);
 /* Number of the one-frame stack for this return address. Fast: a per-thread cache in front of the table. */
@@ -203,6 +217,10 @@ uint32_t stack_frame_native(uintptr_t pc);
 uint32_t stack_frame_runtime(uint32_t kind, const char *function, const char *file, uint32_t line);
 /* A module's address range goes away: frames in it are bound to this module for ever and never found again. */
 void stack_forget_range(uintptr_t low, uintptr_t high, uint32_t module);
+/* Counts a full stack of hybrid at a site; returns how many there were before. */
+uint32_t stack_site_taken(uint32_t site, bool count);
+/* Makes every thread's cached sites stale, as stack_forget_range() does. */
+void stack_sites_stale(void);
 /* The same module is back in the same place: its frames are found again. */
 void stack_recall(uint32_t module);
 /* For the walker. Stacks are numbered 1..stack_count(), frames 1..frame_count(). stack_parent returns 0 at the outermost. */
@@ -251,17 +269,20 @@ struct thread {
 	/* blocks and bytes that this thread made and freed, ever; written by the owner only. Live are the sums over threads. */
 	uint64_t made, made_bytes;
 	uint64_t gone, gone_bytes;
-	uint64_t next_tick; /* when made_bytes gets there */
+	uint64_t next_tick;  /* when made_bytes gets there */
+	int64_t sample_left; /* bytes until the next sample; 0 at first */
 	uint32_t tid;
 	uint32_t state;	     /* atomic, enum thread_record; a free record's fields are stale */
 	uint32_t end_rounds; /* threads.c */
 	uintptr_t stack_top; /* an address in the thread's own stack, above its frames */
-	struct {
+	struct site {
 		uint64_t key;
-		uint64_t stack;
-	} sites[SITE_CACHE];		/* stack.h */
-	struct thread *next;		/* list of all records, never unlinked, reused */
-	struct thread *spare;		/* threads.c: list of free records */
+		uint32_t stack;
+		uint32_t left; /* allocations until the next full stack in hybrid; else never 0 */
+	} sites[SITE_CACHE];   /* stack.h */
+	uint64_t random;       /* tracking.c; 0: not seeded */
+	struct thread *next;   /* list of all records, never unlinked, reused */
+	struct thread *spare;  /* threads.c: list of free records */
 	uintptr_t parked_sp, parked_pc; /* set when parked */
 	uint32_t parked_in;		/* atomic: number of the freeze it parked in */
 	uint64_t registers[32];		/* set when parked, DWARF numbering, count in nregisters */
@@ -277,12 +298,38 @@ extern __thread bool thread_is_ours TLS_FAST;
 struct thread *threads_first(void);
 bool threads_init(void);
 void threads_after_fork_child(void);
-/* One block more or less in the live totals; `t` is the calling thread's record or NULL. */
-void threads_count_made(struct thread *t, uint64_t bytes);
-void threads_count_gone(struct thread *t, uint64_t bytes);
+/* Blocks more or less in the live totals; `t` is the calling thread's record or NULL. */
+void threads_count_made(struct thread *t, uint64_t blocks, uint64_t bytes);
+void threads_count_gone(struct thread *t, uint64_t blocks, uint64_t bytes);
 void threads_sum(int64_t *objects, int64_t *bytes);
 /* Called rarely from hooks, inside them (each MiB or so a thread allocated): restarts the helper, watches growth. */
 void thread_tick(struct thread *t);
+
+/* ---- tracking.c: which mode is in force, and since when; the draws and weights of samples ----------------------- */
+
+/* The mode in force: config.stacks, until tracking_switch() changed it. */
+extern _Atomic uint32_t stacks_mode;
+extern const char *const stacks_words[];
+/* The constructor, after config_init(). */
+void tracking_init(void);
+/* False: there is no such word. Advances the epoch, so that each block's birth tells its mode. Where no unwinder works
+ * the modes with full stacks keep what they can get. In the helper thread, or inside a hook. */
+bool tracking_switch(const char *word);
+/* From the constructor: when the mode in force needs one, an unwinder. */
+void tracking_unwinder(void);
+/* Blocks may live that are in no table: sampled is in force, or was. */
+extern _Atomic bool tracking_was_sampled;
+/* "caller 1, sampled 7": modes and the epochs from which on they were in force. */
+void tracking_history(char *text, size_t size);
+/* An exponential variate of mean 1, from the thread's own generator. `t` may be NULL. */
+double tracking_exponential(struct thread *t);
+/* How many allocations of the site (stack_site()) go by until the next one takes its full stack; never 0. */
+uint32_t tracking_wait(struct thread *t, uint32_t site);
+/* What a sampled block of this size stands for: blocks, and bytes. Only a function of the size. */
+void tracking_weight(uint64_t size, uint64_t *blocks, uint64_t *bytes);
+/* Of a site in hybrid: so many first stacks, then one in so many. */
+#define HYBRID_FIRST 64u
+#define HYBRID_SHARE 64u
 
 /* ---- guard.h: entering and leaving a hook: errno, re-entry, parking ------------------------------------------------ */
 
@@ -393,7 +440,8 @@ size_t regions_get(const struct region **regions);
 
 /* ---- entry_*.c: the hooks ---------------------------------------------------------------------------------------------- */
 
-void entry_init(void); /* resolves the real functions; may run inside the first malloc */
+void entry_mode_set(void); /* the hooks take over stacks_mode */
+void entry_init(void);	   /* resolves the real functions; may run inside the first malloc */
 /* entry_sync.c: calls of sem_post() for this semaphore, by this process. */
 uint64_t semaphore_posts(uintptr_t semaphore);
 void semaphores_after_fork_child(void);

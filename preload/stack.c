@@ -417,16 +417,25 @@ uint32_t stack_intern(const uintptr_t *pcs, size_t n)
 
 _Atomic uint64_t stack_generation = STACK_GENERATION;
 
+uint32_t stack_site_taken(uint32_t site, bool count)
+{
+	struct frame *f = frame_at(node_at(site)->frame);
+	uint32_t taken = __atomic_load_n(&f->taken, __ATOMIC_RELAXED);
+
+	/* not exact when threads meet, and need not be */
+	if (count && taken < UINT32_MAX)
+		__atomic_store_n(&f->taken, taken + 1, __ATOMIC_RELAXED);
+	return taken;
+}
+
 uint32_t stack_site_slow(struct thread *t, uintptr_t pc)
 {
 	uint64_t key = stack_site_key(pc); /* before the look-up */
 	uint32_t stack = stack_child(0, pc);
 
 	if (t && stack) {
-		unsigned slot = stack_site_slot(pc);
-
-		t->sites[slot].key = key;
-		t->sites[slot].stack = stack;
+		*stack_site_slot(t, pc) =
+			(struct site){.key = key, .stack = stack, .left = tracking_wait(t, stack)};
 	}
 	return stack;
 }
@@ -448,6 +457,11 @@ void stack_forget_range(uintptr_t low, uintptr_t high, uint32_t module)
 		if (f->kind == RGD_FRAME_NATIVE && f->pc >= low && f->pc < high && !f->module)
 			__atomic_store_n(&f->module, module + 1, __ATOMIC_RELAXED);
 	}
+	stack_sites_stale();
+}
+
+void stack_sites_stale(void)
+{
 	atomic_fetch_add_explicit(&stack_generation, STACK_GENERATION, memory_order_release);
 }
 

@@ -14,9 +14,9 @@ extern _Atomic uint64_t stack_generation;
 bool stack_ready(void);
 uint32_t stack_site_slow(struct thread *t, uintptr_t pc);
 
-static inline unsigned stack_site_slot(uintptr_t pc)
+static inline struct site *stack_site_slot(struct thread *t, uintptr_t pc)
 {
-	return (unsigned)(pc ^ pc >> 8) % SITE_CACHE;
+	return &t->sites[(unsigned)(pc ^ pc >> 8) % SITE_CACHE];
 }
 
 static inline uint64_t stack_site_key(uintptr_t pc)
@@ -26,10 +26,10 @@ static inline uint64_t stack_site_key(uintptr_t pc)
 
 static inline uint32_t stack_site_cached(struct thread *t, uintptr_t pc)
 {
-	unsigned slot = stack_site_slot(pc);
+	const struct site *site = stack_site_slot(t, pc);
 
-	if (likely(t->sites[slot].key == stack_site_key(pc)))
-		return (uint32_t)t->sites[slot].stack;
+	if (likely(site->key == stack_site_key(pc)))
+		return site->stack;
 	return stack_site_slow(t, pc);
 }
 

@@ -202,25 +202,25 @@ bool threads_init(void)
 	return record_make() != NULL;
 }
 
-void threads_count_made(struct thread *t, uint64_t bytes)
+void threads_count_made(struct thread *t, uint64_t blocks, uint64_t bytes)
 {
 	if (likely(t)) {
-		counted(&t->made, 1);
+		counted(&t->made, blocks);
 		counted(&t->made_bytes, bytes);
 		return;
 	}
-	atomic_fetch_add_explicit(&orphans_made, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&orphans_made, blocks, memory_order_relaxed);
 	atomic_fetch_add_explicit(&orphans_made_bytes, bytes, memory_order_relaxed);
 }
 
-void threads_count_gone(struct thread *t, uint64_t bytes)
+void threads_count_gone(struct thread *t, uint64_t blocks, uint64_t bytes)
 {
 	if (likely(t)) {
-		counted(&t->gone, 1);
+		counted(&t->gone, blocks);
 		counted(&t->gone_bytes, bytes);
 		return;
 	}
-	atomic_fetch_add_explicit(&orphans_gone, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&orphans_gone, blocks, memory_order_relaxed);
 	atomic_fetch_add_explicit(&orphans_gone_bytes, bytes, memory_order_relaxed);
 }
 

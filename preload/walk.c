@@ -342,7 +342,9 @@ struct object_row {
 static void emit_object(struct walk *w, const struct object_row *row)
 {
 	struct column *column = w->objects.column;
-	uint32_t stack = intern_stack(&w->intern, row->stack);
+	uint32_t stack = intern_stack(&w->intern, row->stack & LIVE_STACK_NUMBER);
+	uint32_t flags = row->flags | (row->stack & LIVE_SAMPLED ? RGD_OBJ_F_SAMPLED : 0) |
+			 (row->stack & LIVE_SHARE ? RGD_OBJ_F_SHARE : 0);
 	uint32_t permanent = (row->flags & RGD_OBJ_F_GENERATION_MASK) == RGD_OBJ_F_GENERATION_MASK;
 	uint32_t tracked = row->flags & RGD_OBJ_F_TRACKED    ? (permanent ? 3 : 1)
 			   : row->flags & RGD_OBJ_F_INTERNAL ? 2
@@ -352,7 +354,7 @@ static void emit_object(struct walk *w, const struct object_row *row)
 	column_put(&column[RGD_OBJ_TYPE], row->type);
 	column_put(&column[RGD_OBJ_SIZE], row->size);
 	column_put(&column[RGD_OBJ_REFCOUNT], row->refcount);
-	column_put(&column[RGD_OBJ_FLAGS], row->flags);
+	column_put(&column[RGD_OBJ_FLAGS], flags);
 	column_put(&column[RGD_OBJ_EPOCH], row->epoch);
 	column_put(&column[RGD_OBJ_STACK], stack);
 	column_put(&column[RGD_OBJ_DEGREE], row->degree);

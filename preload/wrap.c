@@ -18,16 +18,16 @@ birth_stack(const struct adapter_wrap *w, struct thread *t, uintptr_t caller, ui
 
 	if (stack)
 		return stack;
-	if (likely(entry_mode == ENTRY_CALLER))
+	if (likely(entry_mode == ENTRY_SITE))
 		return stack_site_cached(t, caller);
-	return entry_mode == ENTRY_FULL ? entry_stack(t, caller, frame) : 0;
+	return entry_mode == ENTRY_EXACT ? entry_stack(t, caller, frame) : 0;
 }
 
 static __attribute__((noinline)) void record_any(struct thread *t, void *block, size_t size,
 						 uint32_t stack, uint32_t epoch)
 {
 	if (live_put((uintptr_t)block, size, stack, epoch))
-		threads_count_made(t, size);
+		threads_count_made(t, 1, size);
 	if (t->made_bytes >= t->next_tick)
 		thread_tick(t);
 }
@@ -126,7 +126,7 @@ static void *wrap_realloc(void *context, void *old, size_t size)
 		w->blocks += !known;
 	} else if (known) {
 		live_put_back(&was);
-		threads_count_made(t, was.size);
+		entry_count_made(t, was.stack, was.size);
 	}
 	hook_leave(t);
 	return block;

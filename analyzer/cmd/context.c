@@ -348,8 +348,27 @@ struct error *context_parse(const struct command *command, int argc, char **argv
 	return sort_out_dumps(c);
 }
 
+/* An answer out of references that pass through blocks that were not drawn is not whole. */
+static void note_sample(struct model *m)
+{
+	struct error *e;
+	const char *sample;
+
+	if (!m || !(m->loaded & MODEL_EDGES))
+		return;
+	e = model_load(m, MODEL_META);
+	sample = e ? NULL : model_meta(m, "sample");
+	if (sample && strcmp(sample, "0") != 0)
+		fprintf(stderr,
+			"refgraph: %s has only a sample of the native blocks: references through "
+			"the others are not in it\n",
+			m->path);
+	error_destroy(e);
+}
+
 void context_drop_model(struct context *c, size_t i)
 {
+	note_sample(c->models[i]);
 	if (c->symbols[i])
 		symbols_print_notes(c->symbols[i], stderr);
 	types_destroy(c->types[i]);

@@ -168,7 +168,7 @@ static void object_facts(struct facts *f, const struct model *m)
 
 static void epoch_facts(struct facts *f, const struct model *m)
 {
-	static const char *const kinds[] = {"start", "mark", "snapshot", "fork"};
+	static const char *const kinds[] = {"start", "mark", "snapshot", "fork", "tracking"};
 	struct str name = {0}, value = {0};
 
 	for (uint32_t i = 0; i < m->nepochs; i++) {
@@ -177,7 +177,7 @@ static void epoch_facts(struct facts *f, const struct model *m)
 		str_clear(&name);
 		str_printf(&name, "epoch.%" PRIu64, e->number);
 		str_clear(&value);
-		str_printf(&value, "%s", e->kind < 4 ? kinds[e->kind] : "other");
+		str_printf(&value, "%s", e->kind < 5 ? kinds[e->kind] : "other");
 		if (model_string(m, e->label)[0])
 			str_printf(&value, " %s", model_string(m, e->label));
 		fact_text(f, str_text(&name), str_text(&value));

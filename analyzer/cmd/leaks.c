@@ -309,6 +309,20 @@ static void warn_of_partial(const struct model *m)
 		m->path, missing ? ": " : "", missing ? missing : "");
 }
 
+/* What holds a block may be one that was not drawn: everything would be lost. */
+static struct error *refuse_sample(const struct model *m)
+{
+	const char *sample = model_meta(m, "sample");
+
+	if (!sample || strcmp(sample, "0") == 0)
+		return NULL;
+	return error_input(
+		m->path, NULL, ERROR_NO_OFFSET,
+		"has only a sample of the blocks (REFGRAPH_STACKS=sampled was in force), "
+		"so it cannot tell what nothing points to; follow the program from its "
+		"start in another mode, such as hybrid");
+}
+
 static struct error *make(struct page *p)
 {
 	struct option_value *universe = &p->context->options[OPT_UNIVERSE];
@@ -321,6 +335,7 @@ static struct error *make(struct page *p)
 		*universe = (struct option_value){.given = true, .text = "native"};
 	TRY(subject_init(p->context, false, &p->subject));
 	TRY(model_load(p->subject.m, MODEL_META));
+	TRY(refuse_sample(p->subject.m));
 	warn_of_partial(p->subject.m);
 	TRY(leaks_find(&p->subject.alive, &p->leaks));
 	if (p->context->ndumps > 1) {

@@ -26,6 +26,7 @@ static const struct {
 	const char *yes, *no; /* a flag's words; NULL: the option's text */
 } variables[] = {
 	{"REFGRAPH_STACKS", OPT_STACKS},
+	{"REFGRAPH_SAMPLE", OPT_SAMPLE},
 	{"REFGRAPH_STACK_DEPTH", OPT_STACK_DEPTH},
 	{"REFGRAPH_UNWINDER", OPT_UNWINDER},
 	{"REFGRAPH_PYTHON_STACKS", OPT_PYTHON_STACKS},

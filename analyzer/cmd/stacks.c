@@ -6,13 +6,18 @@
 
 #include "cmd/cmd.h"
 #include "report/epochs.h"
+#include "report/estimate.h"
 #include "report/stack_sums.h"
 
-enum { OBJECTS, BYTES, OBJECTS_DELTA, BYTES_DELTA, DEPTH, PLACE };
+enum { OBJECTS, OBJECTS_ERROR, BYTES, BYTES_ERROR, OBJECTS_DELTA, BYTES_DELTA, DEPTH, PLACE };
 
 /* The deltas are shown when there are two dumps. */
 static const struct column columns[] = {
 	[OBJECTS] = {"objects", "OBJECTS", CELL_NUMBER, .about = "live objects made there"},
+	[OBJECTS_ERROR] = {"objects_error", "+/-", CELL_NUMBER, .hidden = true,
+			   .about = "standard error of that number, where it is an estimate"},
+	[BYTES_ERROR] = {"bytes_error", "+/-", CELL_SIZE, .hidden = true,
+			 .about = "standard error of these bytes"},
 	[BYTES] = {"bytes", "BYTES", CELL_SIZE,
 		   .about = "bytes of them and of their storage; in a tree: of all below too"},
 	[OBJECTS_DELTA] = {"objects_delta", "+OBJECTS", CELL_DELTA, .hidden = true,
@@ -88,6 +93,8 @@ static void add_row(struct print *p, const struct stack_row *r)
 	table_row(p->table);
 	table_number(p->table, OBJECTS, r->objects);
 	table_number(p->table, BYTES, r->bytes);
+	table_number(p->table, OBJECTS_ERROR, estimate_error(r->objects_variance));
+	table_number(p->table, BYTES_ERROR, estimate_error(r->bytes_variance));
 	table_signed(p->table, OBJECTS_DELTA, (int64_t)(r->objects - r->old_objects));
 	table_signed(p->table, BYTES_DELTA, (int64_t)(r->bytes - r->old_bytes));
 	table_number(p->table, DEPTH, r->depth);
@@ -147,6 +154,7 @@ static struct error *print(struct context *c, const struct stack_sums *s)
 
 	for (size_t i = 0; i < NCOLUMNS; i++)
 		shown[i] = columns[i];
+	shown[OBJECTS_ERROR].hidden = shown[BYTES_ERROR].hidden = !s->estimated;
 	shown[OBJECTS_DELTA].hidden = shown[BYTES_DELTA].hidden = !p.two;
 	if (s->by == STACKS_TREE && !c->options[OPT_LIMIT].given)
 		p.least = (p.two ? (uint64_t)llabs((int64_t)(s->bytes - s->old_bytes)) : s->bytes) /

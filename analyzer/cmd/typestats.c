@@ -1,14 +1,20 @@
 /* typestats.c - `refgraph typestats`, `most-common-types`, `show-most-common-types`: live
  * objects per type. */
 #include "cmd/cmd.h"
+#include "report/estimate.h"
 #include "report/stats.h"
 
-enum { TYPE, COUNT, BYTES };
+/* The errors are there only where something is estimated. */
+enum { TYPE, COUNT, BYTES, COUNT_ERROR, BYTES_ERROR, ESTIMATED, EXACT = COUNT_ERROR };
 
 static const struct column columns[] = {
 	[TYPE] = {"type", "TYPE", CELL_TEXT, .about = "name of the type"},
 	[COUNT] = {"count", "COUNT", CELL_NUMBER, .about = "live objects"},
 	[BYTES] = {"bytes", "BYTES", CELL_SIZE, .about = "their sizes together"},
+	[COUNT_ERROR] = {"count_error", "+/- COUNT", CELL_NUMBER,
+			 .about = "standard error of the count, where it is an estimate"},
+	[BYTES_ERROR] = {"bytes_error", "+/- BYTES", CELL_SIZE,
+			 .about = "standard error of these bytes"},
 };
 
 /* objgraph's shape: name, one space, count. */
@@ -16,6 +22,8 @@ static const struct column bare_columns[] = {
 	[TYPE] = {"type", NULL, CELL_TEXT},
 	[COUNT] = {"count", NULL, CELL_NUMBER},
 	[BYTES] = {"bytes", NULL, CELL_SIZE, .hidden = true},
+	[COUNT_ERROR] = {"count_error", NULL, CELL_NUMBER, .hidden = true},
+	[BYTES_ERROR] = {"bytes_error", NULL, CELL_SIZE, .hidden = true},
 };
 
 static struct error *collect(struct context *c, struct stats *ret)
@@ -34,17 +42,27 @@ static struct error *collect(struct context *c, struct stats *ret)
 static struct error *print(struct context *c, const struct column *what,
 			   const struct table_style *style)
 {
+	size_t ncolumns = EXACT;
 	struct stats stats;
 	struct table *table;
 	struct error *e;
 
 	TRY(collect(c, &stats));
-	e = table_create(what, 3, &table);
+	for (size_t i = 0; i < stats.n; i++)
+		if (stats.rows[i].count_variance > 0)
+			ncolumns = ESTIMATED;
+	e = table_create(what, ncolumns, &table);
 	for (size_t i = 0; i < stats.n && !e; i++) {
+		const struct type_count *row = &stats.rows[i];
+
 		table_row(table);
-		table_text(table, TYPE, stats.rows[i].name);
-		table_number(table, COUNT, stats.rows[i].count);
-		table_number(table, BYTES, stats.rows[i].bytes);
+		table_text(table, TYPE, row->name);
+		table_number(table, COUNT, row->count);
+		table_number(table, BYTES, row->bytes);
+		if (ncolumns == EXACT)
+			continue;
+		table_number(table, COUNT_ERROR, estimate_error(row->count_variance));
+		table_number(table, BYTES_ERROR, estimate_error(row->bytes_variance));
 	}
 	stats_deinit(&stats);
 	if (e)

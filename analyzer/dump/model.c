@@ -32,7 +32,7 @@ static const struct {
 	{MODEL_EDGES, MODEL_LABELS, load_edges},
 	{MODEL_ROOTS, MODEL_STRINGS, load_roots},
 	{MODEL_FRAMES, MODEL_STRINGS, load_frames},
-	{MODEL_STACKS, 0, load_stacks},
+	{MODEL_STACKS, MODEL_META, load_stacks},
 	{MODEL_MODULES, MODEL_STRINGS, load_modules},
 	{MODEL_MAPS, MODEL_STRINGS, load_maps},
 	{MODEL_THREADS, MODEL_STRINGS, load_threads},
@@ -79,6 +79,12 @@ struct error *model_open(const char *path, struct model **ret)
 	if (e) {
 		free(m);
 		return e;
+	}
+	m->hybrid = hybrid_sites_create();
+	if (!m->hybrid) {
+		dump_close(m->dump);
+		free(m);
+		return error_memory();
 	}
 	m->path = dump_path(m->dump);
 	m->nstrings = dump_rows(m->dump, RGD_SEC_STRINGS);

@@ -277,10 +277,11 @@ struct model {
 	struct object_rows *rows; /* objects.c */
 	struct property_rows *property_rows;
 	struct edge_cache *edge_cache;
-	uint64_t *gc_closed;	  /* report/universe.c: bits_words(nobjects), or NULL */
-	uint32_t *site_type;	  /* by stack: type number + 1, 0 = not asked for yet */
-	struct names class_names; /* demangled */
-	struct names site_names;  /* number + ntypes = type; texts are malloc()ed */
+	uint64_t *gc_closed;	     /* report/universe.c: bits_words(nobjects), or NULL */
+	struct hybrid_sites *hybrid; /* sites.c */
+	uint32_t *site_type;	     /* by stack: type number + 1, 0 = not asked for yet */
+	struct names class_names;    /* demangled */
+	struct names site_names;     /* number + ntypes = type; texts are malloc()ed */
 };
 
 struct error *model_open(const char *path, struct model **ret);
@@ -369,6 +370,9 @@ void model_frame_text(const struct model *model, uint32_t frame, struct str *out
 /* The innermost frame of a stack that is no allocator's wrapper; MODEL_NONE for an unknown
  * stack. */
 uint32_t model_site_frame(const struct model *model, uint32_t stack);
+/* Under hybrid most stacks have one frame. The whole stack that such a one must be, since no other is known to begin with its frame;
+ * else the stack itself. MODEL_STACKS and MODEL_META. */
+uint32_t model_whole_stack(const struct model *model, uint32_t stack);
 
 /* "cpython", "native", ...; "runtime 12" for unknown ones has no text: NULL. */
 const char *model_runtime_name(unsigned runtime);

@@ -47,6 +47,7 @@ void edge_cache_destroy(struct edge_cache *cache);
 void index_destroy(struct index *index); /* NULL is fine */
 
 /* sites.c */
+struct hybrid_sites *hybrid_sites_create(void);
 void sites_deinit(struct model *m);
 
 #endif

@@ -59,7 +59,93 @@ void model_frame_text(const struct model *m, uint32_t frame, struct str *out)
 	}
 }
 
-uint32_t model_site_frame(const struct model *m, uint32_t stack)
+/* ---- hybrid ---------------------------------------------------------------------------------- */
+
+/*
+ * Under hybrid, most blocks of a site are known by its one frame and some by their whole stacks. All of them must have one
+ * name, whichever the draw hit: a wrapper's caller where all of the whole stacks agree about it, else the wrapper.
+ */
+struct hybrid_sites {
+	bool asked;
+	uint32_t *whole; /* by frame: the only stack of several frames that begins with it, + 1 */
+	bool *several;	 /* by frame: there are more of them */
+	uint32_t *
+		site; /* by frame: the frame that names all of its stacks, + 1; 0 = not asked for yet */
+};
+
+static bool hybrid_ask(const struct model *m, struct hybrid_sites *h)
+{
+	const char *modes = model_meta(m, "tracking");
+
+	h->asked = true;
+	if (!modes || !strstr(modes, "hybrid"))
+		return false;
+	h->whole = calloc((size_t)m->nframes + 1, sizeof *h->whole);
+	h->several = calloc((size_t)m->nframes + 1, sizeof *h->several);
+	h->site = calloc((size_t)m->nframes + 1, sizeof *h->site);
+	if (!h->whole || !h->several || !h->site)
+		return false; /* as without the draw */
+	for (uint32_t s = 0; s < m->nstacks; s++) {
+		uint32_t frame = m->stacks[s].frame;
+
+		if (m->stacks[s].parent == MODEL_NONE)
+			continue;
+		h->several[frame] |= h->whole[frame] != 0;
+		h->whole[frame] = s + 1;
+	}
+	return true;
+}
+
+static struct hybrid_sites *hybrid_sites(const struct model *m)
+{
+	struct hybrid_sites *h = m->hybrid;
+
+	if (h && !h->asked && (m->loaded & MODEL_STACKS) && (m->loaded & MODEL_META))
+		hybrid_ask(m, h);
+	return h && h->site ? h : NULL;
+}
+
+uint32_t model_whole_stack(const struct model *m, uint32_t stack)
+{
+	const struct hybrid_sites *h = hybrid_sites(m);
+	uint32_t frame;
+
+	if (!h || stack == MODEL_NONE || m->stacks[stack].parent != MODEL_NONE)
+		return stack;
+	frame = m->stacks[stack].frame;
+	return h->whole[frame] && !h->several[frame] ? h->whole[frame] - 1 : stack;
+}
+
+static uint32_t site_frame(const struct model *m, uint32_t stack);
+
+/* The frame that all whole stacks from this frame on agree about, else the frame. */
+static uint32_t common_site(const struct model *m, struct hybrid_sites *h, uint32_t frame)
+{
+	uint32_t found = MODEL_NONE;
+
+	if (h->site[frame])
+		return h->site[frame] - 1;
+	for (uint32_t s = 0; s < m->nstacks; s++) {
+		uint32_t site;
+
+		if (m->stacks[s].frame != frame || m->stacks[s].parent == MODEL_NONE)
+			continue;
+		site = site_frame(m, s);
+		if (found != MODEL_NONE && site != found) {
+			found = frame;
+			break;
+		}
+		found = site;
+	}
+	if (found == MODEL_NONE)
+		found = frame;
+	h->site[frame] = found + 1;
+	return found;
+}
+
+/* ---- sites ----------------------------------------------------------------------------------- */
+
+static uint32_t site_frame(const struct model *m, uint32_t stack)
 {
 	for (uint32_t s = stack; s != MODEL_NONE; s = m->stacks[s].parent) {
 		const struct frame *f = &m->frames[m->stacks[s].frame];
@@ -72,6 +158,25 @@ uint32_t model_site_frame(const struct model *m, uint32_t stack)
 			return m->stacks[s].frame;
 	}
 	return stack == MODEL_NONE ? MODEL_NONE : m->stacks[stack].frame;
+}
+
+static bool is_wrapper(const struct model *m, uint32_t frame)
+{
+	const char *function;
+
+	if (m->frames[frame].kind != RGD_FRAME_NATIVE || !m->namer.is_wrapper)
+		return false;
+	function = frame_function(m, frame);
+	return function && m->namer.is_wrapper(function);
+}
+
+uint32_t model_site_frame(const struct model *m, uint32_t stack)
+{
+	struct hybrid_sites *h = hybrid_sites(m);
+
+	if (h && stack != MODEL_NONE && is_wrapper(m, m->stacks[stack].frame))
+		return common_site(m, h, m->stacks[stack].frame);
+	return site_frame(m, stack);
 }
 
 /* ---- types by site --------------------------------------------------------------------------- */
@@ -126,8 +231,19 @@ static uint32_t make_site_type(struct model *m, uint32_t stack)
 	return number;
 }
 
+struct hybrid_sites *hybrid_sites_create(void)
+{
+	return calloc(1, sizeof(struct hybrid_sites));
+}
+
 void sites_deinit(struct model *m)
 {
+	if (m->hybrid) {
+		free(m->hybrid->whole);
+		free(m->hybrid->several);
+		free(m->hybrid->site);
+		free(m->hybrid);
+	}
 	names_free_kept(&m->site_names);
 	names_free_kept(&m->class_names);
 	free(m->site_type);

@@ -199,12 +199,24 @@ static uint32_t *record_slot(const struct leaks *l, uint32_t stack, enum leak_ki
 	return &l->record_at[(size_t)(stack == MODEL_NONE ? 0 : stack + 1) * LEAK_KINDS + kind];
 }
 
+static uint32_t record_stack(const struct model *m, uint32_t object)
+{
+	return model_whole_stack(m, m->stack[object] ? m->stack[object] - 1 : MODEL_NONE);
+}
+
+uint32_t leaks_record(const struct leaks *l, uint32_t object)
+{
+	const struct model *m = l->alive->model;
+
+	return *record_slot(l, record_stack(m, object), l->kind[object]) - 1;
+}
+
 /* The record for the kind and stack of a block. NULL without memory. */
 static struct leak_record *record_of(struct leaks *l, uint32_t object)
 {
 	const struct model *m = l->alive->model;
 	struct leak_record fresh = {.kind = l->kind[object],
-				    .stack = m->stack[object] ? m->stack[object] - 1 : MODEL_NONE,
+				    .stack = record_stack(m, object),
 				    .example = object,
 				    .oldest = m->epoch[object],
 				    .newest = m->epoch[object]};

@@ -68,10 +68,6 @@ struct error *leaks_find(struct alive *alive, struct leaks *ret);
 void leaks_deinit(struct leaks *leaks);
 
 /* The place in `records` of a block's, MODEL_NONE for what is no block. */
-static inline uint32_t leaks_record(const struct leaks *l, uint32_t object)
-{
-	return l->record_at[(size_t)l->alive->model->stack[object] * LEAK_KINDS + l->kind[object]] -
-	       1;
-}
+uint32_t leaks_record(const struct leaks *leaks, uint32_t object);
 
 #endif

@@ -2,6 +2,9 @@
  * stack_sums.h - live objects and bytes by where they were made: by place, by whole stack, or as a
  * tree from the outermost caller inwards, of one dump or of two beside each other.
  *
+ * Of a sample, the rows are estimates of all (estimate.h). Under hybrid, a share of the stacks of each site is known in full: the other
+ * blocks of the site are given to these stacks in the proportion of that share, so that the sums of a site stay exact.
+ *
  * Rows of two dumps meet by their text: the numbers of frames and stacks mean nothing in another
  * dump.
  */
@@ -25,6 +28,8 @@ struct stack_row {
 	uint32_t parent; /* row of the caller, always an earlier one; MODEL_NONE none */
 	unsigned depth;
 	uint64_t objects, bytes, old_objects, old_bytes;
+	/* squares of standard errors, those of both dumps together; 0: the numbers are exact */
+	double objects_variance, bytes_variance;
 };
 
 /* Which objects. Storage of a runtime's objects adds to bytes, not to objects. */
@@ -39,6 +44,7 @@ struct stack_sums {
 	VEC(struct stack_row) rows;
 	struct names keys;
 	uint64_t objects, bytes, old_objects, old_bytes; /* of all that was chosen */
+	bool estimated;					 /* some row has an error */
 };
 
 /* Adds the objects of a dump: to old_objects and old_bytes when `old`. Loads what it needs. */

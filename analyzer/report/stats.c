@@ -4,22 +4,32 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "report/estimate.h"
 #include "report/where.h"
 #include "util/big.h"
 #include "util/vec.h"
 
 /* By type number, site types included: the table grows as they appear. */
 struct tally {
-	VEC(struct type_count) rows;
+	VEC(struct estimate_sum) rows;
 };
+
+static struct estimate_sum *row_of(struct tally *t, uint32_t type)
+{
+	while (t->rows.n <= type)
+		if (!VEC_PUSH(&t->rows, (struct estimate_sum){0}))
+			return NULL;
+	return &t->rows.data[type];
+}
 
 static bool add(struct tally *t, uint32_t type, uint64_t count, uint64_t bytes)
 {
-	while (t->rows.n <= type)
-		if (!VEC_PUSH(&t->rows, (struct type_count){0}))
-			return false;
-	t->rows.data[type].count += count;
-	t->rows.data[type].bytes += bytes;
+	struct estimate_sum *row = row_of(t, type);
+
+	if (!row)
+		return false;
+	row->objects += (double)count;
+	row->bytes += (double)bytes;
 	return true;
 }
 
@@ -50,7 +60,7 @@ static bool has_blocks(struct model *m)
 }
 
 static struct error *tally_objects(struct model *m, const struct universe *u, const char *filter,
-				   struct tally *t)
+				   const struct estimate *estimate, struct tally *t)
 {
 	struct where *where = NULL;
 	struct error *e = NULL;
@@ -60,10 +70,17 @@ static struct error *tally_objects(struct model *m, const struct universe *u, co
 	e = model_load(m, MODEL_SITES | MODEL_FLAGS | MODEL_SIZE);
 	if (!e && where)
 		e = where_bind(where, m);
-	for (uint32_t i = 0; i < m->nobjects && !e; i++)
-		if (universe_has(u, m, i) && (!where || where_test(where, i)) &&
-		    !add(t, model_type_of(m, i), 1, m->size[i]))
+	for (uint32_t i = 0; i < m->nobjects && !e; i++) {
+		struct estimate_sum *row;
+
+		if (!universe_has(u, m, i) || (where && !where_test(where, i)))
+			continue;
+		row = row_of(t, model_type_of(m, i));
+		if (row)
+			estimate_add(estimate, m->flags[i], m->size[i], row);
+		else
 			e = error_memory();
+	}
 	where_destroy(where);
 	return e;
 }
@@ -93,7 +110,9 @@ static struct error *finish(struct model *m, struct tally *t, bool short_names, 
 	for (uint32_t type = 0; type < t->rows.n; type++) {
 		struct str name = {0};
 
-		if (!t->rows.data[type].count)
+		const struct estimate_sum *sum = &t->rows.data[type];
+
+		if (!sum->objects)
 			continue;
 		if (short_names)
 			str_add(&name, m->types[type].name);
@@ -103,14 +122,17 @@ static struct error *finish(struct model *m, struct tally *t, bool short_names, 
 			stats_deinit(&s);
 			return error_memory();
 		}
-		s.rows[s.n] = t->rows.data[type];
-		s.rows[s.n++].name = name.data;
+		s.rows[s.n++] = (struct type_count){name.data, estimate_round(sum->objects),
+						    estimate_round(sum->bytes),
+						    sum->objects_variance, sum->bytes_variance};
 	}
 	qsort(s.rows, s.n, sizeof *s.rows, by_name);
 	for (size_t i = 0; i < s.n; i++) {
 		if (kept && strcmp(s.rows[kept - 1].name, s.rows[i].name) == 0) {
 			s.rows[kept - 1].count += s.rows[i].count;
 			s.rows[kept - 1].bytes += s.rows[i].bytes;
+			s.rows[kept - 1].count_variance += s.rows[i].count_variance;
+			s.rows[kept - 1].bytes_variance += s.rows[i].bytes_variance;
 			free(s.rows[i].name);
 		} else {
 			s.rows[kept++] = s.rows[i];
@@ -125,11 +147,14 @@ struct error *stats_collect(struct model *m, const struct universe *u, bool shor
 			    const char *filter, struct stats *ret)
 {
 	struct tally t = {0};
+	struct estimate estimate;
 	struct error *e;
 
+	TRY(estimate_open(m, &estimate));
 	/* blocks that are alike to the summary may have different types */
-	if (filter || (u->kind != UNIVERSE_GC && model_types_differ(m) && has_blocks(m)))
-		e = tally_objects(m, u, filter, &t);
+	if (filter || estimate.mean > 0 ||
+	    (u->kind != UNIVERSE_GC && model_types_differ(m) && has_blocks(m)))
+		e = tally_objects(m, u, filter, &estimate, &t);
 	else
 		e = tally_summary(m, u, &t);
 	if (!e)

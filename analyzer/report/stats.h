@@ -8,6 +8,7 @@
 struct type_count {
 	char *name; /* short or long */
 	uint64_t count, bytes;
+	double count_variance, bytes_variance; /* of a sample (estimate.h); 0: exact */
 };
 
 struct stats {
@@ -17,7 +18,7 @@ struct stats {
 
 /*
  * Types of one name are one row, as in objgraph. Without `filter` (an expression, NULL none)
- * SUMMARY alone is read. `model` may be closed while the result lives.
+ * SUMMARY alone is read, unless the dump has a sample of the blocks: then all objects are weighed. `model` may be closed while the result lives.
  */
 struct error *stats_collect(struct model *model, const struct universe *universe, bool short_names,
 			    const char *filter, struct stats *ret);

@@ -18,15 +18,15 @@ _Atomic uint32_t epoch_now = 7;
 __thread struct thread *thread_current;
 static _Atomic int64_t made, made_bytes;
 
-void threads_count_made(struct thread *t, uint64_t bytes)
+void threads_count_made(struct thread *t, uint64_t blocks, uint64_t bytes)
 {
-	made++;
+	made += (int64_t)blocks;
 	made_bytes += (int64_t)bytes;
 }
 
-void threads_count_gone(struct thread *t, uint64_t bytes)
+void threads_count_gone(struct thread *t, uint64_t blocks, uint64_t bytes)
 {
-	made--;
+	made -= (int64_t)blocks;
 	made_bytes -= (int64_t)bytes;
 }
 
