@@ -52,7 +52,7 @@ diff_run cpp cpp 3000 ./cpp
 contains cpp-ran "$(cat stdout)" "caught 500"
 
 # real programs; every 31st allocation is compared, all of them are walked by the memo
-export UNWIND_DIFF_EVERY=31
+export UNWIND_DIFF_EVERY=${UNWIND_EVERY:-31}
 have() { command -v "$1" >/dev/null 2>&1 || { skip "$1" "not installed"; return 1; }; }
 have sqlite3 && diff_run sqlite3 sqlite3 1000 sqlite3 :memory: "
 create table t(a integer primary key, b text, c real);
@@ -73,5 +73,16 @@ have g++ && diff_run cc1plus cc1plus 5000 g++ -O1 -c m.cc -o m.o
 git -c init.defaultBranch=m init -q r 2>/dev/null && for i in $(seq 1 30); do echo "$i" >"r/$i"; done && git -C r add . && git -C r -c user.name=t -c user.email=t@t commit -q -m t
 have git && diff_run git git 25 git -C r log --stat
 have bash && diff_run bash bash 100 bash -c 'for i in 1 2 3 4 5; do x=$(echo $i | sed s/1/2/); done; declare -A a; for i in {1..3000}; do a[$i]=$i; done; ls -l / | sort | tail -1'
+if [ -n "${UNWIND_LONG:-}" ]; then # tests/long/unwind.sh
+	real=$total
+	for i in $(seq 400); do printf 'struct s%d { int a; std::map<int, std::vector<std::string>> b; };\n' "$i"; done >>m.cc
+	have clang-format && diff_run clang-format clang-format 1000 clang-format m.cc
+	have cmake && diff_run cmake cmake 1000 cmake --help-full
+	have gdb && diff_run gdb gdb 5000 gdb -nx -batch -ex "info functions deep" -ex "info types ." ./stacks
+	have valgrind && diff_run objdump objdump 1000 objdump -dS ./cpp
+	have dot && diff_run dot dot 1000 dot -Tsvg -o m.svg <(printf 'digraph { '; for i in $(seq 300); do printf 'n%d -> n%d; ' "$i" $((i * 7 % 300)); done; printf '}')
+	have git && diff_run git git 1000 git -C "$ROOT" log --stat -n 300
+	[ "$total" -ge 1000000 ] && ok "a million stacks" || fail "a million stacks" "$total, $((total - real)) of the programs added here"
+fi
 echo "# $total stacks, $total_frames frames compared with backtrace()$([ $with_libunwind = 1 ] && echo ' and libunwind')"
 exit $failed
