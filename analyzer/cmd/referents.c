@@ -82,6 +82,23 @@ static void add_roots(struct rows *r, uint32_t object)
 	}
 }
 
+/* What is told of an object. */
+#define ROW_PARTS (MODEL_REPR | MODEL_SIZE | MODEL_REFCOUNT)
+
+static struct error *load_rows(struct rows *r, const struct references *references)
+{
+	struct ids others = {0};
+	struct error *e = NULL;
+
+	for (size_t i = 0; i < references->rows.n && !e; i++)
+		if (!VEC_PUSH(&others, references->rows.data[i].other))
+			e = error_memory();
+	if (!e)
+		e = model_load_for(r->m, ROW_PARTS, others.data, others.n);
+	VEC_FREE(&others);
+	return e;
+}
+
 static struct error *add_referents(struct rows *r, const struct ids *objects)
 {
 	struct references references = {0};
@@ -90,6 +107,8 @@ static struct error *add_referents(struct rows *r, const struct ids *objects)
 
 	universe_follow(&r->universe, &follow);
 	e = references_out(r->m, objects, &follow, &references);
+	if (!e)
+		e = load_rows(r, &references);
 	for (size_t i = 0; i < references.rows.n && !e; i++)
 		e = add_reference(r, &references.rows.data[i], true);
 	VEC_FREE(&references.rows);
@@ -108,6 +127,8 @@ static struct error *add_referrers(struct rows *r, const struct ids *objects)
 	TRY(universe_closed(&r->universe, r->m, &closed));
 	e = references_in(r->m, objects, &follow, closed, &references);
 	big_free(closed, bits_words(r->m->nobjects), sizeof *closed);
+	if (!e)
+		e = load_rows(r, &references);
 	for (size_t i = 0; i < objects->n && !e; i++) {
 		for (; row < references.rows.n &&
 		       references.rows.data[row].of == objects->data[i] && !e;
@@ -131,8 +152,9 @@ static struct error *print(struct context *c,
 	TRY(context_universe(c, r.m, &r.universe));
 	e = context_select(c, r.m, &r.universe, &objects);
 	if (!e)
-		e = model_load(r.m, MODEL_REPR | MODEL_SIZE | MODEL_REFCOUNT | MODEL_EDGES |
-					    MODEL_ROOTS | MODEL_THREADS);
+		e = model_load(r.m, MODEL_EDGES | MODEL_ROOTS | MODEL_THREADS);
+	if (!e)
+		e = model_load_for(r.m, ROW_PARTS, objects.data, objects.n);
 	if (!e)
 		e = table_create(columns, sizeof columns / sizeof *columns, &r.table);
 	if (!e)

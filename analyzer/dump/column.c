@@ -107,6 +107,43 @@ static inline __attribute__((always_inline)) bool number(unsigned encoding, cons
 	return true;
 }
 
+/* Stores what lies at a row; `width` is known where this is inlined. */
+static inline __attribute__((always_inline)) void store_row(void *out, unsigned width, uint32_t i,
+							    uint64_t value)
+{
+	if (width == 1)
+		((uint8_t *)out)[i] = value;
+	else if (width == 4)
+		((uint32_t *)out)[i] = value;
+	else if (width == 8)
+		((uint64_t *)out)[i] = value;
+}
+
+/*
+ * Most numbers are small: rows of one byte each, from row `from` on, as far as eight of them come together and none is above `most`.
+ * Returns the first row that is left, *p advanced.
+ */
+static inline __attribute__((always_inline)) uint32_t small_rows(const struct payload *in,
+								 const uint8_t **p, uint64_t most,
+								 uint32_t from, void *out,
+								 unsigned width)
+{
+	const uint64_t ones = 0x0101010101010101ull, above = ones * (most < 127 ? 127 - most : 0);
+	const uint8_t *at = *p;
+	uint32_t i = from;
+	uint64_t word;
+
+	for (; in->rows - i >= 8 && in->end - at >= 8; i += 8, at += 8) {
+		memcpy(&word, at, sizeof word);
+		if ((word | ((word & ~VARINT_HIGH) + above)) & VARINT_HIGH)
+			break;
+		for (unsigned k = 0; k < 8; k++)
+			store_row(out, width, i + k, word >> 8 * k & 0xff);
+	}
+	*p = at;
+	return i;
+}
+
 /* Decodes all rows of p into out, whose entries have `width` bytes. Both constants are known
  * where this is inlined. Returns the row that is malformed (or p->rows: bytes are left over);
  * UINT64_MAX = all well. */
@@ -117,14 +154,14 @@ decode_rows(const struct payload *p, unsigned encoding, uint64_t most, void *out
 	uint64_t previous = 0, value;
 
 	for (uint32_t i = 0; i < p->rows; i++) {
+		if (encoding == RGD_ENC_VARINT && i % 8 == 0) {
+			i = small_rows(p, &at, most, i, out, width);
+			if (i == p->rows)
+				break;
+		}
 		if (!number(encoding, &at, p->end, &previous, &value) || value > most)
 			return i;
-		if (width == 1)
-			((uint8_t *)out)[i] = value;
-		else if (width == 4)
-			((uint32_t *)out)[i] = value;
-		else if (width == 8)
-			((uint64_t *)out)[i] = value;
+		store_row(out, width, i, value);
 	}
 	return at == p->end ? UINT64_MAX : p->rows;
 }
@@ -262,7 +299,8 @@ static const uint8_t *skip_varints(const uint8_t *p, const uint8_t *end, uint64_
 
 	while (rows >= 8 && end - p >= 8) {
 		memcpy(&word, p, sizeof word);
-		rows -= (unsigned)__builtin_popcountll(~word & 0x8080808080808080ull);
+		/* sums up the ends, one a byte */
+		rows -= (~word & VARINT_HIGH) / 128 * 0x0101010101010101ull >> 56;
 		p += 8;
 	}
 	for (; rows && p < end; p++)

@@ -70,7 +70,7 @@ static uint32_t decode_group(const struct edges_job *job, const struct edge_grou
 				return i;
 		}
 		slot = (label + (info & INFO_IS_OFFSET ? value : 0)) % RGD_PREDICT_SLOTS;
-		targets = varint_get(targets, targets_end, &difference);
+		targets = varint_get_any(targets, targets_end, &difference);
 		if (!targets || difference > UINT32_MAX)
 			return i;
 		last[slot] += zigzag_decode32(difference);

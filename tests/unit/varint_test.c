@@ -17,7 +17,7 @@ static unsigned encode(uint64_t v, uint8_t *out)
 }
 
 /* The number at the end of exactly-sized memory, whole and cut short, so that a sanitizer sees every byte read too many. */
-static bool one(uint64_t v)
+static bool one_by(uint64_t v, const uint8_t *(*get)(const uint8_t *, const uint8_t *, uint64_t *))
 {
 	uint8_t bytes[10];
 	unsigned n = encode(v, bytes);
@@ -29,7 +29,7 @@ static bool one(uint64_t v)
 		bool good;
 
 		memcpy(copy, bytes, size);
-		end = varint_get(copy, copy + size, &got);
+		end = get(copy, copy + size, &got);
 		good = size < n ? end == NULL : end == copy + n && got == v;
 		free(copy);
 		if (!good) {
@@ -38,6 +38,28 @@ static bool one(uint64_t v)
 		}
 	}
 	return true;
+}
+
+/* With more numbers behind it, which must stay unread. */
+static bool first_of_many(uint64_t v)
+{
+	uint8_t bytes[32];
+	unsigned n = encode(v, bytes);
+	uint64_t got = ~v;
+
+	for (unsigned next = 0; next < 256; next += 51) {
+		memset(bytes + n, (int)next, sizeof bytes - n);
+		if (varint_get_any(bytes, bytes + sizeof bytes, &got) != bytes + n || got != v) {
+			printf("not ok varint: %llu before other numbers\n", (unsigned long long)v);
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool one(uint64_t v)
+{
+	return one_by(v, varint_get) && one_by(v, varint_get_any) && first_of_many(v);
 }
 
 static bool round_trips(void)
