@@ -8,7 +8,7 @@
  * HEAP_MAX, the first of which holds the arena's state. A block may also be a mapping of its own.
  *
  * A chunk that is free lies in a bin (the next chunk's flag says so), or is kept for the next request of its size (tcache, fast
- * bins: its flag says that it is in use; that no block lives there tells). Whatever does not look like chunks ends the walk of
+ * bins: its flag says that it is in use; that no block lives there tells, unless blocks are sampled). Whatever does not look like chunks ends the walk of
  * its heap; the rest is not counted.
  */
 #include "live.h"
@@ -81,13 +81,18 @@ static void walk_chunks(struct walk_heap *h, uintptr_t chunk, uintptr_t end, uin
 		}
 		if (size < CHUNK_MIN) /* the posts at the end of a heap that another one follows */
 			return;
-		if (live_find(chunk + CHUNK_HEAD, &block)) {
+		bool known = live_find(chunk + CHUNK_HEAD, &block);
+
+		if (known) {
 			h->used_blocks++;
 			h->used += size;
 			h->requested += block.size;
 		} else if (is_chunk(next, end) && !(word_at(next + 8) & CHUNK_PREVIOUS_IN_USE)) {
 			h->free_chunks++;
 			h->free += size;
+		} else if (tracking_was_sampled) { /* nobody knows whether a block lives there */
+			h->used_blocks++;
+			h->used += size;
 		} else {
 			h->kept_chunks++;
 			h->kept += size;
@@ -195,7 +200,8 @@ void walk_heaps(struct walk *w)
 		if (w->map.maps[i].heap ? main_heap(w, &w->map.maps[i], &h)
 					: thread_heap(w, &w->map.maps[i], &h))
 			walk_heap(w, &h);
-	live_each(add_mapped, &mapped);
+	if (!tracking_was_sampled)
+		live_each(add_mapped, &mapped);
 	if (mapped.heap.used_blocks)
 		walk_heap(w, &mapped.heap);
 }
