@@ -78,10 +78,8 @@ static size_t search(struct flow *f)
 	for (uint32_t i = 0; i < f->n; i++) {
 		size_t root = free_root(f, f->queue[i]);
 
-		if (root != SIZE_MAX) {
-			f->n = i + 1;
+		if (root != SIZE_MAX)
 			return root;
-		}
 		expand(f, f->queue[i]);
 	}
 	return SIZE_MAX;

@@ -7,6 +7,7 @@
 #include "graph/reach.h"
 #include "util/big.h"
 #include "util/bits.h"
+#include "util/threads.h"
 
 const char *const leak_kind_names[LEAK_KINDS] = {
 	[LEAK_NONE] = "none",	      [LEAK_DEFINITE] = "definite", [LEAK_INDIRECT] = "indirect",
@@ -80,6 +81,14 @@ static struct error *mark_exact(struct search *s)
 		e = reach_mark(&a->graph, &follow, starts.data, starts.n, s->exact);
 	VEC_FREE(&starts);
 	return e;
+}
+
+/* Two walks over the same references, side by side. */
+static struct error *mark(void *context, size_t which)
+{
+	struct search *s = context;
+
+	return which ? mark_exact(s) : alive_reach(s->leaks->alive);
 }
 
 /* A runtime's objects that nothing reaches are garbage that its collector will find, and with them what they hold. */
@@ -294,14 +303,13 @@ static struct error *search(struct search *s)
 	struct leaks *l = s->leaks;
 	size_t n = s->m->nobjects, words = bits_words(n);
 
-	TRY(alive_reach(l->alive));
 	TRY(big_alloc(n, sizeof *l->kind, &l->kind));
 	TRY(big_alloc(n, sizeof *l->head, &l->head));
 	TRY(big_alloc(words, sizeof *s->exact, &s->exact));
 	TRY(big_alloc(words, sizeof *s->waiting, &s->waiting));
 	TRY(big_alloc(words, sizeof *s->cyclic, &s->cyclic));
 	TRY(big_alloc(n, sizeof *s->stack, &s->stack));
-	TRY(mark_exact(s));
+	TRY(parallel_for(2, mark, s));
 	TRY(mark_waiting(s));
 	TRY(find_heads(s));
 	judge(s);

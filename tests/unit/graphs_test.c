@@ -250,6 +250,77 @@ static const char *distances(const struct small *s)
 	return wrong;
 }
 
+/* Steps from each node to each by references that count, those that `against` says turned round, past nodes that are not closed: by
+ * R. W. Floyd, "Algorithm 97: Shortest Path", Communications of the ACM 5(6), 1962. */
+static void all_distances(const struct small *s, bool against, uint32_t closed, uint32_t d[MAXN][MAXN])
+{
+	for (uint32_t a = 0; a < s->n; a++)
+		for (uint32_t b = 0; b < s->n; b++)
+			d[a][b] = a == b ? 0 : 1000;
+	for (uint32_t e = 0; e < s->m; e++)
+		if (!s->class[e] && s->from[e] != s->to[e])
+			d[against ? s->to[e] : s->from[e]][against ? s->from[e] : s->to[e]] = 1;
+	for (uint32_t k = 0; k < s->n; k++)
+		for (uint32_t a = 0; a < s->n && !(closed >> k & 1); a++)
+			for (uint32_t b = 0; b < s->n; b++)
+				if (d[a][k] + d[k][b] < d[a][b])
+					d[a][b] = d[a][k] + d[k][b];
+}
+
+static bool is_step(const struct small *s, bool against, uint32_t a, uint32_t b)
+{
+	for (uint32_t e = 0; e < s->m; e++)
+		if (!s->class[e] && s->from[e] == (against ? b : a) && s->to[e] == (against ? a : b))
+			return true;
+	return false;
+}
+
+/* A shortest chain from a start to a goal, past nodes that are not closed, and not longer than allowed. */
+static const char *chains(const struct small *s)
+{
+	bool against = rnd(2);
+	uint64_t closed = rnd(1u << MAXN) & rnd(1u << MAXN), goals = rnd(1u << MAXN) & rnd(1u << MAXN);
+	uint32_t d[MAXN][MAXN], want = 1000, starts = 0;
+	struct reverse reverse = {0};
+	struct bfs_query q = {.graph = &s->graph,
+			      .follow = &s->follow,
+			      .starts = s->roots,
+			      .nstarts = s->nroots,
+			      .goals = &goals,
+			      .closed = rnd(4) ? &closed : NULL,
+			      .max_depth = rnd(2) ? UINT32_MAX : rnd(4)};
+	struct ids path = {0};
+	const char *wrong = NULL;
+
+	closed &= (1u << s->n) - 1;
+	goals &= (1u << s->n) - 1;
+	all_distances(s, against, q.closed ? (uint32_t)closed : 0, d);
+	for (uint32_t i = 0; i < s->nroots; i++) {
+		starts |= 1u << s->roots[i];
+		for (uint32_t g = 0; g < s->n; g++)
+			if ((goals >> g & 1) && d[s->roots[i]][g] < want)
+				want = d[s->roots[i]][g];
+	}
+	if (against && graph_reverse(&s->graph, &s->follow, &reverse))
+		return "chains: an error";
+	q.reverse = against ? &reverse : NULL;
+	if (bfs_path(&q, &path))
+		wrong = "chains: an error";
+	else if (want == 1000 || want > q.max_depth)
+		wrong = path.n ? "chains: one where none is" : NULL;
+	else if (path.n != want + 1)
+		wrong = "chains: not the shortest";
+	else if (!(starts >> path.data[0] & 1) || !(goals >> path.data[path.n - 1] & 1))
+		wrong = "chains: its ends";
+	for (size_t i = 1; i < path.n && !wrong; i++)
+		if (!is_step(s, against, path.data[i - 1], path.data[i]) ||
+		    (q.closed && i + 1 < path.n && (closed >> path.data[i] & 1)))
+			wrong = "chains: its steps";
+	reverse_deinit(&reverse);
+	VEC_FREE(&path);
+	return wrong;
+}
+
 static const char *reached(const struct small *s)
 {
 	uint64_t bits[1] = {0}, without[MAXN] = {0};
@@ -349,6 +420,7 @@ static const struct question {
 	{"dominators and retained sizes", dominators, 1},
 	{"strongly connected components", components, 1},
 	{"distances and shortest ways", distances, 1},
+	{"shortest chains to goals", chains, 1},
 	{"reach, whole and without groups", reached, 1},
 	{"smallest cuts", cut, 8},
 };
