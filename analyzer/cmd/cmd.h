@@ -103,6 +103,8 @@ enum option_id {
 	OPT_SURVIVORS_BY,
 	OPT_BORN,
 	OPT_AGE,
+	/* OPTIONS_WORKERS */
+	OPT_WORKERS_BY,
 	/* OPTIONS_MEMORY */
 	OPT_MEMORY_BY,
 	/* OPTIONS_DIFF */
@@ -181,6 +183,7 @@ enum option_group {
 	OPTIONS_SURVIVORS = 1ull << 30,
 	OPTIONS_MEMORY = 1ull << 40,
 	OPTIONS_GC = 1ull << 31,
+	OPTIONS_WORKERS = 1ull << 44,
 	OPTIONS_ALL = 1ull << 63,
 };
 

@@ -39,6 +39,10 @@ const struct option_row option_table[] = {
 	 "exit with status 1 when references are lost or missing"},
 	{OPT_STACKS_BY, OPTIONS_STACKS, "by", 0, OPTION_CHOICE, "site|stack|tree",
 	 "one row a place (default), a whole stack, or a frame of the tree of callers"},
+	{OPT_WORKERS_BY, OPTIONS_WORKERS, "by", 0, OPTION_CHOICE,
+	 "pool|type|task|sharing|refcounts|advice",
+	 "one row a process (default); a type that grew; a task and what it left behind; why pages "
+	 "are shared no more; types whose reference counts did that; settings to paste"},
 	{OPT_MEMORY_BY, OPTIONS_MEMORY, "by", 0, OPTION_CHOICE, "kind|heap|arena|class",
 	 "one row a kind of memory (default), a heap of malloc, an arena or a size class of CPython"},
 	{OPT_SINCE, OPTIONS_STACKS | OPTIONS_SURVIVORS, "since", 0, OPTION_TEXT, "MARK",

@@ -549,6 +549,8 @@ void roots_pin(struct walk *walk, uintptr_t object);
 void roots_discover(struct walk *walk);
 void python_roots(struct walk *walk);
 void python_state(struct walk *walk);
+/* In the child of a fork. */
+void gc_after_fork(void);
 
 /* ---- cpython_workers.c -------------------------------------------------------------------------------------------- */
 

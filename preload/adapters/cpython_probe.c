@@ -152,6 +152,7 @@ static void after_fork_child(void)
 	if (!python.minor)
 		return;
 	gil_after_fork();
+	gc_after_fork();
 }
 
 const struct adapter adapter_cpython = {

@@ -481,6 +481,17 @@ static uint64_t list_length(uintptr_t head)
 	return n;
 }
 
+/* The statistics go on in a child: what they were at the fork tells which of its collections are its own. */
+static uint64_t collections_at_fork[3];
+
+void gc_after_fork(void)
+{
+	uintptr_t heads =
+		python.api.is_initialized() ? gc_state_of(python.api.interpreter_main()) : 0;
+	for (unsigned g = 0; heads && g < 3; g++)
+		collections_at_fork[g] = word_at(heads, GC_STATS - GC_GENERATIONS + (long)g * 24);
+}
+
 /* `heads` is the address of generations[0]: {list head 16, threshold, count} each. */
 static void gc_rows(struct walk *walk, uintptr_t heads)
 {
@@ -496,6 +507,7 @@ static void gc_rows(struct walk *walk, uintptr_t heads)
 		for (unsigned s = 0; s < 3; s++)
 			walk_gc(walk, RGD_RT_CPYTHON, statistics[s], g,
 				word_at(stats, (long)s * 8));
+		walk_gc(walk, RGD_RT_CPYTHON, "collections.at.fork", g, collections_at_fork[g]);
 	}
 	walk_gc(walk, RGD_RT_CPYTHON, "freeze_count", 0,
 		list_length(heads + (GC_PERMANENT - GC_GENERATIONS)));
