@@ -9,6 +9,8 @@
 #ifndef REFGRAPH_H
 #define REFGRAPH_H
 
+#include <stddef.h>
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -28,6 +30,27 @@ unsigned refgraph_mark(const char *label) __attribute__((weak));
  */
 unsigned long refgraph_task_done(const char *name) __attribute__((weak));
 
+/*
+ * Looks for leaks now, and says on standard error what `refgraph leaks` says. 1: blocks are lost, definitely or possibly; 0: none,
+ * or there is no shim; negative, an error number: it could not be told (-ENOSYS: the program was not started by
+ * `refgraph run`, so nobody is there to judge; the dump is kept). Other threads wait only for the fork. Not from a signal handler.
+ */
+int refgraph_leak_check(const char *label) __attribute__((weak));
+
+/* Between the two, what this thread allocates is meant to stay: neither it nor what it leads to is a leak. They nest. */
+void refgraph_leaks_disable(void) __attribute__((weak));
+void refgraph_leaks_enable(void) __attribute__((weak));
+
+/* The block that contains this address is meant to stay, until it is freed or reallocated. */
+void refgraph_ignore(const void *address) __attribute__((weak));
+
+/*
+ * Memory that holds references and that the shim cannot know: shared memory, a device's, what was mapped around libc. It must
+ * stay mapped until it ends; the same address and size end it.
+ */
+void refgraph_root_region(const void *address, size_t size) __attribute__((weak));
+void refgraph_root_region_end(const void *address, size_t size) __attribute__((weak));
+
 /* 1 under a shim that follows this process, else 0. */
 int refgraph_active(void) __attribute__((weak));
 
@@ -44,6 +67,35 @@ static inline unsigned long refgraph_task_done_(const char *name)
 {
 	return refgraph_task_done ? refgraph_task_done(name) : 0;
 }
+static inline int refgraph_leak_check_(const char *label)
+{
+	return refgraph_leak_check ? refgraph_leak_check(label) : 0;
+}
+static inline void refgraph_leaks_disable_(void)
+{
+	if (refgraph_leaks_disable)
+		refgraph_leaks_disable();
+}
+static inline void refgraph_leaks_enable_(void)
+{
+	if (refgraph_leaks_enable)
+		refgraph_leaks_enable();
+}
+static inline void refgraph_ignore_(const void *address)
+{
+	if (refgraph_ignore)
+		refgraph_ignore(address);
+}
+static inline void refgraph_root_region_(const void *address, size_t size)
+{
+	if (refgraph_root_region)
+		refgraph_root_region(address, size);
+}
+static inline void refgraph_root_region_end_(const void *address, size_t size)
+{
+	if (refgraph_root_region_end)
+		refgraph_root_region_end(address, size);
+}
 static inline int refgraph_active_(void)
 {
 	return refgraph_active ? refgraph_active() : 0;
@@ -52,11 +104,36 @@ static inline int refgraph_active_(void)
 #define refgraph_snapshot(label) refgraph_snapshot_(label)
 #define refgraph_mark(label) refgraph_mark_(label)
 #define refgraph_task_done(name) refgraph_task_done_(name)
+#define refgraph_leak_check(label) refgraph_leak_check_(label)
+#define refgraph_leaks_disable() refgraph_leaks_disable_()
+#define refgraph_leaks_enable() refgraph_leaks_enable_()
+#define refgraph_ignore(address) refgraph_ignore_(address)
+#define refgraph_root_region(address, size) refgraph_root_region_(address, size)
+#define refgraph_root_region_end(address, size) refgraph_root_region_end_(address, size)
 #define refgraph_active() refgraph_active_()
 #endif
 
 #ifdef __cplusplus
 }
+
+#ifndef REFGRAPH_NO_WRAPPERS
+namespace refgraph
+{
+/* refgraph_leaks_disable() for as long as it lives. */
+struct leaks_disabled {
+	leaks_disabled()
+	{
+		refgraph_leaks_disable();
+	}
+	~leaks_disabled()
+	{
+		refgraph_leaks_enable();
+	}
+	leaks_disabled(const leaks_disabled &) = delete;
+	leaks_disabled &operator=(const leaks_disabled &) = delete;
+};
+} // namespace refgraph
+#endif
 #endif
 
 #endif

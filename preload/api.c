@@ -25,6 +25,36 @@ EXPORT unsigned long refgraph_task_done(const char *name)
 	return task_done(name);
 }
 
+EXPORT int refgraph_leak_check(const char *label)
+{
+	return leak_check(label);
+}
+
+EXPORT void refgraph_leaks_disable(void)
+{
+	annotate_disable();
+}
+
+EXPORT void refgraph_leaks_enable(void)
+{
+	annotate_enable();
+}
+
+EXPORT void refgraph_ignore(const void *address)
+{
+	annotate_ignore((uintptr_t)address);
+}
+
+EXPORT void refgraph_root_region(const void *address, size_t size)
+{
+	annotate_region((uintptr_t)address, size);
+}
+
+EXPORT void refgraph_root_region_end(const void *address, size_t size)
+{
+	annotate_region_end((uintptr_t)address, size);
+}
+
 EXPORT int refgraph_active(void)
 {
 	return atomic_load_explicit(&shim_state, memory_order_relaxed) == SHIM_ON;

@@ -20,8 +20,9 @@ enum value_type {
 	VALUE_SECONDS, /* 10, 10s, 5m, 1h */
 	VALUE_MILLIS,  /* 500ms, 10, 10s, 5m, 1h; a bare number is seconds */
 	VALUE_SIGNAL,  /* USR2, SIGUSR2, 12, RTMIN+3 */
-	VALUE_NAME,    /* file name pattern, no slash */
-	VALUE_FOLDER,  /* path; made absolute */
+	VALUE_NAME,
+	/* file name pattern, no slash */ VALUE_FOLDER, /* path; made absolute */
+	VALUE_TEXT,					/* as it is */
 };
 
 struct variable {
@@ -98,6 +99,10 @@ static const struct variable variables[] = {
 	 .help = "a snapshot every so often: 30s, 10m, 1h"},
 	{"REFGRAPH_GROWTH", VALUE_SIZE, FIELD(every_growth), 4096, UINT64_MAX >> 1, .fallback = "",
 	 .help = "a snapshot each time the live bytes grew by so much: 64M"},
+	{"REFGRAPH_ANALYZER", VALUE_TEXT, FIELD(analyzer), .fallback = "",
+	 .help = "path of the program refgraph, which judges refgraph_leak_check()"},
+	{"REFGRAPH_LEAK_OPTIONS", VALUE_TEXT, FIELD(leak_options), .fallback = "",
+	 .help = "options of refgraph leaks for it, one a line"},
 	{"REFGRAPH_DEADLINE", VALUE_MILLIS, FIELD(deadline_ms), 10, 86400000, .fallback = "120s",
 	 .help = "a snapshot that takes longer is given up"},
 	{"REFGRAPH_VALUES", VALUE_BOOL, FIELD(values), .fallback = "off",
@@ -325,6 +330,8 @@ static bool set(const struct variable *v, const char *text)
 		return parse_name(text, field, v->width);
 	if (v->type == VALUE_FOLDER)
 		return parse_folder(text, field, v->width);
+	if (v->type == VALUE_TEXT)
+		return copy_text(text, field, v->width);
 	if (!*text) {
 		store_number(v, 0);
 		return true;

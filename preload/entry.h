@@ -67,7 +67,7 @@ entry_record(struct thread *t, void *block, size_t size, uintptr_t caller, uintp
 				entry_record_sample(t, block, size, entry_epoch(), caller, frame);
 			return;
 		}
-		if (entry_mode != ENTRY_NONE)
+		if (entry_mode != ENTRY_NONE || t->ignoring)
 			goto unusual;
 	} else if (unlikely(site->key != stack_site_key(caller))) {
 		goto unusual;

@@ -397,6 +397,8 @@ void entry_record_any(struct thread *t, void *block, size_t size, uint32_t epoch
 		return;
 	}
 	stack = entry_stack(t, caller, frame);
+	if (unlikely(t->ignoring))
+		stack |= LIVE_IGNORED;
 	if (live_put((uintptr_t)block, size, stack, epoch))
 		entry_count_made(t, stack, size);
 	if (t->made_bytes >= t->next_tick)

@@ -79,8 +79,8 @@ enum shim_state shim_start(void)
 
 /* ---- fork -------------------------------------------------------------------------------------------------------------- */
 
-static trylock_t *const fork_locks[] = {&threads_lock, &epoch_lock, &modules_lock,
-					&regions_lock, &stack_lock, &live_odd_lock};
+static trylock_t *const fork_locks[] = {&threads_lock, &epoch_lock,    &modules_lock, &regions_lock,
+					&stack_lock,   &live_odd_lock, &annotate_lock};
 #define FORK_LOCKS (sizeof(fork_locks) / sizeof(fork_locks[0]))
 
 /*

@@ -227,6 +227,37 @@ bool live_find(uintptr_t address, struct live_block *block)
 	return true;
 }
 
+static bool odd_flag(uintptr_t address, uint32_t flag)
+{
+	bool found = false;
+
+	if (!odd.slots || !trylock(&live_odd_lock))
+		return false;
+	for (uint32_t i = 0; i < ODD_SLOTS && !found; i++) {
+		struct odd *slot = &odd.slots[i];
+
+		found = slot->address && address - slot->address < (slot->size ? slot->size : 1);
+		if (found)
+			slot->stack |= flag;
+	}
+	trylock_release(&live_odd_lock);
+	return found;
+}
+
+bool live_flag(uintptr_t address, uint32_t flag)
+{
+	struct live_block block;
+	live_word *w;
+
+	if (!live_find(address, &block) && !live_find_containing(address, &block))
+		return false;
+	if (live_is_odd(block.address))
+		return odd_flag(block.address, flag);
+	w = live_leaf(block.address) + live_index(block.address);
+	live_word_set(w, live_word_get(w) | flag);
+	return true;
+}
+
 /*
  * Word 0 is the only word of a block with its top bit set, and a movemask takes the top bits of four words at once.
  * Returns the mask of 16 words, bit i for word i.

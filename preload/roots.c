@@ -264,6 +264,38 @@ static void regions_roots(struct walk *w)
 	}
 }
 
+/* ---- what the program said (annotate.c) ----------------------------------------------------------------------------------- */
+
+struct ignored {
+	struct walk *w;
+	uint32_t label;
+};
+
+static bool ignored_root(const struct live_block *block, void *context)
+{
+	const struct ignored *i = context;
+
+	if (block->stack & LIVE_IGNORED)
+		walk_root(i->w, RGD_ROOT_ANNOTATED, RGD_EDGE_STRONG, i->label, 0, block->address,
+			  block->address, 0);
+	return true;
+}
+
+static void annotated_roots(struct walk *w)
+{
+	const struct annotated *regions;
+	size_t n = annotate_regions(&regions);
+	struct ignored ignored = {w, 0};
+
+	for (size_t i = 0; i < n; i++)
+		scan_roots(w, RGD_ROOT_ANNOTATED, 0, regions[i].address,
+			   regions[i].address + regions[i].size, 0);
+	if (!annotate_ignored())
+		return;
+	ignored.label = walk_string(w, "ignored", 7);
+	live_each(ignored_root, &ignored);
+}
+
 /* ---- all ---------------------------------------------------------------------------------------------------------------------- */
 
 void walk_roots(struct walk *w)
@@ -275,6 +307,7 @@ void walk_roots(struct walk *w)
 		threads_roots(w);
 		main_tls_roots(w);
 		regions_roots(w);
+		annotated_roots(w);
 	}
 	for (unsigned i = 0; adapters[i]; i++) {
 		if (w->plan->skip & 1u << i || !adapters[i]->roots)

@@ -73,9 +73,11 @@ struct config {
 	unsigned every_seconds; /* REFGRAPH_EVERY=10s */
 	uint64_t
 		every_growth; /* REFGRAPH_GROWTH=64M: a snapshot each time the live bytes grew by that much */
-	unsigned deadline_ms; /* REFGRAPH_DEADLINE: walker is killed after; default 120 s */
-	bool values;	      /* REFGRAPH_VALUES=1: short values in dumps (private by default) */
-	bool children;	      /* REFGRAPH_CHILDREN=off: forget fork children */
+	char analyzer[1024]; /* REFGRAPH_ANALYZER: path of refgraph, for refgraph_leak_check() */
+	char leak_options[4096]; /* REFGRAPH_LEAK_OPTIONS: of `refgraph leaks`, one a line */
+	unsigned deadline_ms;	 /* REFGRAPH_DEADLINE: walker is killed after; default 120 s */
+	bool values;		 /* REFGRAPH_VALUES=1: short values in dumps (private by default) */
+	bool children;		 /* REFGRAPH_CHILDREN=off: forget fork children */
 	bool helper;  /* REFGRAPH_HELPER=off: no thread, snapshots only by call and at exit */
 	bool verbose; /* REFGRAPH_VERBOSE=1 */
 	int test_fault; /* REFGRAPH_TEST_FAULT=crash|hang|enomem|...: planted faults for our own tests */
@@ -151,7 +153,7 @@ bool arena_owns(uintptr_t address);
 /*
  * One 32-bit word per 16-byte granule of address space, in leaves of 16 MiB that cover 64 MiB each, mapped when first
  * needed. A block uses the words of its first granules:
- *   word 0  bit 31 set (only word 0 has it), bits 29 and 30 LIVE_SAMPLED and LIVE_SHARE, bits 0..28 stack
+ *   word 0  bit 31 set (only word 0 has it), bits 28 to 30 LIVE_IGNORED, LIVE_SHARE, LIVE_SAMPLED, bits 0..27 stack
  *   word 1  bits 0..20 epoch, bits 21..30 the requested size when below 1023, else 1023 and the size is in word 2 (and 3).
  *           So most blocks take two words and one branch that is foreseen well.
  *   word 2  bits 0..30 size; word 3 the bits above, when bit 30 of word 2 says so
@@ -162,13 +164,15 @@ bool arena_owns(uintptr_t address);
 struct live_block {
 	uintptr_t address;
 	uint64_t size;
-	uint32_t stack; /* with LIVE_SAMPLED or LIVE_SHARE */
+	uint32_t stack; /* with LIVE_SAMPLED, LIVE_SHARE, LIVE_IGNORED */
 	uint32_t epoch;
 };
 /* Beside the number of a stack: the block was drawn from all by size; its stack was drawn from all of its site. */
 #define LIVE_SAMPLED (1u << 30)
 #define LIVE_SHARE (1u << 29)
-#define LIVE_STACK_NUMBER (LIVE_SHARE - 1)
+/* The program wants it to stay: refgraph.h. */
+#define LIVE_IGNORED (1u << 28)
+#define LIVE_STACK_NUMBER (LIVE_IGNORED - 1)
 bool live_init(void);
 void live_insert(uintptr_t address, uint64_t size, uint32_t stack);
 /* False when the block is not known. `size` receives the requested size. */
@@ -176,6 +180,8 @@ bool live_remove(uintptr_t address, uint64_t *size);
 bool live_find(uintptr_t address, struct live_block *block);
 /* The block that contains address, however far its start; costs a backward scan. For the walker, not for hooks. */
 bool live_find_containing(uintptr_t address, struct live_block *block);
+/* Sets a flag of the block that contains the address. False: there is none. */
+bool live_flag(uintptr_t address, uint32_t flag);
 /* All blocks in ascending order of address, while no other thread runs. The callback returns false to stop. */
 bool live_each(bool (*visit)(const struct live_block *block, void *context), void *context);
 /* The smallest request that keeps blocks 32 bytes apart, for allocators that need it. */
@@ -281,6 +287,7 @@ struct thread {
 		uint32_t left; /* allocations until the next full stack in hybrid; else never 0 */
 	} sites[SITE_CACHE];   /* stack.h */
 	uint64_t random;       /* tracking.c; 0: not seeded */
+	uint32_t ignoring;     /* annotate.c: scopes in which blocks are LIVE_IGNORED */
 	struct thread *next;   /* list of all records, never unlinked, reused */
 	struct thread *spare;  /* threads.c: list of free records */
 	uintptr_t parked_sp, parked_pc; /* set when parked */
@@ -437,6 +444,28 @@ void region_unmapped(uintptr_t address, size_t size);
 void region_marked(uintptr_t address, size_t size, uint32_t kind);
 /* Ascending by address; for the walker, or while the caller is the only one that maps. */
 size_t regions_get(const struct region **regions);
+
+/* ---- annotate.c: what the program says of its memory ---------------------------------------------------------------- */
+
+struct annotated {
+	uintptr_t address;
+	size_t size;
+};
+/* The functions of refgraph.h. */
+void annotate_disable(void);
+void annotate_enable(void);
+void annotate_ignore(uintptr_t address);
+void annotate_region(uintptr_t address, size_t size);
+void annotate_region_end(uintptr_t address, size_t size);
+/* There may be blocks that are LIVE_IGNORED. */
+bool annotate_ignored(void);
+/* Memory whose words are roots; for the walker. */
+size_t annotate_regions(const struct annotated **regions);
+
+/* ---- leak_check.c ----------------------------------------------------------------------------------------------------- */
+
+/* refgraph_leak_check(). */
+int leak_check(const char *label);
 
 /* ---- entry_*.c: the hooks ---------------------------------------------------------------------------------------------- */
 

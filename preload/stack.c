@@ -432,8 +432,7 @@ uint32_t stack_site_slow(struct thread *t, uintptr_t pc)
 {
 	uint64_t key = stack_site_key(pc); /* before the look-up */
 	uint32_t stack = stack_child(0, pc);
-
-	if (t && stack) {
+	if (t && stack && !t->ignoring) {
 		*stack_site_slot(t, pc) =
 			(struct site){.key = key, .stack = stack, .left = tracking_wait(t, stack)};
 	}

@@ -144,6 +144,7 @@ static void record_reset(struct thread *t)
 	t->hook_depth = 0;
 	__atomic_store_n(&t->park_pending, 0, __ATOMIC_RELAXED);
 	t->hook_frame = 0;
+	t->ignoring = 0;
 	t->tid = glue_tid();
 	t->end_rounds = 0;
 	t->stack_top = stack_top();

@@ -12,6 +12,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "util/str.h"
+
 #define DUMP_NAME "leaks.%p.%n.%e.rgd"
 
 /* ---- before ----------------------------------------------------------------------------------- */
@@ -38,6 +40,41 @@ static struct error *set(const char *name, const char *value)
 					   : error_system(errno, NULL, "cannot set %s", name);
 }
 
+/* The options of `refgraph leaks` that were given to us; the first two always. */
+static const struct {
+	enum option_id option;
+	const char *name, *otherwise;
+} passed[] = {
+	{OPT_LEAK_KINDS, "--show-leak-kinds", "definite,possible"},
+	{OPT_ERROR_KINDS, "--errors-for-leak-kinds", "definite,possible"},
+	{OPT_SUPPRESSIONS, "--suppressions", NULL},
+};
+
+struct error *leak_check_offer(const struct context *c)
+{
+	char self[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+	struct str options = {0};
+	struct error *e;
+
+	if (n <= 0)
+		return NULL;
+	self[n] = 0;
+	for (size_t i = 0; i < sizeof passed / sizeof *passed; i++) {
+		const char *text = option_text(c, passed[i].option, passed[i].otherwise);
+
+		if (text)
+			str_printf(&options, "%s=%s\n", passed[i].name, text);
+	}
+	if (option_flag(c, OPT_GEN_SUPPRESSIONS, false))
+		str_add(&options, "--gen-suppressions\n");
+	if (!option_flag(c, OPT_DEFAULT_SUPPRESSIONS, true))
+		str_add(&options, "--no-default-suppressions\n");
+	e = options.failed ? error_memory() : set("REFGRAPH_LEAK_OPTIONS", str_text(&options));
+	str_free(&options);
+	return e ? e : set("REFGRAPH_ANALYZER", self);
+}
+
 struct error *leak_check_begin(const struct context *c, struct leak_check *ret)
 {
 	*ret = (struct leak_check){0};
@@ -51,7 +88,7 @@ struct error *leak_check_begin(const struct context *c, struct leak_check *ret)
 		TRY(set("REFGRAPH_DIR", ret->folder));
 	}
 	if (!c->options[OPT_STACKS].given)
-		TRY(set("REFGRAPH_STACKS", "full"));
+		TRY(set("REFGRAPH_STACKS", "exact"));
 	TRY(set("REFGRAPH_ON_EXIT", "1"));
 	return set("REFGRAPH_DUMP", DUMP_NAME);
 }
@@ -94,14 +131,6 @@ static int is_dump(const struct dirent *entry)
 /* `refgraph leaks` of one dump, on standard error. Its exit status. */
 static int ask(const struct context *c, const char *dump)
 {
-	static const struct {
-		enum option_id option;
-		const char *name, *otherwise;
-	} passed[] = {
-		{OPT_LEAK_KINDS, "--show-leak-kinds", "definite,possible"},
-		{OPT_ERROR_KINDS, "--errors-for-leak-kinds", "definite,possible"},
-		{OPT_SUPPRESSIONS, "--suppressions", NULL},
-	};
 	const char *argv[16] = {"refgraph", "leaks"};
 	size_t n = 2;
 	int status = 0;

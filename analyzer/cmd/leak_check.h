@@ -10,6 +10,8 @@ struct leak_check {
 	bool own;     /* made for this run: it goes with its dumps */
 };
 
+/* Tells the program's refgraph_leak_check() who judges, and how. */
+struct error *leak_check_offer(const struct context *context);
 /* Chooses the folder and sets the REFGRAPH_* variables that a check at the end needs, but those that options gave. */
 struct error *leak_check_begin(const struct context *context, struct leak_check *ret);
 /*

@@ -195,6 +195,7 @@ static struct error *run(struct context *context)
 		checks = false;
 	} else {
 		TRY(set_variables(context));
+		TRY(leak_check_offer(context));
 
 		error = find_shim(shim);
 		if (!error)

@@ -17,10 +17,13 @@ chmod +x "$show"
 unset LD_PRELOAD
 export ASAN_OPTIONS=verify_asan_link_order=0 # for a tool that was built with sanitizers
 equal run_sets_preload "$("$REFGRAPH" run --no-helper "$show")" "LD_PRELOAD=$SHIM
-REFGRAPH_HELPER=off"
+REFGRAPH_ANALYZER=$REFGRAPH
+REFGRAPH_HELPER=off
+REFGRAPH_LEAK_OPTIONS=--show-leak-kinds=definite,possible
+--errors-for-leak-kinds=definite,possible"
 mkdir "$TMP/dumps of mine"
 equal run_sets_variables "$("$REFGRAPH" run --no-helper --stacks caller --python-stacks site --every 10s --growth 64M \
-	--signal USR2 --on-exit --on-fatal --dir "dumps of mine" --dump 'a b.%p' --values "$show" | sort | grep -v '^LD_PRELOAD')" \
+	--signal USR2 --on-exit --on-fatal --dir "dumps of mine" --dump 'a b.%p' --values "$show" | sort | grep -v '^LD_PRELOAD\|^REFGRAPH_ANALYZER\|^REFGRAPH_LEAK\|^--\|^$')" \
 "REFGRAPH_DIR=$TMP/dumps of mine
 REFGRAPH_DUMP=a b.%p
 REFGRAPH_EVERY=10s
