@@ -321,14 +321,15 @@ uint32_t model_site_type_of(struct model *m, uint32_t object)
 			     m->stack && m->stack[object] ? m->stack[object] - 1 : MODEL_NONE);
 }
 
+#define CLASS_FLAGS (RGD_TYPE_F_RTTI | RGD_TYPE_F_VTABLE)
+
 uint32_t model_type_of(struct model *m, uint32_t object)
 {
 	uint32_t type = m->type[object];
 
-	if (type != 0)
-		type = model_type_at(m, type, MODEL_NONE);
-	if (type != 0)
+	if (type != 0 && (!m->types || !(m->types[type].flags & CLASS_FLAGS)))
 		return type;
+	/* of a class that a block begins with, debug information may say that it is a pool of them */
 	model_infer(m);
 	if (m->block_type && m->block_type[object])
 		return m->block_type[object] - 1;
@@ -350,16 +351,15 @@ enum type_source model_type_source(struct model *m, uint32_t object)
 {
 	uint32_t type = model_type_of(m, object);
 
-	if (m->types[m->type[object]].runtime != RGD_RT_NATIVE)
+	uint32_t given = m->type[object];
+
+	if (m->types[given].runtime != RGD_RT_NATIVE)
 		return SOURCE_RUNTIME;
-	if (m->types[m->type[object]].flags & RGD_TYPE_F_RTTI)
-		return SOURCE_RTTI;
 	if (m->block_type && m->block_type[object])
 		return m->block_source[object];
-	if (m->types[m->type[object]].flags & RGD_TYPE_F_VTABLE &&
-	    m->types[m->type[object]].base == type)
-		return SOURCE_RTTI;
-	return m->type[object] ? SOURCE_ANNOTATION : SOURCE_FUNCTION;
+	if (m->types[given].flags & CLASS_FLAGS)
+		return model_type_at(m, given, MODEL_NONE) == type ? SOURCE_RTTI : SOURCE_FUNCTION;
+	return given ? SOURCE_ANNOTATION : SOURCE_FUNCTION;
 }
 
 const char *model_type_name(struct model *m, uint32_t object)

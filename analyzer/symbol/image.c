@@ -1,5 +1,6 @@
 #include "symbol/image.h"
 
+#include <dwarf.h>
 #include <elfutils/libdw.h>
 #include <elfutils/libdwelf.h>
 #include <fcntl.h>
@@ -36,6 +37,7 @@ struct image {
 	bool read_symbols, read_units;
 	struct table tables[2]; /* by enum image_kind */
 	Dwarf *dwarf;
+	Dwarf_CFI *cfi; /* goes with the ELF file */
 	struct unit_range *units;
 	size_t unit_count, unit_capacity;
 };
@@ -358,6 +360,31 @@ struct Dwarf *image_dwarf(struct image *image)
 	if (!image->dwarf || dwarf_nextcu(image->dwarf, 0, &next, &header, NULL, NULL, NULL) != 0)
 		return NULL;
 	return image->dwarf;
+}
+
+bool image_frame(struct image *image, uint64_t address, unsigned *reg, int64_t *offset)
+{
+	Dwarf_Frame *frame = NULL;
+	Dwarf_Op *ops;
+	size_t n;
+	bool found;
+
+	if (!image->cfi)
+		image->cfi = dwarf_getcfi_elf(image->elf);
+	if (!image->cfi || dwarf_cfi_addrframe(image->cfi, address, &frame) != 0)
+		return false;
+	found = dwarf_frame_cfa(frame, &ops, &n) == 0 && n == 1 &&
+		((ops[0].atom >= DW_OP_breg0 && ops[0].atom <= DW_OP_breg31) ||
+		 ops[0].atom == DW_OP_bregx);
+	if (found && ops[0].atom == DW_OP_bregx) {
+		*reg = ops[0].number;
+		*offset = (int64_t)ops[0].number2;
+	} else if (found) {
+		*reg = ops[0].atom - DW_OP_breg0;
+		*offset = (int64_t)ops[0].number;
+	}
+	free(frame);
+	return found;
 }
 
 size_t image_code(struct image *image, uint64_t address, uint8_t *bytes, size_t size)

@@ -55,4 +55,8 @@ struct Dwarf *image_dwarf(struct image *image);
 /* Bytes of code at `address`, as many as the section has, at most `size`; 0 when the file does not hold them. */
 size_t image_code(struct image *image, uint64_t address, uint8_t *bytes, size_t size);
 
+/* How the frame of the function at `address` is found: its CFA is *offset from register number *reg (DWARF's) there. False where the
+ * file does not tell, or not so simply. */
+bool image_frame(struct image *image, uint64_t address, unsigned *reg, int64_t *offset);
+
 #endif

@@ -20,7 +20,7 @@ struct debug {
 	Dwarf *dwarf;
 	bool scanned;
 	VEC(struct debug_variable) variables; /* ascending by address, once scanned */
-	VEC(struct debug_unit) units;	      /* ascending by start */
+	VEC(struct debug_code) functions;     /* ascending by start, once scanned */
 };
 
 struct named_die {
@@ -488,6 +488,15 @@ static void note_type(struct debug *debug, Dwarf_Die *die, const char *prefix, u
 		scan(debug, die, full, depth + 1);
 }
 
+static void note_function(struct debug *debug, Dwarf_Die *die)
+{
+	Dwarf_Addr base, start, end;
+
+	for (ptrdiff_t at = 0; (at = dwarf_ranges(die, at, &base, &start, &end)) > 0;)
+		if (start < end)
+			VEC_PUSH(&debug->functions, ((struct debug_code){start, end, *die}));
+}
+
 static void scan_one(struct debug *debug, Dwarf_Die *die, const char *prefix, unsigned depth)
 {
 	const char *name;
@@ -507,6 +516,10 @@ static void scan_one(struct debug *debug, Dwarf_Die *die, const char *prefix, un
 		     depth + 1);
 		break;
 	case DW_TAG_subprogram:
+		note_function(debug, die);
+		if (dwarf_haschildren(die) > 0)
+			scan(debug, die, prefix, depth + 1);
+		break;
 	case DW_TAG_lexical_block:
 		if (dwarf_haschildren(die) > 0)
 			scan(debug, die, prefix, depth + 1);
@@ -527,18 +540,9 @@ static void scan(struct debug *debug, Dwarf_Die *parent, const char *prefix, uns
 	} while (dwarf_siblingof(&child, &child) == 0);
 }
 
-static void note_ranges(struct debug *debug, Dwarf_Die *die)
-{
-	Dwarf_Addr base, start, end;
-
-	for (ptrdiff_t at = 0; (at = dwarf_ranges(die, at, &base, &start, &end)) > 0;)
-		if (start < end)
-			VEC_PUSH(&debug->units, ((struct debug_unit){start, end, *die}));
-}
-
 static int by_start(const void *a, const void *b)
 {
-	const struct debug_unit *x = a, *y = b;
+	const struct debug_code *x = a, *y = b;
 
 	return (x->start > y->start) - (x->start < y->start);
 }
@@ -559,7 +563,6 @@ static void scan_units(struct debug *debug, Dwarf *dwarf)
 	while (dwarf_get_units(dwarf, unit, &unit, NULL, &type, &die, &inside) == 0) {
 		bool split = type == DW_UT_skeleton && inside.addr;
 
-		note_ranges(debug, &die);
 		scan(debug, split ? &inside : &die, "", 0);
 	}
 }
@@ -575,8 +578,9 @@ static void scan_file(struct debug *debug)
 	if (shared)
 		scan_units(debug, shared);
 	debug->world->sorted = false;
-	if (debug->units.n)
-		qsort(debug->units.data, debug->units.n, sizeof *debug->units.data, by_start);
+	if (debug->functions.n)
+		qsort(debug->functions.data, debug->functions.n, sizeof *debug->functions.data,
+		      by_start);
 	if (debug->variables.n)
 		qsort(debug->variables.data, debug->variables.n, sizeof *debug->variables.data,
 		      by_address);
@@ -610,34 +614,22 @@ bool debug_variable(struct debug *debug, uint64_t address, struct ctype **type, 
 	return false;
 }
 
-Dwarf_Die *debug_scopes(struct debug *debug, uint64_t address, int *n)
+bool debug_function(struct debug *debug, uint64_t address, Dwarf_Die *ret)
 {
-	size_t low = 0, high = debug->units.n;
-	Dwarf_Die *scopes = NULL, die, inside;
-	uint8_t type;
+	size_t low = 0, high = debug->functions.n;
 
-	*n = 0;
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 
-		if (debug->units.data[middle].start <= address)
+		if (debug->functions.data[middle].start <= address)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	if (!low || address >= debug->units.data[low - 1].end)
-		return NULL;
-	die = debug->units.data[low - 1].die;
-	if (dwarf_cu_info(die.cu, NULL, &type, NULL, &inside, NULL, NULL, NULL) == 0 &&
-	    type == DW_UT_skeleton && inside.addr)
-		die = inside;
-	*n = dwarf_getscopes(&die, address, &scopes);
-	if (*n <= 0) {
-		*n = 0;
-		free(scopes);
-		return NULL;
-	}
-	return scopes;
+	if (!low || address >= debug->functions.data[low - 1].end)
+		return false;
+	*ret = debug->functions.data[low - 1].die;
+	return true;
 }
 
 struct ctype *debug_find(struct debug_world *w, const char *name)
@@ -670,7 +662,7 @@ void debug_world_destroy(struct debug_world *w)
 	}
 	for (size_t i = 0; i < w->ndebugs; i++) {
 		VEC_FREE(&w->debugs[i]->variables);
-		VEC_FREE(&w->debugs[i]->units);
+		VEC_FREE(&w->debugs[i]->functions);
 		free(w->debugs[i]);
 	}
 	free(w->debugs);

@@ -1,5 +1,5 @@
 /*
- * debug.h - the DWARF of one file as types, variables and the scopes around an address. Everything is read when first asked
+ * debug.h - the DWARF of one file as types, variables and functions. Everything is read when first asked
  * for; a damaged file has less to tell. Addresses are the file's own, as in symbol/image.h.
  */
 #ifndef REFGRAPH_TYPES_DEBUG_H
@@ -21,9 +21,9 @@ struct debug_variable {
 	Dwarf_Die die;
 };
 
-struct debug_unit {
+struct debug_code {
 	uint64_t start, end;
-	Dwarf_Die die; /* of the skeleton, where the unit is split */
+	Dwarf_Die die;
 };
 
 struct debug;
@@ -47,8 +47,8 @@ struct ctype *debug_find(struct debug_world *world, const char *name);
 bool debug_variable(struct debug *debug, uint64_t address, struct ctype **type, uint64_t *offset,
 		    const char **name);
 
-/* The scopes at a code address, innermost first: malloc()ed array of *n DIEs, NULL when there is none. */
-Dwarf_Die *debug_scopes(struct debug *debug, uint64_t address, int *n);
+/* The function that covers a code address, as it was compiled there: not what is inlined in it. */
+bool debug_function(struct debug *debug, uint64_t address, Dwarf_Die *ret);
 
 /* First argument of the first template parameter that is a type. NULL: none. */
 struct ctype *debug_template_argument(struct ctype *type);

@@ -7,6 +7,10 @@
 #include "util/bits.h"
 
 #define LOOKED_AT_EDGES 64u
+/* A union has several pointers there: only what fits well is believed. */
+#define AMBIGUOUS 40u
+/* An object of a class may be followed by so much of its own. */
+#define POOL_SLACK 256u
 
 bool infer_open(const struct types *t, uint32_t object)
 {
@@ -15,7 +19,8 @@ bool infer_open(const struct types *t, uint32_t object)
 
 	return (flags & RGD_OBJ_F_RUNTIME_MASK) == RGD_RT_NATIVE &&
 	       !(flags & (RGD_OBJ_F_INTERNAL | RGD_OBJ_F_STATIC)) &&
-	       (m->type[object] == 0 || model_type_at(t->m, m->type[object], MODEL_NONE) == 0);
+	       (bits_get(t->pool, object) || m->type[object] == 0 ||
+		model_type_at(t->m, m->type[object], MODEL_NONE) == 0);
 }
 
 /* ---- scores ---------------------------------------------------------------------------------- */
@@ -245,7 +250,7 @@ static void spread_from(struct types *t, uint32_t object)
 		n = ctype_pointees(y.type, inside, out, &scalar);
 		for (unsigned i = 0; i < n; i++)
 			claim_pointee(t, g->out_target[e], t->edge_interior[e], out[i],
-				      n > 1 ? 5 : 0);
+				      n > 1 ? AMBIGUOUS : 0);
 	}
 }
 
@@ -280,7 +285,7 @@ void infer_roots(struct types *t)
 			continue;
 		n = ctype_pointees(type, offset, out, &scalar);
 		for (unsigned k = 0; k < n; k++)
-			claim_pointee(t, r->target, r->interior, out[k], n > 1 ? 5 : 0);
+			claim_pointee(t, r->target, r->interior, out[k], n > 1 ? AMBIGUOUS : 0);
 	}
 }
 
@@ -324,6 +329,11 @@ void infer_classes(struct types *t)
 		/* the array has the number of its elements in front */
 		if (!c->type || c->form != FORM_ONE)
 			continue;
+		/* the first of many in a pool: whatever the pool says */
+		if (m->size[i] > c->type->size + POOL_SLACK) {
+			bits_set(t->pool, i);
+			continue;
+		}
 		t->typing[i] = typing_of(t, c->type, c->form);
 		t->score[i] = SCORE_KNOWN;
 		if (t->typing[i])

@@ -52,6 +52,7 @@ struct types {
 	uint8_t *score;
 	uint64_t *conflict; /* bit set */
 	uint64_t *queued;   /* bit set */
+	uint64_t *pool;	    /* bit set: begins with an object of a class, but is far larger */
 	/* by edge: offset in the source and in the target, in words; of blocks only */
 	uint32_t *edge_offset, *edge_interior;
 	struct ids queue;

@@ -9,7 +9,6 @@
 #include "util/bits.h"
 
 #define MAX_FRAMES 8u
-#define CODE_SIZE 160u
 
 struct debug *types_debug(struct types *t, uint32_t module)
 {
@@ -44,9 +43,7 @@ struct debug *types_debug(struct types *t, uint32_t module)
 static const struct site *site_of(struct types *t, uint32_t frame)
 {
 	const struct frame *f = &t->m->frames[frame];
-	uint8_t code[CODE_SIZE];
 	struct debug *debug;
-	size_t size = 0;
 
 	if (t->site_known[frame])
 		return &t->sites[frame];
@@ -54,9 +51,7 @@ static const struct site *site_of(struct types *t, uint32_t frame)
 	debug = f->kind == RGD_FRAME_NATIVE ? types_debug(t, f->module) : NULL;
 	if (!debug)
 		return &t->sites[frame];
-	if (t->modules[f->module].code)
-		size = image_code(t->modules[f->module].code, f->offset, code, sizeof code);
-	site_look(debug, f->offset, code, size, &t->sites[frame]);
+	site_look(debug, t->modules[f->module].code, f->offset, &t->sites[frame]);
 	return &t->sites[frame];
 }
 

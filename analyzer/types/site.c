@@ -9,8 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_STEPS 40
+#define MAX_STEPS 60
 #define MAX_SCOPES 24
+#define CODE_SIZE 160u
 #define REGISTERS 16
 enum { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI };
 
@@ -32,10 +33,11 @@ struct value {
 struct trace {
 	struct debug *debug;
 	struct site *site;
+	struct image *code;
 	Dwarf_Die *function;
 	uint64_t pc;
 	struct value registers[REGISTERS];
-	bool frame_is_cfa; /* a variable's place on the stack counts from rbp + 16, else from rbp */
+	bool frame_is_cfa; /* a variable's place on the stack counts from the CFA, else from rbp */
 	bool tested;	   /* the last test was of the result */
 	bool done;
 };
@@ -228,14 +230,9 @@ static void add_type(struct site *site, struct ctype *type)
 		site->types[site->count++] = type;
 }
 
-/* A place of this type gets the address of the memory. */
-static void received(struct trace *t, struct ctype *type)
+/* A pointer to this type gets the address of the memory. */
+static void received(struct trace *t, struct ctype *target)
 {
-	struct ctype *target;
-
-	if (type->kind != CTYPE_POINTER)
-		return;
-	target = ctype_target(type);
 	if (target->kind == CTYPE_VOID || target->kind == CTYPE_FUNCTION)
 		return;
 	add_type(t->site, target);
@@ -286,35 +283,56 @@ static bool is_register(const Dwarf_Op *op, unsigned number)
 
 struct in_register {
 	unsigned number;
-	struct ctype *type;
+	struct ctype *pointee; /* of what the register holds of the variable; NULL no pointer */
 };
 
-/* The variable is in a register at this address. */
+static struct ctype *only_pointee(struct ctype *type, uint64_t offset)
+{
+	struct ctype *out[CTYPE_POINTEES];
+	bool scalar;
+
+	return ctype_pointees(type, offset, out, &scalar) == 1 ? out[0] : NULL;
+}
+
+/* The variable, or a piece of it, is in a register at this address. */
 static bool visit_register(struct trace *t, Dwarf_Die *die, const void *context)
 {
 	struct in_register *want = (struct in_register *)context;
+	struct ctype *type = NULL;
 	Dwarf_Attribute attribute;
+	uint64_t offset = 0;
 	Dwarf_Op *ops;
 	size_t n;
 
 	if (!dwarf_attr(die, DW_AT_location, &attribute) ||
-	    dwarf_getlocation_addr(&attribute, t->pc, &ops, &n, 1) != 1 || n != 1 ||
-	    !is_register(&ops[0], want->number))
+	    dwarf_getlocation_addr(&attribute, t->pc, &ops, &n, 1) != 1)
 		return false;
-	want->type = debug_type_of(t->debug, die);
+	for (size_t i = 0; i < n; i++) {
+		bool piece = i + 1 < n && ops[i + 1].atom == DW_OP_piece;
+
+		if (is_register(&ops[i], want->number) && (n == 1 || piece)) {
+			type = debug_type_of(t->debug, die);
+			break;
+		}
+		if (ops[i].atom == DW_OP_piece)
+			offset += ops[i].number;
+		else if (!piece && n > 1)
+			return false;
+	}
+	want->pointee = type ? only_pointee(type, offset) : NULL;
 	/* a helper's void pointer hides what it is to others */
-	return want->type->kind == CTYPE_POINTER && ctype_target(want->type)->kind != CTYPE_VOID;
+	return want->pointee && want->pointee->kind != CTYPE_VOID;
 }
 
-static struct ctype *register_type(struct trace *t, unsigned machine)
+static struct ctype *register_pointee(struct trace *t, unsigned machine)
 {
 	struct in_register want = {dwarf_number[machine], NULL};
 
-	return each_variable(t, visit_register, &want) ? want.type : NULL;
+	return each_variable(t, visit_register, &want) ? want.pointee : NULL;
 }
 
 struct in_frame {
-	int64_t offset; /* from rbp */
+	int64_t offset; /* from the CFA, or from rbp where frames count from there */
 	struct ctype *type;
 	uint64_t inside;
 };
@@ -331,7 +349,7 @@ static bool visit_frame(struct trace *t, Dwarf_Die *die, const void *context)
 	    dwarf_getlocation_addr(&attribute, t->pc, &ops, &n, 1) != 1 || n != 1 ||
 	    ops[0].atom != DW_OP_fbreg)
 		return false;
-	at = (int64_t)ops[0].number + (t->frame_is_cfa ? 16 : 0);
+	at = (int64_t)ops[0].number;
 	want->type = debug_type_of(t->debug, die);
 	want->inside = (uint64_t)(want->offset - at);
 	return want->offset >= at && want->inside < want->type->size;
@@ -347,11 +365,28 @@ static struct ctype *pointer_in(struct ctype *type, uint64_t offset, struct ctyp
 	return *n ? pointees[0] : NULL;
 }
 
+/* A place on the stack, as variables' places are told. */
+static bool frame_offset(struct trace *t, const struct operand *o, int64_t *offset)
+{
+	int64_t from;
+	unsigned reg;
+
+	if ((o->base != RBP && o->base != RSP) || o->indexed || o->relative)
+		return false;
+	*offset = o->offset;
+	if (!t->frame_is_cfa)
+		return o->base == RBP;
+	if (!image_frame(t->code, t->pc, &reg, &from) || reg != dwarf_number[o->base])
+		return false;
+	*offset -= from;
+	return true;
+}
+
 /* What lies in memory that an operand names: pointees of a pointer there, best first. */
 static unsigned operand_pointees(struct trace *t, const struct operand *o, uint64_t next,
 				 struct ctype **pointees)
 {
-	struct in_frame frame = {.offset = o->offset};
+	struct in_frame frame = {0};
 	struct ctype *type = NULL;
 	uint64_t offset = 0;
 	const char *name;
@@ -360,8 +395,7 @@ static unsigned operand_pointees(struct trace *t, const struct operand *o, uint6
 	if (o->relative) {
 		if (!debug_variable(t->debug, next + (uint64_t)o->offset, &type, &offset, &name))
 			return 0;
-	} else if (o->base == RBP && t->registers[RBP].holds == UNKNOWN && !o->indexed &&
-		   each_variable(t, visit_frame, &frame)) {
+	} else if (frame_offset(t, o, &frame.offset) && each_variable(t, visit_frame, &frame)) {
 		type = frame.type;
 		offset = frame.inside;
 	} else if (o->base < REGISTERS && o->base != RSP) {
@@ -370,8 +404,7 @@ static unsigned operand_pointees(struct trace *t, const struct operand *o, uint6
 		if (v->holds == POINTER) {
 			type = v->type;
 		} else if (v->holds == UNKNOWN) {
-			type = register_type(t, o->base);
-			type = type ? ctype_target(type) : NULL;
+			type = register_pointee(t, o->base);
 		}
 		if (!type || !type->size)
 			return 0;
@@ -416,30 +449,16 @@ static struct ctype *first_parameter(struct debug *debug, Dwarf_Die *function)
 	return NULL;
 }
 
-static Dwarf_Die *function_of(Dwarf_Die *scopes, int n)
-{
-	for (int i = 0; i < n; i++)
-		if (dwarf_tag(&scopes[i]) == DW_TAG_subprogram)
-			return &scopes[i];
-	return NULL;
-}
-
 /* The function is called with the memory as its first argument: a constructor's this, or what it takes a pointer to. */
 static void called(struct trace *t, uint64_t target)
 {
-	int n;
-	Dwarf_Die *scopes, *function;
 	struct ctype *type = NULL;
+	Dwarf_Die function;
 
-	if (t->registers[RDI].holds != RESULT)
-		return;
-	scopes = debug_scopes(t->debug, target, &n);
-	function = function_of(scopes, n);
-	if (function)
-		type = first_parameter(t->debug, function);
-	if (type)
-		received(t, type);
-	free(scopes);
+	if (t->registers[RDI].holds == RESULT && debug_function(t->debug, target, &function))
+		type = first_parameter(t->debug, &function);
+	if (type && type->kind == CTYPE_POINTER)
+		received(t, ctype_target(type));
 }
 
 static void store(struct trace *t, const struct instruction *in)
@@ -450,12 +469,9 @@ static void store(struct trace *t, const struct instruction *in)
 	if (t->registers[in->reg].holds != RESULT || !in->wide)
 		return;
 	n = operand_pointees(t, &in->rm, t->pc + in->size, pointees);
-	for (unsigned i = 0; i < n; i++)
-		if (pointees[i]->kind != CTYPE_VOID && pointees[i]->kind != CTYPE_FUNCTION) {
-			add_type(t->site, pointees[i]);
-			t->done |= pointees[i]->kind != CTYPE_CHAR;
-		}
-	/* a variable that holds the memory: what comes out of it is the memory */
+	/* of a union's members nobody knows which one it is */
+	if (n == 1)
+		received(t, pointees[0]);
 }
 
 static bool is_result_slot(struct trace *t, const struct operand *o, const struct operand *slot)
@@ -585,38 +601,57 @@ static void look_at_registers(struct trace *t)
 
 		if (r == RSP || t->registers[r].holds != RESULT)
 			continue;
-		type = register_type(t, r);
+		type = register_pointee(t, r);
 		if (type)
 			received(t, type);
 	}
 }
 
-static void follow(struct trace *t, uint64_t start, const uint8_t *code, size_t size)
-{
-	struct operand slot = {0};
-	uint64_t at = 0;
+/* The bytes that a trace is in the middle of. */
+struct window {
+	uint8_t bytes[CODE_SIZE];
+	uint64_t start;
+	size_t size;
+};
 
+/* The instruction at t->pc; false: no bytes, or not known. */
+static bool fetch(struct trace *t, struct window *w, struct instruction *in)
+{
+	if (!t->code)
+		return false;
+	for (unsigned tries = 0; tries < 2; tries++) {
+		uint64_t at = t->pc - w->start;
+
+		if (t->pc >= w->start && at < w->size && decode(w->bytes + at, w->size - at, in))
+			return true;
+		/* it may lie elsewhere, or go on behind the end */
+		w->start = t->pc;
+		w->size = image_code(t->code, t->pc, w->bytes, sizeof w->bytes);
+	}
+	return false;
+}
+
+static void follow(struct trace *t, uint64_t start)
+{
+	struct window window = {.size = 0};
+	struct operand slot = {0};
+
+	t->pc = start;
 	t->registers[RAX].holds = RESULT;
 	for (unsigned steps = 0; steps < MAX_STEPS && !t->done; steps++) {
 		struct instruction in;
 		int64_t jump;
 
-		t->pc = start + at;
 		look_at_registers(t);
 		if (t->done)
 			return;
-		if (at >= size || !decode(code + at, size - at, &in)) {
+		if (!fetch(t, &window, &in)) {
 			t->site->passes |= t->site->count == 0;
 			return;
 		}
 		if (!step(t, &in, &slot, &jump))
 			return;
-		at += in.size;
-		if ((jump < 0 && (uint64_t)-jump > at) || (jump > 0 && (uint64_t)jump > size)) {
-			t->site->passes |= t->site->count == 0;
-			return;
-		}
-		at += (uint64_t)jump;
+		t->pc += in.size + (uint64_t)jump;
 	}
 }
 
@@ -670,39 +705,48 @@ static void look_at_function(struct trace *t, Dwarf_Die *function)
 		t->site->weak = type;
 }
 
-/* The memory is for an allocator of a library: what its template argument says. */
-static bool look_at_allocators(struct debug *debug, Dwarf_Die *scopes, int n, struct site *site)
+/* The memory is for an allocator of a library: what its template argument says, of the innermost one that is inlined there. */
+static struct ctype *allocator_at(struct debug *debug, Dwarf_Die *scope, uint64_t pc,
+				  unsigned depth)
 {
-	for (int i = 0; i < n; i++) {
-		int tag = dwarf_tag(&scopes[i]);
-		struct ctype *type = NULL;
+	struct ctype *found = NULL;
+	Dwarf_Die child;
+	int tag = dwarf_tag(scope);
 
-		if (tag == DW_TAG_subprogram || tag == DW_TAG_inlined_subroutine)
-			type = allocator_argument(debug, &scopes[i]);
-		if (type) {
-			add_type(site, type);
-			site->allocator = true;
-			return true;
-		}
+	if (depth > MAX_SCOPES)
+		return NULL;
+	if (dwarf_child(scope, &child) == 0) {
+		do {
+			int inside = dwarf_tag(&child);
+
+			if ((inside == DW_TAG_lexical_block ||
+			     inside == DW_TAG_inlined_subroutine) &&
+			    dwarf_haspc(&child, pc) == 1)
+				found = allocator_at(debug, &child, pc, depth + 1);
+		} while (!found && dwarf_siblingof(&child, &child) == 0);
 	}
-	return false;
+	if (!found && tag != DW_TAG_lexical_block)
+		found = allocator_argument(debug, scope);
+	return found;
 }
 
-void site_look(struct debug *debug, uint64_t return_address, const uint8_t *code, size_t size,
-	       struct site *ret)
+void site_look(struct debug *debug, struct image *code, uint64_t return_address, struct site *ret)
 {
-	struct trace t = {.debug = debug, .site = ret};
-	Dwarf_Die *scopes;
-	int n;
+	struct trace t = {.debug = debug, .code = code, .site = ret};
+	struct ctype *type;
+	Dwarf_Die function;
 
 	*ret = (struct site){0};
-	scopes = debug_scopes(debug, return_address - 1, &n);
-	if (n && !look_at_allocators(debug, scopes, n, ret)) {
-		t.function = function_of(scopes, n);
-		t.frame_is_cfa = frame_base_is_cfa(t.function);
-		follow(&t, return_address, code, size);
-		if (t.function)
-			look_at_function(&t, t.function);
+	if (!debug_function(debug, return_address - 1, &function))
+		return;
+	type = allocator_at(debug, &function, return_address - 1, 0);
+	if (type) {
+		add_type(ret, type);
+		ret->allocator = true;
+		return;
 	}
-	free(scopes);
+	t.function = &function;
+	t.frame_is_cfa = frame_base_is_cfa(&function);
+	follow(&t, return_address);
+	look_at_function(&t, &function);
 }

@@ -7,6 +7,7 @@
 #ifndef REFGRAPH_TYPES_SITE_H
 #define REFGRAPH_TYPES_SITE_H
 
+#include "symbol/image.h"
 #include "types/debug.h"
 
 #define SITE_CANDIDATES 6u
@@ -21,8 +22,7 @@ struct site {
 	bool passes; /* the memory goes to the caller, or nobody knows: ask the next frame, too */
 };
 
-/* Where the code and the debug information of the frame are. code: bytes from the return address on. */
-void site_look(struct debug *debug, uint64_t return_address, const uint8_t *code, size_t size,
-	       struct site *ret);
+/* `code`: the file with the code, NULL not at hand: then only the function and the allocator are looked at. */
+void site_look(struct debug *debug, struct image *code, uint64_t return_address, struct site *ret);
 
 #endif

@@ -62,6 +62,7 @@ static struct error *prepare(struct types *t)
 	TRY(big_alloc(n, sizeof *t->score, &t->score));
 	TRY(big_alloc(bits_words(n), sizeof *t->conflict, &t->conflict));
 	TRY(big_alloc(bits_words(n), sizeof *t->queued, &t->queued));
+	TRY(big_alloc(bits_words(n), sizeof *t->pool, &t->pool));
 	t->sites = calloc((size_t)m->nframes + 1, sizeof *t->sites);
 	t->site_known = calloc((size_t)m->nframes + 1, sizeof *t->site_known);
 	t->origins = calloc((size_t)m->nstacks + 1, sizeof *t->origins);
@@ -258,6 +259,7 @@ void types_destroy(struct types *t)
 	big_free(t->score, n, sizeof *t->score);
 	big_free(t->conflict, bits_words(n), sizeof *t->conflict);
 	big_free(t->queued, bits_words(n), sizeof *t->queued);
+	big_free(t->pool, bits_words(n), sizeof *t->pool);
 	big_free(t->edge_offset, t->m->nedges, sizeof *t->edge_offset);
 	big_free(t->edge_interior, t->m->nedges, sizeof *t->edge_interior);
 	free(t);
