@@ -186,6 +186,8 @@ enum rgd_types_column {
 #define RGD_TYPE_F_RTTI 256u /* a C++ class: NAME is mangled, as std::type_info::name() tells it */
 #define RGD_TYPE_F_VTABLE                                                                          \
 	512u /* a C++ class perhaps: its vtable lies at BASIC_SIZE from the base of the file MODULE */
+#define RGD_TYPE_F_REUSED                                                                          \
+	1024u /* an instance may be of memory from a free list: stack and epoch may be an older object's */
 
 /*
  * LABELS: what an edge is, once per distinct (kind, class, flags, string). An edge's LABEL column refers here.

@@ -82,6 +82,8 @@ static const struct variable variables[] = {
 	 .fallback = "site",
 	 .help = "Python frames of an allocation: none, the innermost, all, all between native "
 		 "ones"},
+	{"REFGRAPH_PYTHON_TRACER", VALUE_BOOL, FIELD(python_tracer), .fallback = "on",
+	 .help = "3.13: the place of objects out of free lists too, by the reference tracer"},
 	{"REFGRAPH_PYTHON", VALUE_BOOL, FIELD(python), .fallback = "on", .help = "follow CPython"},
 	{"REFGRAPH_NATIVE", VALUE_BOOL, FIELD(native), .fallback = "on",
 	 .help = "follow malloc and its family"},

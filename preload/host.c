@@ -55,6 +55,21 @@ static void host_remove(uintptr_t address)
 		counter_add(COUNTER_UNKNOWN_FREES, 1);
 }
 
+static void host_reborn(uintptr_t address, uint32_t (*stack)(void))
+{
+	live_word *leaf = live_is_odd(address) ? NULL : live_leaf(address), *w;
+	struct thread *t;
+
+	if (unlikely(!leaf) || !live_is_touched(leaf, live_index(address)))
+		return;
+	w = leaf + live_index(address);
+	if (!(live_word_get(w) & LIVE_START) || !(t = hook_enter(FRAME)))
+		return;
+	live_word_set(w + 1, (live_word_get(w + 1) & ~LIVE_EPOCH_MASK) | entry_epoch());
+	live_word_set(w, LIVE_START | stack());
+	hook_leave(t);
+}
+
 /* A system call, unlike the time of day: a sandbox may kill for it. */
 static uint64_t host_processor_time(void)
 {
@@ -197,6 +212,7 @@ static struct adapter_host host = {
 	.config = &config,
 	.helper_late = host_helper_late,
 	.block_find = host_find,
+	.block_reborn = host_reborn,
 	.processor_time = host_processor_time,
 	.thread = host_thread,
 	.exiting = host_exiting,
@@ -228,6 +244,7 @@ void adapters_start(void)
 {
 	host.python_stacks = config.python_stacks;
 	host.mixed = config.mixed && unwinder;
+	host.python_tracer = config.python_tracer;
 	host.stack_depth = config.stack_depth;
 	host.on_exit = config.on_exit;
 	probe_all(NULL);

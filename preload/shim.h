@@ -62,6 +62,7 @@ struct config {
 	bool unwind_reference; /* REFGRAPH_UNWINDER=libunwind instead of the built-in one */
 	int python_stacks;     /* REFGRAPH_PYTHON_STACKS: enum python_stacks, MIXED as FULL and: */
 	bool mixed;	       /* between native frames; stacks is FULL then */
+	bool python_tracer;    /* REFGRAPH_PYTHON_TRACER */
 	bool python;	       /* REFGRAPH_PYTHON=off: no adapter */
 	bool native;	       /* REFGRAPH_NATIVE=off: no native blocks in the live table */
 	char dump_name

@@ -77,6 +77,7 @@ static void *wrap_malloc(void *context, size_t size)
 	if (likely(block)) {
 		record(t, block, size, birth_stack(w, t, CALLER, FRAME));
 		w->blocks++;
+		w->last = block;
 		look(w);
 	}
 	hook_leave(t);
@@ -100,6 +101,7 @@ static void *wrap_calloc(void *context, size_t n, size_t size)
 	if (likely(block)) {
 		record(t, block, total, birth_stack(w, t, CALLER, FRAME));
 		w->blocks++;
+		w->last = block;
 		look(w);
 	}
 	hook_leave(t);

@@ -134,7 +134,7 @@ static struct error *find_exact(struct context *c, struct model *m, struct ids *
 	struct universe universe;
 	struct error *e = NULL;
 
-	TRY(model_load(m, MODEL_ADDRESS | MODEL_SIZE));
+	TRY(model_load(m, MODEL_ADDRESS | MODEL_SIZE | MODEL_FLAGS | MODEL_SITES));
 	TRY(context_universe(c, m, &universe));
 	for (size_t i = 0; i < c->nargs; i++)
 		TRY(add_exact(m, c->args[i], objects, absent));

@@ -144,6 +144,7 @@ enum option_id {
 	OPT_HELPER,
 	OPT_NATIVE,
 	OPT_PYTHON,
+	OPT_PYTHON_TRACER,
 	OPT_NUMBER_OF,
 };
 

@@ -215,6 +215,11 @@ static void print_stack(struct page *p, uint32_t object)
 	}
 }
 
+static bool is_reused(const struct model *m, uint32_t object)
+{
+	return model_type(m, m->type[object])->flags & RGD_TYPE_F_REUSED;
+}
+
 static void print_properties(struct page *p, uint32_t object)
 {
 	static const char *const names[] = {"",	      "name",  "file",	"line",
@@ -286,6 +291,9 @@ static void object_text(struct page *p, uint32_t object)
 	str_clear(&s);
 	str_printf(&s, m->epoch[object] ? "in epoch %" PRIu32 : "before tracking began",
 		   m->epoch[object]);
+	if (is_reused(m, object))
+		str_add(&s, ", or later: its memory may come from a free list, and it was made "
+			    "elsewhere then");
 	line("born", str_text(&s));
 	print_properties(p, object);
 	print_stack(p, object);
@@ -317,6 +325,7 @@ static void object_json(struct page *p, uint32_t object)
 	str_clear(&s);
 	add_site(m, object, &s);
 	json_text(&j, "site", str_text(&s));
+	json_bool(&j, "reused", is_reused(m, object));
 	json_number(&j, "out", m->graph.out_first[object + 1] - m->graph.out_first[object]);
 	json_end(&j);
 	str_free(&s);

@@ -9,7 +9,17 @@
 #include "report/estimate.h"
 #include "report/stack_sums.h"
 
-enum { OBJECTS, OBJECTS_ERROR, BYTES, BYTES_ERROR, OBJECTS_DELTA, BYTES_DELTA, DEPTH, PLACE };
+enum {
+	OBJECTS,
+	OBJECTS_ERROR,
+	BYTES,
+	BYTES_ERROR,
+	OBJECTS_DELTA,
+	BYTES_DELTA,
+	DEPTH,
+	REUSED,
+	PLACE
+};
 
 /* The deltas are shown when there are two dumps. */
 static const struct column columns[] = {
@@ -26,6 +36,10 @@ static const struct column columns[] = {
 			 .about = "bytes more than in the dump before"},
 	[DEPTH] = {"depth", "DEPTH", CELL_NUMBER, .hidden = true,
 		   .about = "in a tree: callers above it"},
+	[REUSED] = {"reused", "REUSED?", CELL_NUMBER, .hidden = true,
+		    .about = "of the objects: those whose memory may come from a free list; they "
+			     "were made "
+			     "elsewhere then"},
 	[PLACE] = {"place", "MADE BY", CELL_TEXT,
 		   .about = "the line or function; a stack has its innermost frame first"},
 };
@@ -98,6 +112,7 @@ static void add_row(struct print *p, const struct stack_row *r)
 	table_signed(p->table, OBJECTS_DELTA, (int64_t)(r->objects - r->old_objects));
 	table_signed(p->table, BYTES_DELTA, (int64_t)(r->bytes - r->old_bytes));
 	table_number(p->table, DEPTH, r->depth);
+	table_number(p->table, REUSED, r->reused);
 	str_clear(&p->text);
 	str_printf(&p->text, "%*s%s", (int)r->depth * 2, "", r->place);
 	table_text(p->table, PLACE, str_text(&p->text));
@@ -145,6 +160,16 @@ static struct error *add_rows(struct print *p)
 	return e;
 }
 
+/* Places that may be wrong are told, once. */
+static void print_doubt(const struct context *c, const struct stack_sums *s)
+{
+	if (s->reused && c->style.format == TABLE_TEXT && !c->style.no_header && !c->style.columns)
+		printf("%" PRIu64
+		       " of these objects are of types that the interpreter keeps free lists "
+		       "of: they may have been made elsewhere, later\n",
+		       s->reused);
+}
+
 static struct error *print(struct context *c, const struct stack_sums *s)
 {
 	struct print p = {.sums = s, .two = c->ndumps > 1};
@@ -165,6 +190,8 @@ static struct error *print(struct context *c, const struct stack_sums *s)
 	e = add_rows(&p);
 	if (!e)
 		e = p.text.failed ? error_memory() : table_print(p.table, &style, stdout);
+	if (!e)
+		print_doubt(c, s);
 	str_free(&p.text);
 	table_destroy(p.table);
 	return e;

@@ -16,6 +16,7 @@ struct sum {
 	double drawn_objects,
 		drawn_bytes; /* of these, whose stacks were drawn from all of the site */
 	double rest_objects, rest_bytes; /* of these, from whom they were drawn */
+	uint64_t reused;
 };
 
 /* The stacks of one dump. `sums` and `rows` by stack + 1, 0 is unknown; rows are numbers + 1. */
@@ -243,6 +244,13 @@ static struct error *find_row(struct stack_sums *s, struct tally *t, uint32_t k,
 	return NULL;
 }
 
+static void add_reused(struct stack_sums *s, uint32_t row, uint64_t reused)
+{
+	s->reused += reused;
+	for (; row != MODEL_NONE; row = s->rows.data[row].parent)
+		s->rows.data[row].reused += reused;
+}
+
 static struct error *add_stacks(struct stack_sums *s, struct tally *t, const struct site *sites)
 {
 	struct ids path = {0};
@@ -272,6 +280,8 @@ static struct error *add_stacks(struct stack_sums *s, struct tally *t, const str
 		e = find_row(s, t, k, &path, &text);
 		if (!e)
 			add_to_row(s, t->rows[k] - 1, &sum, t->old);
+		if (!e && !t->old)
+			add_reused(s, t->rows[k] - 1, t->sums[k].reused);
 	}
 	VEC_FREE(&path);
 	str_free(&text);
@@ -292,6 +302,7 @@ static struct error *add_objects(struct tally *t, const struct stack_choice *cho
 		    (choice->universe && !universe_has(choice->universe, m, o)) ||
 		    (choice->where && !where_test(choice->where, o)))
 			continue;
+		sum->reused += !!(m->types[m->type[o]].flags & RGD_TYPE_F_REUSED);
 		estimate_add(&estimate, m->flags[o], m->size[o], &sum->all);
 		if (m->flags[o] & RGD_OBJ_F_INTERNAL)
 			sum->all.objects = before;

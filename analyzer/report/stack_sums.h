@@ -30,6 +30,8 @@ struct stack_row {
 	uint64_t objects, bytes, old_objects, old_bytes;
 	/* squares of standard errors, those of both dumps together; 0: the numbers are exact */
 	double objects_variance, bytes_variance;
+	/* in the dump: those that may be of a free list's memory, made elsewhere later */
+	uint64_t reused;
 };
 
 /* Which objects. Storage of a runtime's objects adds to bytes, not to objects. */
@@ -44,6 +46,7 @@ struct stack_sums {
 	VEC(struct stack_row) rows;
 	struct names keys;
 	uint64_t objects, bytes, old_objects, old_bytes; /* of all that was chosen */
+	uint64_t reused;				 /* the same */
 	bool estimated;					 /* some row has an error */
 };
 

@@ -75,6 +75,7 @@ struct adapter_wrap {
 		void); /* the runtime's stack of the allocation; NULL, or 0 from it: the native one */
 	int64_t blocks; /* that live; no atomics: the runtime's lock is held by all callers */
 	struct adapter_watch *watch; /* NULL none */
+	const void *last;	     /* the block that was handed out last */
 };
 
 /*
@@ -122,11 +123,15 @@ struct adapter_host {
 	/* True when the snapshot should be given up at once: a thread that may hold the runtime's lock waits for the helper to
 	 * stop (fork). Asked while enter() waits. May be NULL. */
 	bool (*cancelled)(void);
+	/* The block that starts at `address` has become another object, without the allocator: its epoch is the present one, its
+	 * stack what stack() says. Nothing happens when no block is known there. */
+	void (*block_reborn)(uintptr_t address, uint32_t (*stack)(void));
 	/* Nanoseconds of processor time that the process has used; 0 when that must not be asked for (a sandbox). */
 	uint64_t (*processor_time)(void);
 	/* Settings, from struct config. */
-	int python_stacks; /* 0 off, 1 site, 2 full or mixed */
-	bool mixed;	   /* native stacks are walked, and mix() is asked */
+	int python_stacks;  /* 0 off, 1 site, 2 full or mixed */
+	bool mixed;	    /* native stacks are walked, and mix() is asked */
+	bool python_tracer; /* may take the runtime's tracer of references */
 	unsigned stack_depth;
 	bool on_exit;
 };

@@ -5,6 +5,7 @@
  *   cpython_probe.c    is there a CPython, and one that we know? the adapter's struct
  *   cpython_alloc.c    PyMem hooks: the runtime's blocks into the live table
  *   cpython_events.c   collections, seen from the allocator
+ *   cpython_reborn.c   objects out of free lists
  *   cpython_stacks.c   the Python frame that allocates, read raw
  *   cpython_gil.c      enter and leave: the lock, taken with a deadline
  *   cpython_mixed.c    native and Python frames in one stack
@@ -77,7 +78,11 @@ struct arena_allocator {
 	API(new_function, void *, (void *, void *, void *), "PyCFunction_NewEx", 0, 8, 13)         \
 	API(decref, void, (void *), "Py_DecRef", 0, 8, 13)                                         \
 	API(incref, void, (void *), "Py_IncRef", 0, 8, 13)                                         \
-	API(clear_error, void, (void), "PyErr_Clear", 0, 8, 13)
+	API(clear_error, void, (void), "PyErr_Clear", 0, 8, 13)                                    \
+	/* 3.13, where it is missed by nobody */                                                   \
+	API(set_tracer, int, (int (*)(uintptr_t, int, void *), void *), "PyRefTracer_SetTracer",   \
+	    0, 99, 99)                                                                             \
+	API(get_tracer, void *, (void **), "PyRefTracer_GetTracer", 0, 99, 99)
 
 struct python_api {
 #define API(name, result, parameters, ...) result(*name) parameters;
@@ -183,6 +188,8 @@ void alloc_stacks(void);
 /* Blocks of the domains mem and obj that live now: sys.getallocatedblocks(). */
 int64_t alloc_blocks(void);
 
+/* The block of the domain obj that was handed out last. */
+uintptr_t alloc_last(void);
 /* Sets what the hooks look at; NULL nothing. */
 void events_watch(struct adapter_watch *watch);
 
@@ -194,6 +201,13 @@ void events_start(void);
 void events_recheck(void);
 /* In the walker: GC rows. */
 void events_rows(struct walk *walk);
+
+/* ---- cpython_reborn.c ------------------------------------------------------------------------------------------- */
+
+/* With the lock held, after the interpreter's start; and again now and then: somebody else may have taken the place. */
+void reborn_watch(void);
+/* The interpreter keeps a free list of this type's instances, and we were not told of all that came from there. */
+bool may_be_reborn(uintptr_t type);
 
 /* ---- cpython_stacks.c -------------------------------------------------------------------------------------------- */
 

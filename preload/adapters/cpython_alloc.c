@@ -126,6 +126,11 @@ void alloc_stacks(void)
 		domains[i].wrap.stack = exit_pending || events_pending ? early_stack : stack;
 }
 
+uintptr_t alloc_last(void)
+{
+	return (uintptr_t)domains[1].wrap.last;
+}
+
 void events_watch(struct adapter_watch *watch)
 {
 	for (unsigned i = 0; i < DOMAINS; i++)

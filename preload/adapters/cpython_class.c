@@ -340,6 +340,7 @@ static uint32_t flags_of(const struct py_class *c)
 	flags |= word_at(c->type, TP_DEL) ? RGD_TYPE_F_LEGACY_DEL : 0;
 	flags |= has_flag(c->type, TPFLAG_TYPE) ? RGD_TYPE_F_IS_TYPE : 0;
 	flags |= derives_from(c->type, "module") ? RGD_TYPE_F_IS_MODULE : 0;
+	flags |= may_be_reborn(c->type) ? RGD_TYPE_F_REUSED : 0;
 	return flags;
 }
 

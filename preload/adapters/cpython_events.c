@@ -121,6 +121,7 @@ static void look_closely(struct adapter_watch *watch)
 {
 	bool collected = collections_now() != watch->seen;
 	struct sample now = sample_now();
+	reborn_watch();
 	/* oldest first: one that a younger one follows was the explicit one, mostly */
 	for (unsigned i = 0; collected && i < 3; i++)
 		record(2 - i, &now);
@@ -153,6 +154,7 @@ void events_start(void)
 	if (++calls % 64 || !python.api.is_initialized() || python.api.is_finalizing())
 		return;
 	events_pending = false;
+	reborn_watch();
 	uintptr_t heads = gc_state_of(python.api.interpreter_main());
 	if (!heads)
 		return;

@@ -13,7 +13,7 @@
  *   string TEXT                                                    interns it
  *   type NAME [module=] [runtime=] [flags=f,…] [size=] [object=O] [base=T] [as=ALIAS]
  *        type 0 is there already, under the name "block"; runtime: native (default) python php gobject refhook N
- *        flags: internal finalizer heap gc legacy_del is_type is_module guess
+ *        flags: internal finalizer heap gc legacy_del is_type is_module guess reused
  *   object NAME TYPE [addr=] [size=] [rc=] [gen=0|1|2|3] [epoch=] [stack=S] [base=] [flags=f,…] [prop.KEY=…]
  *        addr: default is 64 after the object before, from 0x10000; runtime is that of the type
  *        flags: tracked block immortal finalized internal static inspected; default: block for native types,
@@ -212,7 +212,7 @@ static const struct word type_flags[] = {
 	{"internal", RGD_TYPE_F_INTERNAL}, {"finalizer", RGD_TYPE_F_FINALIZER},
 	{"heap", RGD_TYPE_F_HEAP}, {"gc", RGD_TYPE_F_GC}, {"legacy_del", RGD_TYPE_F_LEGACY_DEL},
 	{"is_type", RGD_TYPE_F_IS_TYPE}, {"is_module", RGD_TYPE_F_IS_MODULE},
-	{"guess", RGD_TYPE_F_GUESS}, {0},
+	{"guess", RGD_TYPE_F_GUESS}, {"reused", RGD_TYPE_F_REUSED}, {0},
 };
 static const struct word object_flags[] = {
 	{"tracked", RGD_OBJ_F_TRACKED}, {"block", RGD_OBJ_F_BLOCK}, {"immortal", RGD_OBJ_F_IMMORTAL},
