@@ -59,14 +59,16 @@ static void host_reborn(uintptr_t address, uint32_t (*stack)(void))
 {
 	live_word *leaf = live_is_odd(address) ? NULL : live_leaf(address), *w;
 	struct thread *t;
+	uint32_t birth;
 
 	if (unlikely(!leaf) || !live_is_touched(leaf, live_index(address)))
 		return;
 	w = leaf + live_index(address);
 	if (!(live_word_get(w) & LIVE_START) || !(t = hook_enter(FRAME)))
 		return;
+	birth = stack ? stack() : entry_stack(t, CALLER, FRAME);
 	live_word_set(w + 1, (live_word_get(w + 1) & ~LIVE_EPOCH_MASK) | entry_epoch());
-	live_word_set(w, LIVE_START | stack());
+	live_word_set(w, LIVE_START | birth);
 	hook_leave(t);
 }
 

@@ -27,7 +27,7 @@ static int created(uintptr_t object, int event, void *unused)
 	if (has_flag(type, TPFLAG_PREHEADER))
 		block -= PREHEADER;
 	if (block != alloc_last())
-		python.host->block_reborn(block, stacks_here);
+		python.host->block_reborn(block, python.host->mixed ? NULL : stacks_here);
 	return 0;
 }
 
