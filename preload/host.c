@@ -55,7 +55,8 @@ static void host_remove(uintptr_t address)
 		counter_add(COUNTER_UNKNOWN_FREES, 1);
 }
 
-static void host_reborn(uintptr_t address, uint32_t (*stack)(void))
+static void host_reborn(uintptr_t address, uint32_t (*stack)(void), uintptr_t caller,
+			uintptr_t frame)
 {
 	live_word *leaf = live_is_odd(address) ? NULL : live_leaf(address), *w;
 	struct thread *t;
@@ -66,7 +67,7 @@ static void host_reborn(uintptr_t address, uint32_t (*stack)(void))
 	w = leaf + live_index(address);
 	if (!(live_word_get(w) & LIVE_START) || !(t = hook_enter(FRAME)))
 		return;
-	birth = stack ? stack() : entry_stack(t, CALLER, FRAME);
+	birth = stack ? stack() : entry_stack(t, caller, frame);
 	live_word_set(w + 1, (live_word_get(w + 1) & ~LIVE_EPOCH_MASK) | entry_epoch());
 	live_word_set(w, LIVE_START | birth);
 	hook_leave(t);

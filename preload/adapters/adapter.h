@@ -124,8 +124,10 @@ struct adapter_host {
 	 * stop (fork). Asked while enter() waits. May be NULL. */
 	bool (*cancelled)(void);
 	/* The block that starts at `address` has become another object, without the allocator: its epoch is the present one, its
-	 * stack what stack() says, NULL: the native one. Nothing happens when no block is known there. */
-	void (*block_reborn)(uintptr_t address, uint32_t (*stack)(void));
+	 * stack what stack() says, NULL: the native one from `caller` on, whose callee's frame is given. Nothing happens when no
+	 * block is known there. */
+	void (*block_reborn)(uintptr_t address, uint32_t (*stack)(void), uintptr_t caller,
+			     uintptr_t frame);
 	/* Nanoseconds of processor time that the process has used; 0 when that must not be asked for (a sandbox). */
 	uint64_t (*processor_time)(void);
 	/* Settings, from struct config. */

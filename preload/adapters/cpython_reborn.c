@@ -27,7 +27,9 @@ static int created(uintptr_t object, int event, void *unused)
 	if (has_flag(type, TPFLAG_PREHEADER))
 		block -= PREHEADER;
 	if (block != alloc_last())
-		python.host->block_reborn(block, python.host->mixed ? NULL : stacks_here);
+		python.host->block_reborn(block, python.host->mixed ? NULL : stacks_here,
+					  (uintptr_t)__builtin_return_address(0),
+					  (uintptr_t)__builtin_frame_address(0));
 	return 0;
 }
 
