@@ -18,7 +18,7 @@ static uintptr_t entries_of(uintptr_t keys)
 {
 	uint64_t index_bytes;
 	if (python.minor >= 11) {
-		index_bytes = 1ull << byte_at(keys, python.at->keys_log2_index);
+		index_bytes = 1ull << (byte_at(keys, python.at->keys_log2_index) & 63);
 	} else {
 		uint64_t size = word_at(keys, python.at->keys_size);
 		index_bytes = size * (size <= 0xff	   ? 1

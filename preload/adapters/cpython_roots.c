@@ -145,15 +145,24 @@ static void interpreter_roots(struct walk *walk, root_visitor visit, uintptr_t i
 
 #define INTERNED_MIN 500 /* even the smallest interpreter has more */
 
+/* The word may point to anything that begins like a dict: each step of the way is looked at before it is taken. */
 static bool is_interned_table(struct walk *walk, uintptr_t p)
 {
 	struct dict_walk w;
-	if (!alive_object(walk, p) || type_of(p) != python.type_dict ||
-	    word_at(p, DICT_USED) < INTERNED_MIN)
+	if (!alive_object(walk, p) || !walk_readable(walk, p, DICT_VALUES + 8) ||
+	    type_of(p) != python.type_dict || word_at(p, DICT_USED) < INTERNED_MIN)
+		return false;
+	uintptr_t keys = word_at(p, DICT_KEYS);
+	if (keys % 8 || word_at(p, DICT_VALUES) ||
+	    !walk_readable(walk, keys, (size_t)python.at->keys_indices))
 		return false;
 	dict_walk_init(&w, p);
+	if (w.count < INTERNED_MIN || !walk_readable(walk, w.entries, INTERNED_MIN * w.stride))
+		return false;
 	for (unsigned i = 0; i < 8; i++) {
-		if (!dict_walk_next(&w) || w.key != w.value || !is_str(w.key) ||
+		if (!dict_walk_next(&w) || w.next > INTERNED_MIN || w.key != w.value ||
+		    !plausible_object(walk, w.key) || !is_str(w.key) ||
+		    !walk_readable(walk, w.key, UNICODE_STATE + 4) ||
 		    !(half_at(w.key, UNICODE_STATE) & 3))
 			return false;
 	}
