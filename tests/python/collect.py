@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """`refgraph collect` beside gc.collect() at the same instant, object by object, on random graphs (programs/garbage.py tells how they
-are made). COLLECT_SEEDS: how many a Python (default 8), COLLECT_FIRST: the first of them."""
+are made). COLLECT_SEEDS: how many a Python (default 8), COLLECT_FIRST: the first of them, COLLECT_GRAPHS: how many are collected
+at once (default 1)."""
 import json
 import os
 import subprocess
@@ -11,11 +12,13 @@ from shimmed import *
 
 SEEDS, FIRST = int(os.environ.get("COLLECT_SEEDS", "8")), int(os.environ.get("COLLECT_FIRST", "56"))
 FATES = ["freed and dropped", "unknowable", "callbacks_called"]  # the first seldom in 3.8, which gives all up with one
+GRAPHS = int(os.environ.get("COLLECT_GRAPHS", "1"))
 AT_ONCE = 50  # dumps that lie about
 
 
 TRACEABLE = {"Plain", "Slots", "Mixed", "Final", "FinalSlots", "Lazarus", "Lender", "ListChild", "DictChild", "TupleChild", "Node",
              "Structure", "Meta"}
+NEVER_ENTERED = {"generator", "async_generator", "coroutine"}
 SPEAKING = {"Final", "FinalSlots", "Lazarus", "Lender"}  # their __del__ tells
 WHERE = " or ".join("type == %s" % t for t in sorted(TRACEABLE))
 
@@ -35,12 +38,17 @@ def number(address):
     return int(address, 16) if isinstance(address, str) else address
 
 
+def type_at(address, path):
+    """Of what begins there: something else may live there by now."""
+    return next((r["type"] for r in rows("at-addrs", hex(address), path)), None)
+
+
 def judge_garbage(inside, by_fate, names, closed, after):
     """What the collector found with DEBUG_SAVEALL, which frees nothing: [what is wrong]."""
     sure = by_fate.get("freed", set()) | by_fate.get("uncollectable", set()) | by_fate.get("held", set())
     unknowable, garbage, dropped = by_fate.get("unknowable", set()), set(inside["garbage"]), by_fate.get("tp_del", set())
     # what a generator holds that was never entered goes when it is closed, before the garbage is saved; free lists hand it out again
-    missing = [a for a in sure - garbage if not (closed and names[a] not in TRACEABLE) and ask("at-addrs", "--no-header", hex(a), after)]
+    missing = [a for a in sure - garbage if not (closed and names[a] not in TRACEABLE) and type_at(a, after) == names[a]]
     wrong = [("is no garbage", names[a]) for a in missing]
     return wrong + [("is garbage", names.get(a, hex(a))) for a in garbage - sure - unknowable - dropped]
 
@@ -82,7 +90,7 @@ def judge(name, n, inside):
     summary = rows("collect", "--generation", generation, before)[0]
     by_fate, names, due, closed = {}, {}, set(), False
     for r in rows("collect", "--list", "--generation", generation, "--columns", "fate,type,address,repr,why", before):
-        closed |= r["type"] == "generator" and "created" in r["repr"]
+        closed |= r["type"] in NEVER_ENTERED and "created" in r["repr"]
         if r["why"].startswith("unreachable; its finalizer runs") and r["type"] in SPEAKING:
             due.add(number(r["address"]))
         if "tp_del" in r["why"] and r["fate"].startswith("dropped"):
@@ -97,20 +105,23 @@ def judge(name, n, inside):
 
 def compare(v, python):
     totals, wrong, done = {}, [], 0
-    for first in range(FIRST, FIRST + SEEDS, AT_ONCE):
-        count = min(AT_ONCE, FIRST + SEEDS - first)
+    for first in range(FIRST, FIRST + SEEDS, AT_ONCE * GRAPHS):
+        count = min(AT_ONCE, (FIRST + SEEDS - first) // GRAPHS)
         name = "collect-%s-%d" % (v.replace(" ", ""), first)
         answers = os.path.join(TMP, name + ".json")
-        p = run(python, ["garbage.py", answers, str(first), str(count)], name, timeout=600)
+        p = run(python, ["garbage.py", answers, str(first), str(count), str(GRAPHS)], name, timeout=600)
         lines = open(answers).read().splitlines() if os.path.exists(answers) else []
         if len(lines) != count:
             fail(v + " runs", p.stderr)
             return
         for n, line in enumerate(lines):
             inside = json.loads(line)
-            bad, summary = judge(name, n, inside)
+            try:
+                bad, summary = judge(name, n, inside)
+            except RuntimeError as why:
+                bad, summary = [(str(why),)], {}
             wrong += [(inside["seed"],) + b for b in bad]
-            done += 1
+            done += GRAPHS
             for k, x in summary.items():
                 if isinstance(x, int):
                     totals[k] = totals.get(k, 0) + x

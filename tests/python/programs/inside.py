@@ -40,11 +40,12 @@ def names_of(cls):
     return [cls.__name__, module if isinstance(module, str) else ""]
 
 
-def record(path):
+def record(path, more=None):
+    """more(out, objects, own) adds to the answers, given what was tracked and the ids of what this recording holds on to."""
     gc.disable()
     get_objects, get_referents, getrefcount, getid, gettype, size = gc.get_objects, gc.get_referents, sys.getrefcount, id, \
         type, len
-    finalized = getattr(gc, "is_finalized", lambda o: False)
+    finalized = getattr(gc, "is_finalized", lambda o: None)  # from 3.9 on
     generations = o = r = refs = ids = facts = closure = queue = types_ = status = stats = None
     status = _snapshot(LABEL)
     stats = objgraph.typestats(shortnames=False) if objgraph else None
@@ -74,7 +75,7 @@ def record(path):
                 queue.append(r)
         closure[getid(o)] = ids
         types_[getid(gettype(o))] = gettype(o)
-        facts[getid(o)] = [getid(gettype(o)), 1 if finalized(o) else 0, 1 if gc.is_tracked(o) else 0]
+        facts[getid(o)] = [getid(gettype(o)), finalized(o), 1 if gc.is_tracked(o) else 0]
     keep = {getid(x) for x in own}
     # What the recording made since the snapshot is reachable now, through this frame at least.
     made = [getid(own), getid(generations)]
@@ -88,5 +89,8 @@ def record(path):
         "gc": {"threshold": gc.get_threshold(), "stats": gc.get_stats(), "freeze_count": gc.get_freeze_count(),
                "enabled": gc.isenabled()},
     }
+    if more:
+        objects = [o for g in generations for o in g if getid(o) not in keep]
+        more(out, objects, keep | {getid(objects), getid(made), getid(keep), getid(modules), getid(out), getid(queue)})
     with open(path, "w") as f:
         json.dump(out, f)
