@@ -94,3 +94,4 @@ def record(path, more=None):
         more(out, objects, keep | {getid(objects), getid(made), getid(keep), getid(modules), getid(out), getid(queue)})
     with open(path, "w") as f:
         json.dump(out, f)
+    del own[:]  # it holds itself
