@@ -59,6 +59,7 @@ const struct command cmd_at = {
 	.about = "The column `offset` (--columns id,type,offset) says how far into the object the "
 		 "address points.",
 	.options = OPTIONS_OUTPUT,
+	.records = RECORDS(&object_record),
 	.min_args = 1,
 	.max_args = UINT32_MAX,
 	.min_dumps = 1,
@@ -175,6 +176,7 @@ const struct command cmd_at_addrs = {
 		 "standard input. Every object is found, tracked or not, unless --universe says "
 		 "otherwise.",
 	.options = OPTIONS_OUTPUT | OPTIONS_UNIVERSE,
+	.records = RECORDS(&object_record),
 	.min_args = 1,
 	.max_args = UINT32_MAX,
 	.min_dumps = 1,

@@ -196,6 +196,16 @@ static struct error *run(struct context *c)
 	return e;
 }
 
+/* Fields of --json. */
+static const struct column json_columns[] = {
+	{"record", NULL, CELL_TEXT, .about = "audit: the last line, of the whole dump"},
+	{"objects", NULL, CELL_NUMBER, .about = "with a reference count"},
+	{"explained", NULL, CELL_NUMBER, .about = "of them: whose count references explain"},
+	{"unexplained", NULL, CELL_NUMBER, .about = "of them: whose count they do not"},
+	{"pinned", NULL, CELL_NUMBER,
+	 .about = "of them: held by running calls and the interpreter itself"},
+};
+
 const struct command cmd_audit = {
 	.name = "audit",
 	.usage = "[BEFORE] DUMP",
@@ -205,6 +215,7 @@ const struct command cmd_audit = {
 		 "forgot to give a reference back. "
 		 "With two dumps: what changed.",
 	.options = OPTIONS_OUTPUT | OPTIONS_AUDIT | OPTIONS_WHERE,
+	.records = RECORDS(RECORD(columns), RECORD_IF("record", "audit", json_columns)),
 	.min_dumps = 1,
 	.max_dumps = 2,
 	.run = run,

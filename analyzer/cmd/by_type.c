@@ -23,6 +23,7 @@ const struct command cmd_by_type = {
 	.summary = "list the objects of a type, in order of their addresses",
 	.about = "Any selector will do. The order is that of TYPE[0], TYPE[1], ...",
 	.options = OPTIONS_OUTPUT | OPTIONS_UNIVERSE,
+	.records = RECORDS(&object_record),
 	.max_args = UINT32_MAX,
 	.min_dumps = 1,
 	.max_dumps = 1,

@@ -133,6 +133,19 @@ static struct error *run(struct context *context)
 			   damaged, context->ndumps);
 }
 
+/* Fields of --json. */
+static const struct column json_columns[] = {
+	{"file", NULL, CELL_TEXT, .about = "the dump"},
+	{"ok", NULL, CELL_BOOL, .about = "nothing is wrong with it"},
+	{"fault", NULL, CELL_TEXT, .about = "what is", .optional = true},
+	{"partial", NULL, CELL_BOOL, .about = "something is missing in it", .optional = true},
+	{"missing", NULL, CELL_TEXT, .about = "what that is", .optional = true},
+	{"objects", NULL, CELL_NUMBER, .about = "in it", .optional = true},
+	{"edges", NULL, CELL_NUMBER, .about = "references between them", .optional = true},
+	{"chunks", NULL, CELL_NUMBER, .about = "parts of the file, each with a checksum",
+	 .optional = true},
+};
+
 const struct command cmd_check = {
 	.name = "check",
 	.usage = "DUMP...",
@@ -141,6 +154,7 @@ const struct command cmd_check = {
 	.about = "Names each fault with its section and its offset in the file. Exit status 3 when "
 		 "there is one.",
 	.options = OPTIONS_JSON,
+	.records = RECORDS(RECORD(json_columns)),
 	.min_dumps = 1,
 	.max_dumps = UINT32_MAX,
 	.run = run,

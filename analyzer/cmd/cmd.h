@@ -6,7 +6,7 @@
  *      prints errors.
  *   2. One line in cmd/commands.c. Options: name the groups; a new option is one row of the table in
  *      cmd/options.c and one number in enum option_id. `--help` comes from these tables.
- *   3. man/refgraph-NAME.1 and a test.
+ *   3. man/refgraph-NAME.1 and a test. What --json prints is told by .records, and tests/cli/schema.py gets a line.
  * Commands do not include each other: what two of them need is in report/.
  */
 #ifndef REFGRAPH_CMD_H
@@ -218,12 +218,31 @@ struct option_value {
 
 struct context;
 
+/*
+ * One kind of line of a command's --json. `refgraph schema`, --help and completion read it, and tests/cli/schema.py holds what
+ * the command prints against it. A table's lines have all its columns; what is printed by hand describes its fields as columns too.
+ */
+struct record {
+	const char *field,
+		*value; /* what tells this kind of line from the command's others; NULL: nothing */
+	const struct column *columns;
+	size_t n;
+	bool open; /* there may be more fields, whose names a dump or a query gives */
+};
+#define COLUMNS_OF(columns_) .columns = (columns_), .n = sizeof(columns_) / sizeof *(columns_)
+#define RECORD(columns_) (&(const struct record){COLUMNS_OF(columns_)})
+/* {"record":"total",...} */
+#define RECORD_IF(field_, value_, columns_)                                                        \
+	(&(const struct record){.field = field_, .value = value_, COLUMNS_OF(columns_)})
+#define RECORDS(...) ((const struct record *const[]){__VA_ARGS__, NULL})
+
 struct command {
-	const char *name;	     /* "find-backref-chain"; "_" and "-" are the same to users */
-	const char *usage;	     /* arguments: "SELECTOR DUMP" */
-	const char *summary;	     /* one line */
-	const char *about;	     /* more for --help; NULL none */
-	uint64_t options;	     /* enum option_group */
+	const char *name;    /* "find-backref-chain"; "_" and "-" are the same to users */
+	const char *usage;   /* arguments: "SELECTOR DUMP" */
+	const char *summary; /* one line */
+	const char *about;   /* more for --help; NULL none */
+	uint64_t options;    /* enum option_group */
+	const struct record *const *records; /* lines of --json, ended by NULL; NULL: no --json */
 	bool pass_arguments;	     /* options end at the first argument; no argument is a dump */
 	unsigned min_args, max_args; /* that are not dumps; UINT_MAX: any number */
 	unsigned min_dumps,
@@ -272,6 +291,7 @@ bool option_flag(const struct context *context, enum option_id id, bool otherwis
 
 /* ---- object_rows.c: a table with one object a row -------------------------------------------- */
 
+extern const struct record object_record; /* its lines */
 /* Prints the objects by context->style. Loads what it needs. `offsets` (an address within each
  * object) may be NULL. */
 struct error *print_objects(struct context *context, struct model *model, const struct ids *objects,

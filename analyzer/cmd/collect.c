@@ -243,6 +243,32 @@ static struct error *run(struct context *c)
 	return e;
 }
 
+/* Fields of --json. */
+static const struct column json_columns[] = {
+	{"record", NULL, CELL_TEXT, .about = "collection: the summary"},
+	{"generation", NULL, CELL_NUMBER, .about = "the oldest that is collected"},
+	{"alive", NULL, CELL_NUMBER, .about = "objects reached from outside"},
+	{"alive_bytes", NULL, CELL_SIZE, .about = "bytes of them"},
+	{"freed", NULL, CELL_NUMBER, .about = "objects the collector would free"},
+	{"freed_bytes", NULL, CELL_SIZE, .about = "bytes of them"},
+	{"unknowable", NULL, CELL_NUMBER,
+	 .about = "objects of whose references too little is known"},
+	{"unknowable_bytes", NULL, CELL_SIZE, .about = "bytes of them"},
+	{"uncollectable", NULL, CELL_NUMBER, .about = "objects in cycles that it would not free"},
+	{"uncollectable_bytes", NULL, CELL_SIZE, .about = "bytes of them"},
+	{"held", NULL, CELL_NUMBER, .about = "objects kept by these"},
+	{"held_bytes", NULL, CELL_SIZE, .about = "bytes of them"},
+	{"dropped", NULL, CELL_NUMBER,
+	 .about = "objects freed before, as their last reference goes"},
+	{"dropped_bytes", NULL, CELL_SIZE, .about = "bytes of them"},
+	{"dropped_unsure", NULL, CELL_NUMBER,
+	 .about = "objects the same, if nothing else counts on them"},
+	{"dropped_unsure_bytes", NULL, CELL_SIZE, .about = "bytes of them"},
+	{"finalizers", NULL, CELL_NUMBER, .about = "that would run"},
+	{"weakrefs_cleared", NULL, CELL_NUMBER, .about = "weak references that would be cleared"},
+	{"callbacks_called", NULL, CELL_NUMBER, .about = "of weak references"},
+};
+
 const struct command cmd_collect = {
 	.name = "collect",
 	.usage = "[SELECTOR...] DUMP",
@@ -252,6 +278,8 @@ const struct command cmd_collect = {
 		 "With selectors or --where, or with --list: "
 		 "one object a row, with the reason.",
 	.options = OPTIONS_OUTPUT | OPTIONS_UNIVERSE | OPTIONS_COLLECT | OPTIONS_LIST,
+	.records = RECORDS(RECORD(columns), RECORD(type_columns),
+			   RECORD_IF("record", "collection", json_columns)),
 	.max_args = UINT32_MAX,
 	.min_dumps = 1,
 	.max_dumps = 1,

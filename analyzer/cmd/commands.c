@@ -8,8 +8,8 @@ extern const struct command cmd_run, cmd_ps, cmd_snapshot, cmd_mark, cmd_watch, 
 	cmd_show_chain, cmd_retained, cmd_dominators, cmd_cycles, cmd_why, cmd_get_new_ids,
 	cmd_get_leaking_objects, cmd_is_proper_module, cmd_referents, cmd_referrers, cmd_refcount,
 	cmd_gc, cmd_diff, cmd_leaks, cmd_collect, cmd_query, cmd_suspects, cmd_audit, cmd_complete,
-	cmd_stacks, cmd_memory, cmd_tasks, cmd_slopes, cmd_survivors, cmd_index, cmd_types,
-	cmd_track, cmd_workers;
+	cmd_schema, cmd_stacks, cmd_memory, cmd_tasks, cmd_slopes, cmd_survivors, cmd_index,
+	cmd_types, cmd_track, cmd_workers;
 
 const struct command *const commands[] = {
 	/* processes */
@@ -66,7 +66,8 @@ const struct command *const commands[] = {
 	/* files */
 	&cmd_check,
 	&cmd_index,
-	/* shells */
+	/* shells and programs */
 	&cmd_complete,
+	&cmd_schema,
 	NULL,
 };

@@ -65,6 +65,32 @@ static bool takes_expression(const struct option_row *row)
 	       row->id == OPT_PREDICATE;
 }
 
+/* Names of columns, behind those that are there already: "type,-co" becomes "type,-count". */
+static void offer_columns(const struct line *l, bool descending)
+{
+	const char *last = strrchr(l->word, ',');
+	size_t kept = last ? (size_t)(last - l->word) + 1 : 0;
+	struct names seen = {0};
+	struct str prefix = {0};
+
+	if (descending && l->word[kept] == '-')
+		kept++;
+	str_bytes(&prefix, l->word, kept);
+	for (size_t i = 0; l->command->records && l->command->records[i]; i++) {
+		const struct record *r = l->command->records[i];
+
+		for (size_t c = 0; c < r->n && !r->field; c++) {
+			const char *name = r->columns[c].name;
+
+			if (names_find(&seen, name) == NAMES_NONE &&
+			    names_add(&seen, name) != NAMES_NONE)
+				offer(l, str_text(&prefix), name);
+		}
+	}
+	names_free(&seen);
+	str_free(&prefix);
+}
+
 static void offer_values(const struct line *l, const struct option_row *row)
 {
 	static const char *const universes[] = {"gc", "all", "native", "python", "php", "gobject"};
@@ -77,6 +103,8 @@ static void offer_values(const struct line *l, const struct option_row *row)
 			offer(l, "", choice);
 		}
 	}
+	if (row->id == OPT_COLUMNS || row->id == OPT_SORT)
+		offer_columns(l, row->id == OPT_SORT);
 	for (size_t i = 0; row->id == OPT_UNIVERSE && i < sizeof universes / sizeof *universes; i++)
 		offer(l, "", universes[i]);
 	for (unsigned i = 0; takes_expression(row) && where_field_name(i); i++)
@@ -138,6 +166,10 @@ static struct error *run(struct context *c)
 		return NULL;
 	if (c->nargs > 2)
 		l.before = c->args[c->nargs - 2];
+	if (c->nargs > 3 && strcmp(l.before, "=") == 0) /* bash takes --sort=a apart */
+		l.before = c->args[c->nargs - 3];
+	if (strcmp(l.word, "=") == 0)
+		l = (struct line){c, l.command, "", l.before};
 	option = option_before(&l);
 	if (option)
 		offer_values(&l, option);

@@ -122,6 +122,7 @@ const struct command cmd_count = {
 		 "compared with module.name. A type that "
 		 "does not occur counts 0. With --where the TYPE may be left out.",
 	.options = OPTIONS_OUTPUT | OPTIONS_UNIVERSE,
+	.records = RECORDS(RECORD(columns)),
 	.max_args = 1,
 	.min_dumps = 1,
 	.max_dumps = UINT32_MAX,

@@ -162,6 +162,7 @@ const struct command cmd_cycles = {
 		 "alive. Those of the same kinds of references are one row. With selectors: the "
 		 "patterns in which these objects are.",
 	.options = OPTIONS_OUTPUT | OPTIONS_UNIVERSE | OPTIONS_CYCLES,
+	.records = RECORDS(RECORD(columns)),
 	.max_args = UINT32_MAX,
 	.min_dumps = 1,
 	.max_dumps = 1,

@@ -678,6 +678,7 @@ const struct command cmd_diff = {
 		 "counts. Objects are told apart by address and epoch of birth, so memory that was "
 		 "used again is another object. Dumps of different processes are compared by name.",
 	.options = OPTIONS_OUTPUT | OPTIONS_UNIVERSE | OPTIONS_TYPES | OPTIONS_DIFF,
+	.records = RECORDS(RECORD(columns), RECORD(object_columns)),
 	.min_dumps = 2,
 	.max_dumps = UINT32_MAX,
 	.run = run,

@@ -284,6 +284,7 @@ const struct command cmd_dominators = {
 		"hold stands below what holds them all, or on top. With selectors: the trees below "
 		"these objects. The rows are the --limit largest. With --output the tree is drawn.",
 	.options = OPTIONS_OUTPUT | OPTIONS_UNIVERSE | OPTIONS_TREE,
+	.records = RECORDS(RECORD(columns)),
 	.max_args = UINT32_MAX,
 	.min_dumps = 1,
 	.max_dumps = 1,

@@ -142,3 +142,35 @@ struct error *draw_selected(struct context *context, bool backwards)
 	VEC_FREE(&starts);
 	return error;
 }
+
+/* Fields of --json. */
+static const struct column node_columns[] = {
+	{"kind", NULL, CELL_TEXT, .about = "node, or root"},
+	{"name", NULL, CELL_TEXT, .about = "its name in DOT"},
+	{"label", NULL, CELL_TEXT, .about = "what is written in it"},
+	{"depth", NULL, CELL_NUMBER, .about = "steps from the start"},
+	{"start", NULL, CELL_BOOL, .about = "what was asked for"},
+	{"module", NULL, CELL_BOOL, .about = "a module"},
+	{"highlighted", NULL, CELL_BOOL, .about = "by --highlight"},
+	{"finalizer", NULL, CELL_BOOL, .about = "its type has one"},
+	{"more", NULL, CELL_NUMBER, .about = "neighbours that are not drawn"},
+	{"count", NULL, CELL_NUMBER, .about = "objects that it stands for"},
+	{"cycle", NULL, CELL_NUMBER, .about = "of the frame around it", .optional = true},
+	{"retained", NULL, CELL_SIZE, .about = "with --shade=retained", .optional = true},
+};
+
+/* Fields of --json. */
+static const struct column edge_columns[] = {
+	{"kind", NULL, CELL_TEXT, .about = "edge"},
+	{"from", NULL, CELL_TEXT, .about = "name of a node"},
+	{"to", NULL, CELL_TEXT, .about = "name of a node"},
+	{"label", NULL, CELL_TEXT, .about = "what is written on it"},
+	{"reference", NULL, CELL_TEXT, .about = "strong, weak, internal, conservative, borrowed"},
+};
+
+const struct record *const draw_records[] = {
+	RECORD_IF("kind", "node", node_columns),
+	RECORD_IF("kind", "root", node_columns),
+	RECORD_IF("kind", "edge", edge_columns),
+	NULL,
+};

@@ -9,6 +9,8 @@
 struct error *draw_options(const struct context *context, size_t starts,
 			   struct picture_query *query);
 
+extern const struct record *const draw_records[];
+
 /* --filename or --output; NULL none. */
 const char *draw_filename(const struct context *context);
 

@@ -161,6 +161,7 @@ const struct command cmd_find_backref_chain = {
 		 "reference that leads to it. When nothing is "
 		 "found: the object alone.",
 	.options = OPTIONS_OUTPUT | OPTIONS_UNIVERSE | OPTIONS_CHAIN,
+	.records = RECORDS(RECORD(columns)),
 	.max_args = UINT32_MAX,
 	.min_dumps = 1,
 	.max_dumps = 1,
@@ -174,6 +175,7 @@ const struct command cmd_find_ref_chain = {
 		   "--predicate says",
 	.about = "One object a line, from the object on. When nothing is found: the object alone.",
 	.options = OPTIONS_OUTPUT | OPTIONS_UNIVERSE | OPTIONS_CHAIN,
+	.records = RECORDS(RECORD(columns)),
 	.max_args = UINT32_MAX,
 	.min_dumps = 1,
 	.max_dumps = 1,

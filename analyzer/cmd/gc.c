@@ -318,6 +318,20 @@ static struct error *run(struct context *c)
 	return e;
 }
 
+/* Fields of --json. */
+static const struct column json_columns[] = {
+	{"record", NULL, CELL_TEXT, .about = "collector: the last line, of all generations"},
+	{"enabled", NULL, CELL_BOOL, .about = "gc.isenabled()"},
+	{"debug", NULL, CELL_TEXT, .about = "gc.get_debug() in words"},
+	{"freeze_count", NULL, CELL_NUMBER, .about = "objects in the permanent generation"},
+	{"garbage", NULL, CELL_NUMBER, .about = "objects in gc.garbage"},
+	{"callbacks", NULL, CELL_NUMBER, .about = "functions in gc.callbacks"},
+	{"long_lived_pending", NULL, CELL_NUMBER,
+	 .about = "survivors that no full collection has seen", .optional = true},
+	{"long_lived_total", NULL, CELL_NUMBER, .about = "survivors of the last full collection",
+	 .optional = true},
+};
+
 const struct command cmd_gc = {
 	.name = "gc",
 	.usage = "DUMP",
@@ -329,6 +343,8 @@ const struct command cmd_gc = {
 		 "--events lists each. They are seen between two allocations, not by a callback "
 		 "that the program would find: times are the most that they can have been.",
 	.options = OPTIONS_OUTPUT | OPTIONS_GC,
+	.records = RECORDS(RECORD(columns), RECORD_IF("record", "collector", json_columns),
+			   RECORD(event_columns)),
 	.min_dumps = 1,
 	.max_dumps = 1,
 	.run = run,

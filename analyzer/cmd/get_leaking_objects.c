@@ -33,6 +33,7 @@ const struct command cmd_get_leaking_objects = {
 		 "interpreter. With selectors or --where: among "
 		 "these objects alone.",
 	.options = OPTIONS_OUTPUT | OPTIONS_UNIVERSE,
+	.records = RECORDS(&object_record),
 	.max_args = UINT32_MAX,
 	.min_dumps = 1,
 	.max_dumps = 1,

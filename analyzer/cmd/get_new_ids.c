@@ -155,6 +155,7 @@ const struct command cmd_get_new_ids = {
 		 "--list prints the objects themselves.",
 	.options =
 		OPTIONS_OUTPUT | OPTIONS_UNIVERSE | OPTIONS_TYPES | OPTIONS_NEW_IDS | OPTIONS_LIST,
+	.records = RECORDS(RECORD(columns), &object_record),
 	.min_dumps = 1,
 	.max_dumps = UINT32_MAX,
 	.run = run,

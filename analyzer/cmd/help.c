@@ -47,6 +47,27 @@ static void option_line(const struct option_row *row, FILE *out)
 	wrap(row->help, TEXT_COLUMN, out);
 }
 
+/* What --columns and --sort know, each name once. */
+static void columns_line(const struct command *k, FILE *out)
+{
+	struct str text = {0};
+
+	for (size_t i = 0; k->records && k->records[i]; i++) {
+		const struct record *r = k->records[i];
+
+		if (!r->n || r->field)
+			continue;
+		str_add(&text, text.n ? "; or " : "");
+		for (size_t c = 0; c < r->n; c++)
+			str_printf(&text, "%s%s", c ? ", " : "", r->columns[c].name);
+	}
+	if (text.n) {
+		fputs("\ncolumns: ", out);
+		wrap(str_text(&text), 9, out);
+	}
+	str_free(&text);
+}
+
 void help_command(const struct command *k, FILE *out)
 {
 	fprintf(out, "usage: refgraph %s [OPTION...] %s\n\n", k->name, k->usage);
@@ -60,6 +81,8 @@ void help_command(const struct command *k, FILE *out)
 	for (size_t i = 0; i < option_table_rows; i++)
 		if (option_table[i].groups & (k->options | OPTIONS_ALL))
 			option_line(&option_table[i], out);
+	if (k->options & OPTIONS_OUTPUT)
+		columns_line(k, out);
 	if (k->options & OPTIONS_UNIVERSE)
 		fputs("\nselectors: 0x7f... (address), #17 (number in this dump), TYPE, TYPE[3], "
 		      "TYPE[-1], root:NAME\n"

@@ -53,6 +53,13 @@ static struct error *run(struct context *c)
 	return NULL;
 }
 
+/* Fields of --json. */
+static const struct column json_columns[] = {
+	{"file", NULL, CELL_TEXT, .about = "the dump"},
+	{"index", NULL, CELL_TEXT, .about = "the file beside it"},
+	{"bytes", NULL, CELL_SIZE, .about = "its size"},
+};
+
 const struct command cmd_index = {
 	.name = "index",
 	.usage = "DUMP...",
@@ -61,6 +68,7 @@ const struct command cmd_index = {
 		 "be "
 		 "deleted at any time.",
 	.options = OPTIONS_JSON,
+	.records = RECORDS(RECORD(json_columns)),
 	.min_dumps = 1,
 	.max_dumps = UINT32_MAX,
 	.run = run,

@@ -246,6 +246,11 @@ static struct error *run(struct context *context)
 	return NULL;
 }
 
+/* Fields of --json. */
+static const struct column json_columns[] = {
+	{"file", NULL, CELL_TEXT, .about = "the dump"},
+};
+
 const struct command cmd_info = {
 	.name = "info",
 	.usage = "DUMP...",
@@ -253,6 +258,7 @@ const struct command cmd_info = {
 	.about = "Counters that begin with counter.lost are losses. Neither objects nor edges are "
 		 "read.",
 	.options = OPTIONS_JSON | OPTIONS_BYTES,
+	.records = RECORDS(&(const struct record){COLUMNS_OF(json_columns), .open = true}),
 	.min_dumps = 1,
 	.max_dumps = UINT32_MAX,
 	.run = run,

@@ -92,6 +92,7 @@ const struct command cmd_is_proper_module = {
 	.summary = "tell whether objects are modules that sys.modules holds under their own name",
 	.about = "Such a module is where find-backref-chain ends and show-backrefs stops.",
 	.options = OPTIONS_OUTPUT | OPTIONS_UNIVERSE,
+	.records = RECORDS(RECORD(columns)),
 	.max_args = UINT32_MAX,
 	.min_dumps = 1,
 	.max_dumps = 1,

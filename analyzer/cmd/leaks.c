@@ -370,6 +370,7 @@ const struct command cmd_leaks = {
 		 "of the whole dump. With an earlier dump of the same process: what held there "
 		 "what is lost now.",
 	.options = OPTIONS_OUTPUT | OPTIONS_UNIVERSE | OPTIONS_LEAKS,
+	.records = RECORDS(RECORD(columns)),
 	.max_args = UINT32_MAX,
 	.min_dumps = 1,
 	.max_dumps = 2,

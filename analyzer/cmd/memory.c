@@ -86,6 +86,7 @@ const struct command cmd_memory = {
 	.about = "Every mapping has a kind: the sum is the resident size. Beside it what lives in "
 		 "it, and below why what was freed did not go back to the system.",
 	.options = OPTIONS_OUTPUT | OPTIONS_MEMORY,
+	.records = RECORDS(RECORD(columns), &heap_record, &arena_record, &class_record),
 	.min_dumps = 1,
 	.max_dumps = 1,
 	.run = run,

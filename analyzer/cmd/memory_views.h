@@ -5,6 +5,8 @@
 #include "cmd/cmd.h"
 #include "report/memory.h"
 
+extern const struct record heap_record, arena_record, class_record;
+
 struct error *memory_print_heaps(struct context *c, const struct model *m);
 struct error *memory_print_arenas(struct context *c, const struct model *m,
 				  const struct memory *memory); /* needs MODEL_SITES */

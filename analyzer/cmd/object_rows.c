@@ -122,3 +122,5 @@ struct error *print_objects(struct context *c, struct model *m, const struct ids
 	table_destroy(t);
 	return e;
 }
+
+const struct record object_record = {COLUMNS_OF(columns)};

@@ -86,5 +86,6 @@ const struct command cmd_ps = {
 	.about = "Shows the processes of this user; root sees those of all users, also in "
 		 "containers.",
 	.options = OPTIONS_OUTPUT,
+	.records = RECORDS(RECORD(columns)),
 	.run = run,
 };

@@ -108,6 +108,9 @@ static struct error *run(struct context *c)
 	return e;
 }
 
+/* The columns are those of the query. */
+static const struct record any_record = {.open = true};
+
 const struct command cmd_query = {
 	.name = "query",
 	.usage = "SQL DUMP",
@@ -117,6 +120,7 @@ const struct command cmd_query = {
 		 "taken where a query names none. a ~ 'b' matches a regular expression; numbers "
 		 "may end in k, M, G, T. A query only reads.",
 	.options = OPTIONS_OUTPUT | OPTIONS_UNIVERSE | OPTIONS_QUERY,
+	.records = RECORDS(&any_record),
 	.min_args = 1,
 	.max_args = 1,
 	.min_dumps = 1,

@@ -146,6 +146,7 @@ const struct command cmd_refcount = {
 		 "count 0: what is unexplained may be "
 		 "one of the conservative ones.",
 	.options = OPTIONS_OUTPUT | OPTIONS_UNIVERSE,
+	.records = RECORDS(RECORD(columns)),
 	.max_args = UINT32_MAX,
 	.min_dumps = 1,
 	.max_dumps = 1,

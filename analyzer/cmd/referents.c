@@ -185,6 +185,7 @@ const struct command cmd_referents = {
 		 "universes than gc: all references "
 		 "that keep alive.",
 	.options = OPTIONS_OUTPUT | OPTIONS_UNIVERSE,
+	.records = RECORDS(RECORD(columns)),
 	.max_args = UINT32_MAX,
 	.min_dumps = 1,
 	.max_dumps = 1,
@@ -199,6 +200,7 @@ const struct command cmd_referrers = {
 		 "Python; --universe all adds "
 		 "everything else that keeps the objects alive, native blocks and roots too.",
 	.options = OPTIONS_OUTPUT | OPTIONS_UNIVERSE,
+	.records = RECORDS(RECORD(columns)),
 	.max_args = UINT32_MAX,
 	.min_dumps = 1,
 	.max_dumps = 1,

@@ -133,6 +133,7 @@ const struct command cmd_retained = {
 		 "of each object's own, since things that several of them share count too, and "
 		 "nothing counts twice. Weak references keep nothing alive.",
 	.options = OPTIONS_OUTPUT | OPTIONS_UNIVERSE,
+	.records = RECORDS(RECORD(columns)),
 	.max_args = UINT32_MAX,
 	.min_dumps = 1,
 	.max_dumps = 1,

@@ -88,6 +88,7 @@ const struct command cmd_roots = {
 		   "tables",
 	.about = "With selectors: only the roots of these objects.",
 	.options = OPTIONS_OUTPUT | OPTIONS_UNIVERSE,
+	.records = RECORDS(RECORD(columns)),
 	.max_args = UINT32_MAX,
 	.min_dumps = 1,
 	.max_dumps = 1,

@@ -386,6 +386,50 @@ static struct error *run(struct context *context)
 	return e;
 }
 
+/* Fields of --json. */
+static const struct column json_object[] = {
+	{"record", NULL, CELL_TEXT, .about = "object: all that is known"},
+	{"id", NULL, CELL_ID, .about = "its number in this dump"},
+	{"address", NULL, CELL_ADDRESS, .about = "where it begins"},
+	{"type", NULL, CELL_TEXT, .about = "its type"},
+	{"module", NULL, CELL_TEXT, .about = "of the type"},
+	{"repr", NULL, CELL_TEXT, .about = "it in a few words"},
+	{"size", NULL, CELL_SIZE, .about = "bytes"},
+	{"base", NULL, CELL_NUMBER, .about = "bytes before its address that belong to it"},
+	{"refcount", NULL, CELL_NUMBER, .about = "its reference count"},
+	{"refs_seen", NULL, CELL_NUMBER, .about = "references that the dump has"},
+	{"generation", NULL, CELL_NUMBER, .about = "0, 1, 2; 3 = permanent"},
+	{"epoch", NULL, CELL_NUMBER, .about = "of its birth"},
+	{"runtime", NULL, CELL_TEXT, .about = "native, python, ..."},
+	{"flags", NULL, CELL_TEXT, .about = "in words"},
+	{"site", NULL, CELL_TEXT, .about = "where it was made"},
+	{"out", NULL, CELL_NUMBER, .about = "references that leave it"},
+};
+
+/* Fields of --json. */
+static const struct column json_reference[] = {
+	{"record", NULL, CELL_TEXT, .about = "reference: one from or to the object"},
+	{"of", NULL, CELL_ID, .about = "the object that was asked for"},
+	{"direction", NULL, CELL_TEXT, .about = "out: it refers to; in: is referred to by"},
+	{"edge", NULL, CELL_TEXT, .about = "name of the reference"},
+	{"kind", NULL, CELL_TEXT, .about = "strong, internal, conservative, borrowed, weak"},
+	{"traversed", NULL, CELL_BOOL, .about = "the collector sees it"},
+	{"interior", NULL, CELL_NUMBER, .about = "bytes behind the beginning of the target"},
+	{"id", NULL, CELL_ID, .about = "of the other object"},
+	{"address", NULL, CELL_ADDRESS, .about = "of the other object"},
+	{"type", NULL, CELL_TEXT, .about = "of the other object"},
+	{"repr", NULL, CELL_TEXT, .about = "it in a few words"},
+};
+
+/* Fields of --json. */
+static const struct column json_root[] = {
+	{"record", NULL, CELL_TEXT, .about = "root: one that holds it"},
+	{"of", NULL, CELL_ID, .about = "the object"},
+	{"root", NULL, CELL_TEXT, .about = "its name"},
+	{"class", NULL, CELL_TEXT, .about = "module, global, stack, ..."},
+	{"kind", NULL, CELL_TEXT, .about = "as of a reference"},
+};
+
 const struct command cmd_show = {
 	.name = "show",
 	.usage = "SELECTOR... DUMP",
@@ -395,6 +439,9 @@ const struct command cmd_show = {
 		 "something that it cannot see. ~ marks a "
 		 "reference that only looks like one.",
 	.options = OPTIONS_UNIVERSE | OPTIONS_LIMIT | OPTIONS_JSON,
+	.records = RECORDS(RECORD_IF("record", "object", json_object),
+			   RECORD_IF("record", "reference", json_reference),
+			   RECORD_IF("record", "root", json_root)),
 	.max_args = UINT32_MAX,
 	.min_dumps = 1,
 	.max_dumps = 1,

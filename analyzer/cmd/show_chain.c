@@ -113,6 +113,7 @@ const struct command cmd_show_chain = {
 		 "find-ref-chain.",
 	.options =
 		OPTIONS_UNIVERSE | OPTIONS_DRAW | OPTIONS_CHAIN | OPTIONS_SHOW_CHAIN | OPTIONS_JSON,
+	.records = draw_records,
 	.max_args = UINT32_MAX,
 	.min_dumps = 1,
 	.max_dumps = 1,

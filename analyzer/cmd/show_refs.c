@@ -14,6 +14,7 @@ const struct command cmd_show_refs = {
 		 "ends in .svg, .png or .pdf, or "
 		 "-T, makes a picture with Graphviz.",
 	.options = OPTIONS_UNIVERSE | OPTIONS_DRAW | OPTIONS_DEPTH | OPTIONS_IGNORE | OPTIONS_JSON,
+	.records = draw_records,
 	.max_args = UINT32_MAX,
 	.min_dumps = 1,
 	.max_dumps = 1,

@@ -274,6 +274,7 @@ const struct command cmd_slopes = {
 		 "same in all dumps, with what it retains in each; the rows are where the growth "
 		 "spreads over many objects, not each object on the way there.",
 	.options = OPTIONS_OUTPUT | OPTIONS_UNIVERSE | OPTIONS_SLOPES,
+	.records = RECORDS(RECORD(columns)),
 	.min_dumps = 2,
 	.max_dumps = UINT32_MAX,
 	.run = run,

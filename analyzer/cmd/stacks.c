@@ -259,6 +259,7 @@ const struct command cmd_stacks = {
 		 "--since and --until choose by marks: made after this one, before that one, and "
 		 "still alive. Without --universe: everything, storage and native blocks too.",
 	.options = OPTIONS_OUTPUT | OPTIONS_UNIVERSE | OPTIONS_STACKS,
+	.records = RECORDS(RECORD(columns)),
 	.min_dumps = 1,
 	.max_dumps = 2,
 	.run = run,

@@ -420,6 +420,7 @@ const struct command cmd_survivors = {
 		 "earlier dumps of the process: how many of them were alive then. Without "
 		 "--universe: everything, native blocks too; storage counts in bytes only.",
 	.options = OPTIONS_OUTPUT | OPTIONS_UNIVERSE | OPTIONS_SURVIVORS,
+	.records = RECORDS(RECORD(columns)),
 	.min_dumps = 1,
 	.max_dumps = UINT32_MAX,
 	.run = run,

@@ -158,6 +158,7 @@ const struct command cmd_suspects = {
 		"uncollectable, lost blocks, forgotten references, memory that cannot go back to "
 		"the system, what lives although it ended, what comes and goes; the largest first.",
 	.options = OPTIONS_OUTPUT | OPTIONS_SUSPECTS,
+	.records = RECORDS(RECORD(columns)),
 	.min_dumps = 1,
 	.max_dumps = UINT32_MAX,
 	.run = run,

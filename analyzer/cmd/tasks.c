@@ -89,6 +89,7 @@ const struct command cmd_tasks = {
 	.about = "With selectors or --where: only the tasks whose coroutines hold one of these "
 		 "objects, not through modules, types, functions, the event loop or other tasks.",
 	.options = OPTIONS_OUTPUT | OPTIONS_UNIVERSE,
+	.records = RECORDS(RECORD(columns)),
 	.max_args = UINT32_MAX,
 	.min_dumps = 1,
 	.max_dumps = 1,

@@ -185,6 +185,17 @@ static struct error *run(struct context *context)
 	return error;
 }
 
+/* Fields of --json. */
+static const struct column json_columns[] = {
+	{"pid", NULL, CELL_NUMBER, .about = "of the process"},
+	{"milliseconds", NULL, CELL_NUMBER, .about = "since the start of watching"},
+	{"objects", NULL, CELL_NUMBER, .about = "live native blocks"},
+	{"bytes", NULL, CELL_SIZE, .about = "of them"},
+	{"resident", NULL, CELL_SIZE, .about = "memory of the process"},
+	{"epoch", NULL, CELL_NUMBER, .about = "of what is born now"},
+	{"snapshots", NULL, CELL_NUMBER, .about = "taken so far"},
+};
+
 const struct command cmd_watch = {
 	.name = "watch",
 	.usage = "PID",
@@ -193,6 +204,7 @@ const struct command cmd_watch = {
 		 "its change since the "
 		 "start. Ends with the process, after --count lines, or by Ctrl-C.",
 	.options = OPTIONS_WATCH | OPTIONS_JSON,
+	.records = RECORDS(RECORD(json_columns)),
 	.min_args = 1,
 	.max_args = 1,
 	.run = run,

@@ -494,6 +494,7 @@ const struct command cmd_why = {
 		 "reference with it; the fewest references that must go. With --merge: the paths "
 		 "to all selected objects as one tree.",
 	.options = OPTIONS_OUTPUT | OPTIONS_UNIVERSE | OPTIONS_WHY,
+	.records = RECORDS(RECORD(columns), &merged_record),
 	.max_args = UINT32_MAX,
 	.min_dumps = 1,
 	.max_dumps = 1,

@@ -4,6 +4,7 @@
 
 #include "cmd/subject.h"
 
+extern const struct record merged_record;
 /* --merge: the merged paths to all that were chosen. avoid: as in report/merge_paths.h. */
 struct error *print_merged(struct context *context, struct subject *subject, const uint64_t *avoid);
 

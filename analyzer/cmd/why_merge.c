@@ -103,3 +103,5 @@ struct error *print_merged(struct context *c, struct subject *subject, const uin
 	merge_deinit(&merge);
 	return e;
 }
+
+const struct record merged_record = {COLUMNS_OF(merged_columns)};
