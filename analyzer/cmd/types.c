@@ -178,6 +178,7 @@ const struct command cmd_types = {
 		 "share of references that a field names; the blocks that two certain claims "
 		 "differ about.",
 	.options = OPTIONS_OUTPUT | OPTIONS_UNIVERSE,
+	.records = RECORDS(RECORD(columns)),
 	.min_dumps = 1,
 	.max_dumps = 1,
 	.run = run,

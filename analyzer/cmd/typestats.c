@@ -12,9 +12,10 @@ static const struct column columns[] = {
 	[COUNT] = {"count", "COUNT", CELL_NUMBER, .about = "live objects"},
 	[BYTES] = {"bytes", "BYTES", CELL_SIZE, .about = "their sizes together"},
 	[COUNT_ERROR] = {"count_error", "+/- COUNT", CELL_NUMBER,
-			 .about = "standard error of the count, where it is an estimate"},
+			 .about = "standard error of the count, where it is an estimate",
+			 .optional = true},
 	[BYTES_ERROR] = {"bytes_error", "+/- BYTES", CELL_SIZE,
-			 .about = "standard error of these bytes"},
+			 .about = "standard error of these bytes", .optional = true},
 };
 
 /* objgraph's shape: name, one space, count. */

@@ -34,7 +34,7 @@ struct column {
 	unsigned width;	   /* at least, in text */
 	bool tight;	   /* no gap before it, in text */
 	const char *about; /* one line for the manual */
-	bool optional;	   /* a field of JSON that no table prints, and that may be missing */
+	bool optional;	   /* a field that may be missing in JSON: not every table prints it */
 };
 
 struct table_style {
