@@ -705,6 +705,8 @@ const struct command cmd_workers = {
 		"Tasks are told apart by the stacks of what they made: run the pool with "
 		"--python-stacks=full.",
 	.options = OPTIONS_OUTPUT | OPTIONS_WORKERS,
+	.records = RECORDS(RECORD(pool_columns), RECORD(growth_columns), RECORD(sharing_columns),
+			   RECORD(refcount_columns), RECORD(advice_columns)),
 	.min_dumps = 1,
 	.max_dumps = UINT32_MAX,
 	.run = run,

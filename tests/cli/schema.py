@@ -51,8 +51,8 @@ LINES = {
     "dominators": ["p1.rgd"], "cycles": ["p1.rgd"], "why": ["Session[7] p1.rgd", "Session p1.rgd --merge"], "leaks": ["p1.rgd"],
     "gc": ["p1.rgd", "p1.rgd --events"], "collect": ["p1.rgd", "p1.rgd --list"], "audit": ["p1.rgd", "p1.rgd -a"], "index": ["p3.rgd"],
 }
-# Of processes: cli/control_real.sh looks at what they say. The fields of `info` and `query` are whatever a dump or the query has.
-PROCESSES = {"ps", "watch"}
+# Of processes, and of dumps of several of them: other tests look at what they say. The fields of `info` and `query` are whatever a dump or the query has.
+PROCESSES = {"ps", "watch", "workers"}
 OPEN = {"info", "query"}
 SUMMARIES = {"audit", "gc", "collect"}  # another line behind those of the table
 
