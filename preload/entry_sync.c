@@ -10,7 +10,8 @@
 #include "entry.h"
 #include "snapshot.h"
 
-#define SEMAPHORES 64u /* those after the first 64 are not counted */
+#define SEMAPHORES 64u
+#define PROBES 8u /* a semaphore that finds no row in so many is not counted */
 
 static int (*next_post)(sem_t *);
 
@@ -33,7 +34,7 @@ EXPORT int sem_post(sem_t *semaphore)
 {
 	uint32_t row = first_row((uintptr_t)semaphore);
 
-	for (unsigned i = 0; i < SEMAPHORES; i++, row = (row + 1) % SEMAPHORES) {
+	for (unsigned i = 0; i < PROBES; i++, row = (row + 1) % SEMAPHORES) {
 		uintptr_t here = 0;
 
 		if (atomic_load_explicit(&rows[row].semaphore, memory_order_relaxed) ==

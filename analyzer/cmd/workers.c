@@ -55,7 +55,7 @@ static const struct column pool_columns[] = {
 	[METHOD] = {"method", "METHOD", CELL_TEXT, .hidden = true,
 		    .about = "how it was made: fork, spawn, forkserver"},
 	[TASK] = {"task", "TASK", CELL_TEXT, .hidden = true,
-		  .about = "celery's task that it was doing"},
+		  .about = "celery's task that it was doing, or asyncio's by its function"},
 	[CPU] = {"cpu", "CPU", CELL_REAL, .hidden = true, .about = "seconds of processor time"},
 	[BYTES] = {"bytes", "BYTES", CELL_SIZE, .hidden = true, .about = "of live objects"},
 	[OBJECTS_GROWTH] = {"objects_growth", "+OBJECTS", CELL_DELTA, .hidden = true,
@@ -488,9 +488,11 @@ static struct error *share_all(struct context *c, const struct workers *w, struc
 		e = share_one(c, w, k, &sum->types, &s);
 		if (e)
 			break;
-		if (t && s.shared + s.shim + s.causes[SHARING_OWN])
-			sharing_row(t, k, &s);
-		e = add_sharing(sum, &s);
+		if (s.known) {
+			if (t)
+				sharing_row(t, k, &s);
+			e = add_sharing(sum, &s);
+		}
 		sharing_deinit(&s);
 	}
 	return e;
@@ -500,8 +502,12 @@ static void print_freeze(const struct context *c, const struct sharing_sum *sum)
 {
 	struct str size = {0};
 
-	if (c->style.format != TABLE_TEXT || c->style.columns || c->style.no_header || !sum->n)
+	if (c->style.format != TABLE_TEXT || c->style.columns || c->style.no_header)
 		return;
+	if (!sum->n) {
+		printf("\nNo process here was forked under refgraph and knows its pages.\n");
+		return;
+	}
 	str_size_words(&size, sum->collector, c->style.exact_sizes);
 	if (!sum->compared)
 		printf("\nNo dump of the process that forked them: what changed is not told from "

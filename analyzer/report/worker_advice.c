@@ -90,7 +90,9 @@ void advice_compute(const struct workers *w, struct advice *ret)
 
 		if (!k || !k->is_worker || d->tasks == WORKERS_UNKNOWN)
 			continue;
-		fit_add(&rss, (double)d->tasks, (double)d->rss);
+		/* refgraph's own memory is not there in production */
+		fit_add(&rss, (double)d->tasks,
+			(double)(d->shim < d->rss ? d->rss - d->shim : d->rss));
 		if (d->cpu_us)
 			fit_add(&cpu, (double)d->tasks, (double)d->cpu_us);
 	}

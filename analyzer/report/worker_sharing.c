@@ -336,6 +336,7 @@ struct error *sharing_compute(struct model *m, const struct sharing_parent *pare
 	for (unsigned g = 0; g < 3; g++)
 		s.collections[g] =
 			gc_number(m, "collections", g) - gc_number(m, "collections.at.fork", g);
+	ret->known = m->npages;
 	ret->collected = s.collections[2];
 	e = number_pages(&s);
 	if (!e)

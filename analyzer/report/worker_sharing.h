@@ -33,6 +33,7 @@ struct sharing {
 	uint64_t page;			 /* bytes */
 	uint64_t shared, shim;		 /* pages */
 	uint64_t causes[SHARING_CAUSES]; /* private pages */
+	bool known;			 /* the dump has pages */
 	bool compared;			 /* there was a dump of the parent */
 	bool collected;			 /* a full collection ran in the child */
 	VEC(struct sharing_type) types;	 /* by number in the names given */

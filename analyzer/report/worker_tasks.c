@@ -17,6 +17,8 @@
 struct functions {
 	struct names keys; /* "file\nfunction" */
 	struct ids task;   /* by key: number of the task, NAMES_NONE when it is of several */
+	unsigned
+		left; /* objects that may still be looked at for this task: a dump may hold any graph */
 };
 
 static struct error *function_key(struct functions *f, const char *file, const char *function,
@@ -60,6 +62,7 @@ static bool leads_to_code(const struct model *m, const struct edge *e)
 }
 
 #define DEPTH_MOST 8u
+#define OBJECTS_MOST 1000u
 
 /* The code objects of a task: of its run(), of what that wraps. `from` is the task, or its class. */
 static struct error *add_code_of(struct model *m, struct functions *f, uint32_t from, uint32_t task,
@@ -67,6 +70,9 @@ static struct error *add_code_of(struct model *m, struct functions *f, uint32_t 
 {
 	struct edge e;
 
+	if (!f->left)
+		return NULL;
+	f->left--;
 	if (strcmp(model_type_name(m, from), "code") == 0) {
 		const char *file = model_property_text(m, from, RGD_PROP_FILE),
 			   *name = model_property_text(m, from, RGD_PROP_QUALNAME);
@@ -91,6 +97,7 @@ static struct error *add_task(struct model *m, struct functions *f, const struct
 	task = names_keep(names, model_string(m, entry->string));
 	if (task == NAMES_NONE)
 		return error_memory();
+	f->left = OBJECTS_MOST;
 	TRY(add_code_of(m, f, entry->target, task, 0));
 	return class == MODEL_NONE ? NULL : add_code_of(m, f, class, task, 0);
 }
@@ -164,15 +171,16 @@ static bool ends_with(const char *text, const char *end)
 	return n >= k && strcmp(text + n - k, end) == 0;
 }
 
-static const struct boundary *boundary_of(const struct model *m, const struct frame *f)
+/* Its number + 1, 0 none. */
+static uint8_t boundary_of(const struct model *m, const struct frame *f)
 {
 	const char *name = model_string(m, f->function), *file = model_string(m, f->file);
 
 	for (size_t i = 0; i < BOUNDARIES; i++)
 		if (is_function(name, boundaries[i].function) &&
 		    ends_with(file, boundaries[i].file))
-			return &boundaries[i];
-	return NULL;
+			return (uint8_t)(i + 1);
+	return 0;
 }
 
 /* Of a stack: the boundary that was passed last, and the task, once its function was met inside of it. */
@@ -186,6 +194,7 @@ struct search {
 	struct functions functions;
 	struct names *names;
 	struct state *states;
+	uint8_t *boundary; /* by frame: + 1 */
 };
 
 static struct error *registered(struct search *s, const struct frame *f, uint32_t *ret)
@@ -236,7 +245,7 @@ static struct error *step(struct search *s, uint32_t stack)
 		*at = s->states[k->parent];
 	if (f->kind != RGD_FRAME_PYTHON)
 		return NULL;
-	b = boundary_of(m, f);
+	b = s->boundary[k->frame] ? &boundaries[s->boundary[k->frame] - 1] : NULL;
 	/* a loop of a library within a task is the task's own affair, but for celery's, which says so */
 	if (b && (!at->task || b->registered)) {
 		*at = (struct state){.boundary = (uint8_t)(b - boundaries + 1)};
@@ -266,8 +275,12 @@ struct error *worker_tasks_of_stacks(struct model *m, struct names *names, uint3
 	*ret = NULL;
 	s.states = calloc((size_t)m->nstacks + 1, sizeof *s.states);
 	tasks = malloc(((size_t)m->nstacks + 1) * sizeof *tasks);
-	if (!s.states || !tasks)
+	s.boundary = calloc((size_t)m->nframes + 1, sizeof *s.boundary);
+	if (!s.states || !tasks || !s.boundary)
 		e = error_memory();
+	for (uint32_t i = 0; i < m->nframes && !e; i++)
+		if (m->frames[i].kind == RGD_FRAME_PYTHON)
+			s.boundary[i] = boundary_of(m, &m->frames[i]);
 	if (!e && has_registry(m)) {
 		e = model_load(m, MODEL_EDGES | MODEL_REPR);
 		if (!e)
@@ -286,5 +299,6 @@ struct error *worker_tasks_of_stacks(struct model *m, struct names *names, uint3
 	names_free_kept(&s.functions.keys);
 	VEC_FREE(&s.functions.task);
 	free(s.states);
+	free(s.boundary);
 	return e;
 }

@@ -18,6 +18,8 @@
 struct frame_seen {
 	struct walk *walk;
 	uintptr_t frame, code;
+	uintptr_t
+		inner; /* code of the outermost frame within this one that is not asyncio's; 0 none */
 };
 
 /* ---- attributes, locals, items --------------------------------------------------------------------------------------------- */
@@ -243,6 +245,13 @@ static void tell_celery_task(const struct frame_seen *f)
 	meta_name("task.current", local(f, "name"));
 }
 
+/* Of asyncio: the outermost function that is not asyncio's own, which is where the task began. */
+static void tell_asyncio_task(const struct frame_seen *f)
+{
+	if (f->inner)
+		meta_name("task.current", word_at(f->inner, python.at->code_name));
+}
+
 static void tell_spawned(const struct frame_seen *f)
 {
 	(void)f;
@@ -284,6 +293,7 @@ static const struct known_frame {
 	 tell_executor},
 	{"_handle_workers", "multiprocessing/pool.py", "multiprocessing.Pool", 1, NULL},
 	{"trace_task", "celery/app/trace.py", NULL, 0, tell_celery_task},
+	{"_run", "asyncio/events.py", NULL, 0, tell_asyncio_task},
 	{"spawn_main", "multiprocessing/spawn.py", NULL, 0, tell_spawned},
 	{"_serve_one", "multiprocessing/forkserver.py", NULL, 0, tell_served},
 };
@@ -330,15 +340,26 @@ static void look_at(struct search *s)
 	}
 }
 
+static bool is_asyncio(uintptr_t code)
+{
+	char file[1024];
+	text_of(word_at(code, python.at->code_filename), file, sizeof(file));
+	return strstr(file, "/asyncio/") != NULL;
+}
+
 static void look_at_thread(struct search *s, uintptr_t tstate)
 {
 	uintptr_t frame = frame_of_thread(tstate);
+	s->f.inner = 0;
 	for (unsigned i = 0; frame && i < FRAMES_MAX && walk_readable(s->f.walk, frame, 128); i++) {
 		bool shown = python.minor <= 10 || frame_owner(frame) != OWNER_C_STACK;
 		s->f.frame = frame;
 		s->f.code = shown ? frame_code(frame) : 0;
-		if (s->f.code)
+		if (s->f.code) {
 			look_at(s);
+			if (!is_asyncio(s->f.code))
+				s->f.inner = s->f.code;
+		}
 		frame = frame_caller(frame);
 	}
 }

@@ -83,6 +83,21 @@ def pool(version, python, kind):
         equal("%s: which task" % title, [(r["task"], r["objects"]) for r in by_task], [("task", 62)])
 
 
+def aio(version, python):
+    name = "%s-aio" % version
+    done = run(python, ["aio_tasks.py"], name, env={"REFGRAPH_PYTHON_STACKS": "full"})
+    if done.returncode:
+        fail(name, done.stderr[-500:])
+        return
+    rows = workers(dumps_of(name), "--by", "task")
+    records = [(r["task"], r["tasks"], r["objects"], r["objects_per_task"]) for r in rows if r["type"] in ("__main__.Record", None)]
+    # the ping that asks for the dump still has its own
+    equal("%s asyncio: what each coroutine leaves behind" % version, [r for r in records if r[0] == "handle"][-1:], [("handle", 40, 80, 2)])
+    equal("%s asyncio: and ping" % version, [(r["task"], r["tasks"], r["objects"]) for r in rows if r["task"] == "ping" and r["type"] == "__main__.Record"],
+          [("ping", 40, 1)])
+    equal("%s asyncio: the task that asked" % version, [r["task"] for r in workers(dumps_of(name))], ["ping"])
+
+
 # ---- what became private, and why ---------------------------------------------------------------------------------------------
 
 
@@ -281,6 +296,8 @@ def main():
         for kind in kinds:
             if not wanted or kind in wanted:
                 pool(version, python, kind)
+        if not wanted or "aio" in wanted:
+            aio(version, python)
         if python == SYSTEM and (not wanted or "sharing" in wanted):
             sharing(version, python)
     for name, server, needs in (("gunicorn", gunicorn, "gunicorn"), ("celery", celery, "celery.bin.worker, redis")):
