@@ -13,14 +13,14 @@ need() {
 	for p; do command -v "$p" >/dev/null || { skip "$(basename "$0" .sh)" "$p is not installed"; exit 0; }; done
 }
 
-# in_mode plain|shim|often|busy COMMAND...: often is a dump each second, busy one at each end too
+# in_mode plain|shim|often|busy COMMAND...: often is a dump each second, busy one at each end too; SETTINGS: more of the shim's variables
 in_mode() {
 	local mode=$1; shift
 	case $mode in
 	plain) env "$@" ;;
-	shim) env LD_PRELOAD="$SHIM" REFGRAPH_DIR="$DUMPS" "$@" ;;
-	often) env LD_PRELOAD="$SHIM" REFGRAPH_DIR="$DUMPS" REFGRAPH_EVERY=1s "$@" ;;
-	busy) env LD_PRELOAD="$SHIM" REFGRAPH_DIR="$DUMPS" REFGRAPH_EVERY=1s REFGRAPH_ON_EXIT=1 "$@" ;;
+	shim) env ${SETTINGS:-} LD_PRELOAD="$SHIM" REFGRAPH_DIR="$DUMPS" "$@" ;;
+	often) env ${SETTINGS:-} LD_PRELOAD="$SHIM" REFGRAPH_DIR="$DUMPS" REFGRAPH_EVERY=1s "$@" ;;
+	busy) env ${SETTINGS:-} LD_PRELOAD="$SHIM" REFGRAPH_DIR="$DUMPS" REFGRAPH_EVERY=1s REFGRAPH_ON_EXIT=1 "$@" ;;
 	esac
 }
 # The same in place of the calling subshell, so that $! is the program.
