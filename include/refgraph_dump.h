@@ -237,6 +237,12 @@ enum rgd_label_class {
 	1u /* the runtime's own collector sees this reference (gc.get_referents) */
 #define RGD_LABEL_F_INTERIOR                                                                       \
 	2u /* edge points inside the target: takes one row of RGD_EDGE_INTERIOR */
+/* Of interior edges whose offset is in the block's words (class OFFSET), and of roots: memcheck's heuristics say that the pointer stands
+ * for one to the start. */
+#define RGD_LABEL_F_STDSTRING 4u /* the characters of a string behind its length, capacity, count */
+#define RGD_LABEL_F_LENGTH64 8u	 /* what follows a word that holds its length */
+#define RGD_LABEL_F_NEWARRAY 16u /* what follows the number of elements */
+#define RGD_LABEL_F_INHERITANCE 32u /* a base class that is not the first */
 
 /* OBJECTS, ascending by address, in groups. */
 enum rgd_objects_column {
@@ -298,6 +304,7 @@ enum rgd_roots_column {
 	RGD_ROOT_TARGET = 5,   /* object */
 	RGD_ROOT_INTERIOR = 6, /* byte offset into the target */
 	RGD_ROOT_CONTEXT = 7,  /* string: e.g. "handler() app.py:31" for a LOCAL; else "" */
+	RGD_ROOT_FLAGS = 8,    /* RGD_LABEL_F_STDSTRING and those that follow it */
 };
 enum rgd_root_class {
 	RGD_ROOT_GLOBAL = 1, /* writable data of a module */

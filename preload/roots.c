@@ -16,22 +16,19 @@ enum {
 	ROOT_VALUE,
 	ROOT_TARGET,
 	ROOT_INTERIOR,
-	ROOT_CONTEXT
+	ROOT_CONTEXT,
+	ROOT_FLAGS
 };
 static const struct column_spec root_columns[] = {
-	{RGD_ROOT_CLASS, RGD_ENC_U8},
-	{RGD_ROOT_KIND, RGD_ENC_U8},
-	{RGD_ROOT_LABEL, RGD_ENC_VARINT},
-	{RGD_ROOT_OWNER, RGD_ENC_VARINT},
-	{RGD_ROOT_VALUE, RGD_ENC_VARINT},
-	{RGD_ROOT_TARGET, RGD_ENC_VARINT},
-	{RGD_ROOT_INTERIOR, RGD_ENC_VARINT},
-	{RGD_ROOT_CONTEXT, RGD_ENC_VARINT},
-	{0, 0},
+	{RGD_ROOT_CLASS, RGD_ENC_U8},	     {RGD_ROOT_KIND, RGD_ENC_U8},
+	{RGD_ROOT_LABEL, RGD_ENC_VARINT},    {RGD_ROOT_OWNER, RGD_ENC_VARINT},
+	{RGD_ROOT_VALUE, RGD_ENC_VARINT},    {RGD_ROOT_TARGET, RGD_ENC_VARINT},
+	{RGD_ROOT_INTERIOR, RGD_ENC_VARINT}, {RGD_ROOT_CONTEXT, RGD_ENC_VARINT},
+	{RGD_ROOT_FLAGS, RGD_ENC_VARINT},    {0, 0},
 };
 
 struct root_row {
-	uint32_t class, kind, label, owner, target, context;
+	uint32_t class, kind, label, owner, target, context, flags;
 	uint64_t value, interior;
 };
 
@@ -46,6 +43,7 @@ static void emit_root(struct walk *w, const struct root_row *row)
 	column_put(&column[ROOT_TARGET], row->target);
 	column_put(&column[ROOT_INTERIOR], row->interior);
 	column_put(&column[ROOT_CONTEXT], row->context);
+	column_put(&column[ROOT_FLAGS], row->flags);
 	table_row(&w->writer, &w->roots);
 }
 
@@ -72,8 +70,11 @@ static void word_root(struct walk *w, uint32_t class, uint32_t owner, uint64_t v
 {
 	struct root_row row = {
 		.class = class, .kind = RGD_EDGE_CONSERVATIVE, .owner = owner, .value = value};
-	if (walk_plausible(w, word) && walk_resolve(w, word, &row.target, &row.interior))
-		emit_root(w, &row);
+	if (!walk_plausible(w, word) || !walk_resolve(w, word, &row.target, &row.interior))
+		return;
+	if (row.interior)
+		row.flags = heuristics_of(w, row.target, word - row.interior, row.interior);
+	emit_root(w, &row);
 }
 
 /* `origin` is subtracted from the address of the word to make the row's value. */

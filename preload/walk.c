@@ -292,9 +292,26 @@ bool walk_edge(struct walk *w, uint32_t label, uint64_t value, uintptr_t target)
 	return true;
 }
 
-static void emit_word(struct walk *w, uint64_t offset, uint32_t number, uint64_t interior)
+/* The label of a word that points `interior` bytes into an object at `address`. */
+static uint32_t interior_label(struct walk *w, uint32_t number, uintptr_t address,
+			       uint64_t interior)
 {
-	emit_edge(w, interior ? w->offset_interior : w->offset_label, offset, number, interior);
+	unsigned flags = heuristics_of(w, number, address, interior);
+	uint32_t *label = &w->offset_interior[flags / RGD_LABEL_F_STDSTRING];
+
+	if (!*label)
+		*label = 1 + intern_label(&w->intern, RGD_EDGE_CONSERVATIVE, RGD_LABEL_OFFSET,
+					  RGD_LABEL_F_INTERIOR | flags, 0);
+	return *label - 1;
+}
+
+static void emit_word(struct walk *w, uint64_t offset, uintptr_t value, uint32_t number,
+		      uint64_t interior)
+{
+	emit_edge(w,
+		  interior ? interior_label(w, number, value - interior, interior)
+			   : w->offset_label,
+		  offset, number, interior);
 }
 
 void walk_scan(struct walk *w, uintptr_t low, uintptr_t high)
@@ -312,7 +329,7 @@ void walk_scan(struct walk *w, uintptr_t low, uintptr_t high)
 			if (!walk_plausible(w, value) ||
 			    !walk_resolve(w, value, &number, &interior))
 				continue;
-			emit_word(w, (low - w->address) / 8, number, interior);
+			emit_word(w, (low - w->address) / 8, value, number, interior);
 			w->degree++;
 		}
 		if (end >= high)
@@ -377,7 +394,7 @@ static void words_drain(struct walk *w)
 	for (uint32_t i = 0; i < w->word_count; i++) {
 		if (!walk_resolve(w, w->words[i].value, &number, &interior))
 			continue;
-		emit_word(w, w->words[i].offset, number, interior);
+		emit_word(w, w->words[i].offset, w->words[i].value, number, interior);
 		w->batch[w->word_owner[i]].degree++;
 	}
 	w->word_count = 0;
@@ -779,8 +796,6 @@ void walk_main(const struct walk_plan *plan)
 	if (!nodes_init(&w->nodes, &w->pool) || !intern_init(&w->intern, &w->pool))
 		walk_exit(w, ENOMEM);
 	w->offset_label = intern_label(&w->intern, RGD_EDGE_CONSERVATIVE, RGD_LABEL_OFFSET, 0, 0);
-	w->offset_interior = intern_label(&w->intern, RGD_EDGE_CONSERVATIVE, RGD_LABEL_OFFSET,
-					  RGD_LABEL_F_INTERIOR, 0);
 	phase(w, WALK_BLOCKS);
 	live_each(add_block, w);
 	phase(w, WALK_DISCOVER);

@@ -195,7 +195,8 @@ struct walk {
 
 	struct table objects, edges, properties, roots, gc, runtimes, counters, heaps;
 	uint32_t predict[RGD_PREDICT_SLOTS];
-	uint32_t offset_label, offset_interior;
+	uint32_t offset_label;
+	uint32_t offset_interior[16]; /* by what the heuristics say: label + 1, 0 not made yet */
 
 	/* words of bare blocks, looked up in batches so that memory can be fetched ahead */
 	struct walk_word words[WALK_BATCH];
@@ -229,6 +230,11 @@ const struct adapter *walk_adapter(uint32_t runtime);
 
 /* The class of the C++ object (or of the array of them) that fills the block, 0 none. */
 uint32_t vtable_type(struct walk *w, uintptr_t address, uint64_t size);
+
+/* ---- heuristics.c ---------------------------------------------------------------------------------------------------- */
+
+/* RGD_LABEL_F_STDSTRING and its like, for a pointer `interior` bytes into the object `number` at `address`. */
+unsigned heuristics_of(struct walk *w, uint32_t number, uintptr_t address, uint64_t interior);
 
 /* ---- roots.c -------------------------------------------------------------------------------------------------------- */
 

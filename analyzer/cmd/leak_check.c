@@ -47,6 +47,7 @@ static const struct {
 } passed[] = {
 	{OPT_LEAK_KINDS, "--show-leak-kinds", "definite,possible"},
 	{OPT_ERROR_KINDS, "--errors-for-leak-kinds", "definite,possible"},
+	{OPT_HEURISTICS, "--leak-check-heuristics", NULL},
 	{OPT_SUPPRESSIONS, "--suppressions", NULL},
 };
 

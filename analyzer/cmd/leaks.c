@@ -80,6 +80,31 @@ static struct error *kinds_of(const struct context *c, enum option_id option, co
 		       : NULL;
 }
 
+/* "stdstring,newarray", "all", "none" */
+static struct error *heuristics_parse(const char *text, unsigned *ret)
+{
+	*ret = 0;
+	for (const char *at = text; *at; at += strspn(at, ",")) {
+		size_t n = strcspn(at, ",");
+		unsigned found = 0;
+
+		for (unsigned h = 1; h < HEURISTICS; h++)
+			if (leak_heuristic_names[h] && strlen(leak_heuristic_names[h]) == n &&
+			    strncmp(at, leak_heuristic_names[h], n) == 0)
+				found = LEAKS_HEURISTIC(h);
+		if (n == 3 && strncmp(at, "all", n) == 0)
+			found = LEAKS_ALL_HEURISTICS;
+		if (!found && (n != 4 || strncmp(at, "none", n) != 0))
+			return error_usage("--leak-check-heuristics: '%.*s' is none; there are: "
+					   "stdstring, length64, newarray, multipleinheritance, "
+					   "all, none",
+					   (int)n, at);
+		*ret |= found;
+		at += n;
+	}
+	return NULL;
+}
+
 static void add_stack(const struct model *m, uint32_t stack, struct str *out)
 {
 	for (bool first = true; stack != MODEL_NONE;
@@ -203,6 +228,26 @@ static void print_sum(const char *name, const struct leak_sum *sum, const char *
 	       grouped(sum->blocks, blocks, sizeof blocks), more);
 }
 
+/* In memcheck's words, too. */
+static void print_heuristics(const struct leaks *l)
+{
+	bool any = false;
+
+	for (unsigned h = 1; h < HEURISTICS; h++) {
+		const struct leak_sum *sum = &l->by_heuristic[h];
+		char bytes[32], blocks[32];
+
+		if (!sum->blocks)
+			continue;
+		if (!any)
+			puts("                      of which reachable via heuristic:");
+		any = true;
+		printf("                        %-19s: %s bytes in %s blocks\n",
+		       leak_heuristic_names[h], grouped(sum->bytes, bytes, sizeof bytes),
+		       grouped(sum->blocks, blocks, sizeof blocks));
+	}
+}
+
 static void print_summary(const struct leaks *l)
 {
 	const struct leak_sum *sums = l->sums;
@@ -215,6 +260,7 @@ static void print_summary(const struct leaks *l)
 		print_sum("held by garbage", &sums[LEAK_GARBAGE],
 			  " (a runtime's collector will free it)");
 	print_sum("still reachable", &sums[LEAK_REACHABLE], "");
+	print_heuristics(l);
 	print_sum("suppressed", &l->suppressed, "");
 }
 
@@ -327,6 +373,7 @@ static struct error *make(struct page *p)
 {
 	struct option_value *universe = &p->context->options[OPT_UNIVERSE];
 	struct model *earlier;
+	unsigned heuristics;
 
 	TRY(kinds_of(p->context, OPT_LEAK_KINDS, "show-leak-kinds", DEFAULT_KINDS, &p->shown));
 	TRY(kinds_of(p->context, OPT_ERROR_KINDS, "errors-for-leak-kinds", "none", &p->fails));
@@ -337,7 +384,8 @@ static struct error *make(struct page *p)
 	TRY(model_load(p->subject.m, MODEL_META));
 	TRY(refuse_sample(p->subject.m));
 	warn_of_partial(p->subject.m);
-	TRY(leaks_find(&p->subject.alive, &p->leaks));
+	TRY(heuristics_parse(option_text(p->context, OPT_HEURISTICS, "all"), &heuristics));
+	TRY(leaks_find(&p->subject.alive, heuristics, &p->leaks));
 	if (p->context->ndumps > 1) {
 		TRY(context_model(p->context, 0, &earlier));
 		TRY(last_held_find(&p->leaks, earlier, &p->last_held));

@@ -142,6 +142,9 @@ const struct option_row option_table[] = {
 	 "list these: definite,indirect,possible,garbage,reachable,all,none (definite,possible)"},
 	{OPT_ERROR_KINDS, OPTIONS_LEAKS | OPTIONS_RUN, "errors-for-leak-kinds", 0, OPTION_TEXT, "KINDS",
 	 "exit with status 1 if there are blocks of these kinds"},
+	{OPT_HEURISTICS, OPTIONS_LEAKS | OPTIONS_RUN, "leak-check-heuristics", 0, OPTION_TEXT, "NAMES",
+	 "pointers into blocks that count as pointers to their starts: "
+	 "stdstring,length64,newarray,multipleinheritance,all,none (all)"},
 	{OPT_SUPPRESSIONS, OPTIONS_LEAKS | OPTIONS_RUN, "suppressions", 0, OPTION_TEXT, "FILE",
 	 "do not tell what this file knows, in memcheck's or LeakSanitizer's language"},
 	{OPT_DEFAULT_SUPPRESSIONS, OPTIONS_LEAKS | OPTIONS_RUN, "default-suppressions", 0, OPTION_FLAG, NULL,

@@ -18,26 +18,41 @@
 
 /* ---- the graph ------------------------------------------------------------------------------- */
 
-/* What decoding needs to know of a label, in one byte: the edge's class below, then these. */
-#define INFO_HAS_VALUE 0x40u
-#define INFO_IS_OFFSET 0x80u
-#define INFO_CLASS 0x1fu
+/* What decoding needs to know of a label: the edge's class in the lower byte, then these. */
+#define INFO_HAS_VALUE 0x100u
+#define INFO_IS_OFFSET 0x200u
+#define INFO_CLASS 0xffu
 
 struct edges_job {
 	struct model *model;
-	const uint8_t *info; /* by label */
+	const uint16_t *info; /* by label */
 	uint32_t *target;
 	uint8_t *class;
 };
 
-static uint8_t label_info(const struct label *l)
+enum heuristic model_heuristic(unsigned flags)
 {
-	uint8_t info = l->kind < 7 ? l->kind : 7;
+	/* the first that holds; two of them differ in nothing that the memory shows */
+	if (!(flags & RGD_LABEL_F_INTERIOR))
+		return HEURISTIC_NONE;
+	if (flags & RGD_LABEL_F_STDSTRING)
+		return HEURISTIC_STDSTRING;
+	if (flags & RGD_LABEL_F_LENGTH64)
+		return flags & RGD_LABEL_F_NEWARRAY ? HEURISTIC_EITHER : HEURISTIC_LENGTH64;
+	if (flags & RGD_LABEL_F_NEWARRAY)
+		return HEURISTIC_NEWARRAY;
+	return flags & RGD_LABEL_F_INHERITANCE ? HEURISTIC_INHERITANCE : HEURISTIC_NONE;
+}
+
+static uint16_t label_info(const struct label *l)
+{
+	uint16_t info = l->kind < 7 ? l->kind : 7;
 
 	if (l->flags & RGD_LABEL_F_TRAVERSED)
 		info |= MODEL_CLASS_TRAVERSED;
 	if (l->flags & RGD_LABEL_F_INTERIOR)
 		info |= MODEL_CLASS_INTERIOR;
+	info |= model_heuristic(l->flags) << 5;
 	if (RGD_LABEL_HAS_VALUE(l->class))
 		info |= INFO_HAS_VALUE;
 	if (l->class == RGD_LABEL_OFFSET)
@@ -58,7 +73,7 @@ static uint32_t decode_group(const struct edges_job *job, const struct edge_grou
 	for (uint32_t i = 0; i < rows; i++) {
 		uint64_t label, value = 0, difference;
 		uint32_t slot;
-		uint8_t info;
+		uint16_t info;
 
 		labels = varint_get(labels, labels_end, &label);
 		if (!labels || label >= nlabels)
@@ -125,7 +140,7 @@ static struct error *load_degrees(struct model *m, uint32_t *first)
 static struct error *load_targets(struct model *m, uint32_t *target, uint8_t *class)
 {
 	struct edges_job job = {.model = m, .target = target, .class = class};
-	uint8_t *info = malloc((size_t)m->nlabels + 1);
+	uint16_t *info = calloc((size_t)m->nlabels + 1, sizeof *info);
 	struct error *e;
 
 	if (!info)

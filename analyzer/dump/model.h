@@ -84,6 +84,7 @@ struct root {
 	uint64_t value;
 	uint32_t target;
 	uint64_t interior;
+	uint8_t flags; /* RGD_LABEL_F_STDSTRING and those that follow */
 };
 
 struct frame {
@@ -178,6 +179,19 @@ struct edge {
 #define MODEL_CLASS_KIND(c) ((c)&7u)
 #define MODEL_CLASS_TRAVERSED 8u
 #define MODEL_CLASS_INTERIOR 16u
+/* Of interior edges, which of memcheck's heuristics takes them for pointers to the start. */
+#define MODEL_CLASS_HEURISTIC(c) ((unsigned)(c) >> 5)
+enum heuristic {
+	HEURISTIC_NONE,
+	HEURISTIC_STDSTRING,
+	HEURISTIC_LENGTH64,
+	HEURISTIC_NEWARRAY,
+	HEURISTIC_EITHER, /* length64 or newarray: both rules hold */
+	HEURISTIC_INHERITANCE,
+	HEURISTICS
+};
+/* From RGD_LABEL_F_*. */
+enum heuristic model_heuristic(unsigned label_flags);
 
 /*
  * Names of native code come from outside: dump/ knows no ELF. All may be called for any native

@@ -231,6 +231,7 @@ static const struct field root_fields[] = {
 	FIELD(RGD_ROOT_TARGET, root, target, OBJECTS),
 	FIELD(RGD_ROOT_INTERIOR, root, interior, ANY),
 	FIELD(RGD_ROOT_CONTEXT, root, context, STRINGS),
+	FIELD(RGD_ROOT_FLAGS, root, flags, ANY),
 };
 
 /* An owner is a module or a thread, as the class says: root_name(), which knows which, looks

@@ -47,6 +47,31 @@ unsigned leak_kinds_parse(const char *text, const char *separators, const char *
 
 /* ---- kinds ------------------------------------------------------------------------------------ */
 
+const char *const leak_heuristic_names[HEURISTICS] = {
+	[HEURISTIC_STDSTRING] = "stdstring",
+	[HEURISTIC_LENGTH64] = "length64",
+	[HEURISTIC_NEWARRAY] = "newarray",
+	[HEURISTIC_INHERITANCE] = "multipleinheritance",
+};
+
+/* The heuristic that lets this one pass, HEURISTIC_NONE when none of those that count does. */
+static enum heuristic passes(const struct leaks *l, unsigned heuristic)
+{
+	if (heuristic == HEURISTIC_EITHER)
+		heuristic = l->heuristics & LEAKS_HEURISTIC(HEURISTIC_LENGTH64)
+				    ? HEURISTIC_LENGTH64
+				    : HEURISTIC_NEWARRAY;
+	return heuristic < HEURISTICS && l->heuristics & LEAKS_HEURISTIC(heuristic)
+		       ? heuristic
+		       : HEURISTIC_NONE;
+}
+
+static enum heuristic root_heuristic(const struct leaks *l, const struct root *r)
+{
+	return r->interior ? passes(l, model_heuristic(r->flags | RGD_LABEL_F_INTERIOR))
+			   : HEURISTIC_NONE;
+}
+
 /* What the work needs besides the result. */
 struct search {
 	struct leaks *leaks;
@@ -72,15 +97,68 @@ static struct error *mark_exact(struct search *s)
 	struct error *e = NULL;
 
 	for (unsigned class = 0; class < 256; class ++)
-		follow.pass[class] &= !(class & MODEL_CLASS_INTERIOR);
-	for (size_t i = 0; i < a->roots.n && !e; i++)
-		if (!s->m->roots[a->root_rows.data[i]].interior &&
+		follow.pass[class] &= !(class & MODEL_CLASS_INTERIOR) ||
+				      passes(s->leaks, MODEL_CLASS_HEURISTIC(class));
+	for (size_t i = 0; i < a->roots.n && !e; i++) {
+		const struct root *r = &s->m->roots[a->root_rows.data[i]];
+
+		if ((!r->interior || root_heuristic(s->leaks, r)) &&
 		    !VEC_PUSH(&starts, a->roots.data[i]))
 			e = error_memory();
+	}
 	if (!e)
 		e = reach_mark(&a->graph, &follow, starts.data, starts.n, s->exact);
 	VEC_FREE(&starts);
 	return e;
+}
+
+static void sum_add(struct leak_sum *sum, uint64_t bytes)
+{
+	sum->blocks++;
+	sum->bytes += bytes;
+}
+
+/* Blocks that a heuristic made reachable: no pointer to their start is. */
+static struct error *judge_heuristics(struct search *s)
+{
+	const struct alive *a = s->leaks->alive;
+	const struct graph *g = &a->graph;
+	struct leaks *l = s->leaks;
+	uint8_t *by;
+	struct error *e;
+
+	if (!l->heuristics)
+		return NULL;
+	e = big_alloc(g->nnodes, sizeof *by, &by);
+	if (e)
+		return e;
+	for (size_t i = 0; i < a->roots.n; i++) {
+		const struct root *r = &s->m->roots[a->root_rows.data[i]];
+
+		if (!r->interior)
+			by[a->roots.data[i]] = HEURISTICS;
+		else if (root_heuristic(l, r) && !by[a->roots.data[i]])
+			by[a->roots.data[i]] = root_heuristic(l, r);
+	}
+	for (uint32_t i = 0; i < g->nnodes; i++) {
+		if (!bits_get(s->exact, i))
+			continue;
+		for (uint32_t k = g->out_first[i]; k < g->out_first[i + 1]; k++) {
+			uint8_t class = g->edge_class[k], *to = &by[g->out_target[k]];
+
+			if (!a->follow.pass[class])
+				continue;
+			if (!(class & MODEL_CLASS_INTERIOR))
+				*to = HEURISTICS;
+			else if (!*to)
+				*to = passes(l, MODEL_CLASS_HEURISTIC(class));
+		}
+	}
+	for (uint32_t i = 0; i < g->nnodes; i++)
+		if (by[i] && by[i] < HEURISTICS && l->kind[i] == LEAK_REACHABLE)
+			sum_add(&l->by_heuristic[by[i]], s->m->size[i]);
+	big_free(by, g->nnodes, sizeof *by);
+	return NULL;
 }
 
 /* Two walks over the same references, side by side. */
@@ -191,12 +269,6 @@ static void judge(struct search *s)
 }
 
 /* ---- records ---------------------------------------------------------------------------------- */
-
-static void sum_add(struct leak_sum *sum, uint64_t bytes)
-{
-	sum->blocks++;
-	sum->bytes += bytes;
-}
 
 static size_t record_room(const struct model *m)
 {
@@ -313,16 +385,17 @@ static struct error *search(struct search *s)
 	TRY(mark_waiting(s));
 	TRY(find_heads(s));
 	judge(s);
+	TRY(judge_heuristics(s));
 	return make_records(s);
 }
 
-struct error *leaks_find(struct alive *alive, struct leaks *ret)
+struct error *leaks_find(struct alive *alive, unsigned heuristics, struct leaks *ret)
 {
 	struct search s = {.leaks = ret, .m = alive->model};
 	size_t n = alive->model->nobjects, words = bits_words(n);
 	struct error *e;
 
-	*ret = (struct leaks){.alive = alive};
+	*ret = (struct leaks){.alive = alive, .heuristics = heuristics};
 	TRY(model_load(alive->model, MODEL_FLAGS | MODEL_STACK | MODEL_STACKS | MODEL_EPOCH));
 	e = search(&s);
 	big_free(s.exact, words, sizeof *s.exact);

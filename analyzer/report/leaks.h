@@ -2,7 +2,7 @@
  * leaks.h - the native blocks by what still reaches them, with the words of valgrind's memcheck:
  *
  *   reachable   from a root, by pointers to the starts of blocks alone
- *   possible    from a root, but one pointer at least on each way points inside a block
+ *   possible    from a root, but one pointer at least on each way points inside a block, and no heuristic takes it for one to the start
  *   definite    nothing points to it but blocks that are lost themselves through it: the head of what was lost
  *   indirect    lost, but only because a definitely lost block is: freeing that one properly would free it
  *   garbage     only objects that wait for their runtime's collector reach it (memcheck knows none)
@@ -54,7 +54,10 @@ struct leak_record {
 
 struct leaks {
 	struct alive *alive;
-	uint8_t *kind; /* by object: enum leak_kind */
+	unsigned heuristics; /* LEAKS_STDSTRING and its like */
+	struct leak_sum
+		by_heuristic[HEURISTICS]; /* reachable only because of one: enum heuristic */
+	uint8_t *kind;			  /* by object: enum leak_kind */
 	uint32_t *
 		head; /* by object: of an indirectly lost block the definitely lost one; else MODEL_NONE or itself */
 	struct leak_sum sums[LEAK_KINDS]; /* without what is suppressed */
@@ -63,8 +66,16 @@ struct leaks {
 	uint32_t *record_at;		 /* by stack and kind: see leaks_record() */
 };
 
-/* `alive` must outlive it. Loads what it needs. After an error, too, leaks_deinit() is due. */
-struct error *leaks_find(struct alive *alive, struct leaks *ret);
+/* Pointers into blocks that count as pointers to their starts: memcheck's heuristics, by its own names. */
+#define LEAKS_HEURISTIC(h) (1u << (h))
+#define LEAKS_ALL_HEURISTICS                                                                       \
+	(LEAKS_HEURISTIC(HEURISTIC_STDSTRING) | LEAKS_HEURISTIC(HEURISTIC_LENGTH64) |              \
+	 LEAKS_HEURISTIC(HEURISTIC_NEWARRAY) | LEAKS_HEURISTIC(HEURISTIC_INHERITANCE))
+extern const char *const leak_heuristic_names[HEURISTICS]; /* "stdstring", ...; NULL: none */
+
+/* `heuristics`: LEAKS_HEURISTIC() of those that count. `alive` must outlive it. Loads what it needs. After an error, too,
+ * leaks_deinit() is due. */
+struct error *leaks_find(struct alive *alive, unsigned heuristics, struct leaks *ret);
 void leaks_deinit(struct leaks *leaks);
 
 /* The place in `records` of a block's, MODEL_NONE for what is no block. */

@@ -624,7 +624,7 @@ static struct error *find_lost(struct suspects *s)
 {
 	struct suppressions *known = NULL;
 	struct leaks leaks;
-	struct error *e = leaks_find(s->q.alive, &leaks);
+	struct error *e = leaks_find(s->q.alive, LEAKS_ALL_HEURISTICS, &leaks);
 	unsigned found = 0;
 
 	if (!e)

@@ -74,6 +74,8 @@ static const char *const command_lines[][12] = {
 	{"dominators", "--group-by", "type", "PATH"},
 	{"cycles", "--universe", "all", "PATH"},
 	{"leaks", "--show-leak-kinds", "all", "--json", "PATH"},
+	{"leaks", "--leak-check-heuristics", "newarray,stdstring", "PATH"},
+	{"types", "--limit", "0", "--types", "full", "PATH"},
 	{"why", "#4", "PATH"},
 	{"why", "--json", "--ways", "9", "--avoid", "#3", "--universe", "all", "#5", "PATH"},
 	{"why", "--merge", "--where", "size > 0", "--universe", "all", "PATH"},

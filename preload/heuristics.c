@@ -1,0 +1,57 @@
+/*
+ * heuristics.c - pointers into blocks that memcheck takes for pointers to their starts (its manual, "--leak-check-heuristics"): what
+ * its rules say is noted in the label of the reference while the block's memory can be looked at; which of the rules count is decided
+ * when the question is asked.
+ */
+#include "walk.h"
+
+/* length, capacity, reference count, characters, a NUL: the old std::string */
+static bool is_string(const uint64_t *words, uint64_t size, uint64_t interior)
+{
+	return interior == 24 && size > 24 && words[0] <= words[1] && 24 + words[1] + 1 == size;
+}
+
+/* the number of bytes that follow */
+static bool is_length(const uint64_t *words, uint64_t size, uint64_t interior)
+{
+	return interior == 8 && size > 8 && words[0] == size - 8;
+}
+
+/* new T[n] of a class with a destructor: n, then the array */
+static bool is_array(const uint64_t *words, uint64_t size, uint64_t interior)
+{
+	return interior == 8 && size > 8 && words[0] && (size - 8) % words[0] == 0;
+}
+
+/* The part of an object that a base class other than the first one describes: its own vtable, made for this distance from the top. */
+static bool is_base(struct walk *w, uintptr_t address, uint64_t size, uint64_t interior)
+{
+	uintptr_t vtable;
+
+	if ((interior & 7) || interior + 8 > size || !vtable_type(w, address, size))
+		return false;
+	vtable = *(const uintptr_t *)(address + interior);
+	return !(vtable & 7) && modules_find(vtable) &&
+	       memory_readable(&w->map, vtable - 16, 16) == 16 &&
+	       *(const int64_t *)(vtable - 16) == -(int64_t)interior;
+}
+
+unsigned heuristics_of(struct walk *w, uint32_t number, uintptr_t address, uint64_t interior)
+{
+	const uint64_t *words = (const uint64_t *)address;
+	struct live_block block;
+	unsigned flags = 0;
+
+	if (w->kind[number] || !live_find(address, &block) || interior >= block.size ||
+	    block.size < 16 || memory_readable(&w->map, address, block.size) != block.size)
+		return 0;
+	if (is_string(words, block.size, interior))
+		flags |= RGD_LABEL_F_STDSTRING;
+	if (is_length(words, block.size, interior))
+		flags |= RGD_LABEL_F_LENGTH64;
+	if (is_array(words, block.size, interior))
+		flags |= RGD_LABEL_F_NEWARRAY;
+	if (is_base(w, address, block.size, interior))
+		flags |= RGD_LABEL_F_INHERITANCE;
+	return flags;
+}
