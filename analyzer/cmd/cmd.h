@@ -94,6 +94,8 @@ enum option_id {
 	OPT_UNTIL,
 	/* OPTIONS_GC */
 	OPT_EVENTS,
+	/* OPTIONS_INFO */
+	OPT_COVERAGE,
 	/* OPTIONS_SLOPES */
 	OPT_SLOPES_BY,
 	OPT_AGAINST,
@@ -185,6 +187,7 @@ enum option_group {
 	OPTIONS_SURVIVORS = 1ull << 30,
 	OPTIONS_MEMORY = 1ull << 40,
 	OPTIONS_GC = 1ull << 31,
+	OPTIONS_INFO = 1ull << 45,
 	OPTIONS_WORKERS = 1ull << 44,
 	OPTIONS_ALL = 1ull << 63,
 };

@@ -8,6 +8,7 @@
 #include "cmd/cmd.h"
 #include "dump/index.h"
 #include "out/json.h"
+#include "report/coverage.h"
 #include "util/str.h"
 
 #define NAME_WIDTH 22
@@ -232,6 +233,87 @@ static struct error *print(struct context *c, struct model *m)
 	return NULL;
 }
 
+/* ---- --coverage ---------------------------------------------------------------------------------- */
+
+enum { OF, KNOWN_BY, COUNT, SHARE, BYTES, BYTES_SHARE, MOST, COLUMNS };
+
+static const struct column columns[COLUMNS] = {
+	[OF] = {"of", "OF", CELL_TEXT, .about = "objects, references"},
+	[KNOWN_BY] = {"known_by", "KNOWN BY", CELL_TEXT,
+		      .about = "what gives them a type or a name"},
+	[COUNT] = {"count", "COUNT", CELL_NUMBER, .about = "how many"},
+	[SHARE] = {"percent", "%", CELL_REAL, .about = "of all objects, of all references"},
+	[BYTES] = {"bytes", "BYTES", CELL_SIZE, .about = "of objects: their sizes together"},
+	[BYTES_SHARE] = {"bytes_percent", "%", CELL_REAL, .about = "of all bytes"},
+	[MOST] = {"most", "MOST OF THEM", CELL_TEXT,
+		  .about = "the types of which there are most; of references: of what holds them"},
+};
+
+static const char *const coverage_names[COVERAGE_ROWS] = {
+	[COVERAGE_UNKNOWN] = "nothing",
+	[COVERAGE_NAMED] = "name",
+	[COVERAGE_FIELD] = "field of a type",
+	[COVERAGE_OFFSET] = "offset alone",
+	[COVERAGE_GUESS] = "looks like a pointer",
+	[COVERAGE_BARE] = "nothing",
+};
+
+static double percent(uint64_t part, uint64_t all)
+{
+	return all ? 100.0 * (double)part / (double)all : 0;
+}
+
+/* "dict 300, list 17, Session 3" */
+static void most_text(const struct coverage *r, struct model *m, unsigned row, struct str *s)
+{
+	str_clear(s);
+	for (unsigned i = 0; i < COVERAGE_MOST && r->row[row].most[i].count; i++) {
+		str_printf(s, "%s", i ? ", " : "");
+		str_printable(s, model_type(m, r->row[row].most[i].type)->name);
+		str_printf(s, " %" PRIu64, r->row[row].most[i].count);
+	}
+}
+
+static void coverage_rows(struct table *t, const struct coverage *r, struct model *m)
+{
+	struct str s = {0};
+
+	for (unsigned row = 0; row < COVERAGE_ROWS; row++) {
+		bool reference = row >= COVERAGE_REFERENCES;
+		uint64_t n = r->row[row].count;
+
+		if (!n)
+			continue;
+		most_text(r, m, row, &s);
+		table_row(t);
+		table_text(t, OF, reference ? "references" : "objects");
+		table_text(t, KNOWN_BY,
+			   row < TYPE_SOURCES ? type_source_names[row] : coverage_names[row]);
+		table_number(t, COUNT, n);
+		table_real(t, SHARE, percent(n, reference ? r->edges : r->objects));
+		table_text(t, MOST, str_text(&s));
+		if (reference)
+			continue;
+		table_number(t, BYTES, r->row[row].bytes);
+		table_real(t, BYTES_SHARE, percent(r->row[row].bytes, r->bytes));
+	}
+	str_free(&s);
+}
+
+static struct error *print_coverage(struct context *c, struct model *m)
+{
+	struct coverage r;
+	struct table *t;
+	struct error *e;
+
+	TRY(coverage_collect(m, &r));
+	TRY(table_create(columns, COLUMNS, &t));
+	coverage_rows(t, &r, m);
+	e = table_print(t, &c->style, stdout);
+	table_destroy(t);
+	return e;
+}
+
 static struct error *run(struct context *context)
 {
 	for (size_t i = 0; i < context->ndumps; i++) {
@@ -240,7 +322,10 @@ static struct error *run(struct context *context)
 		if (i && context->style.format != TABLE_JSON)
 			putchar('\n');
 		TRY(context_model(context, i, &m));
-		TRY(print(context, m));
+		if (option_flag(context, OPT_COVERAGE, false))
+			TRY(print_coverage(context, m));
+		else
+			TRY(print(context, m));
 		context_drop_model(context, i);
 	}
 	return NULL;
@@ -256,9 +341,10 @@ const struct command cmd_info = {
 	.usage = "DUMP...",
 	.summary = "tell what a dump is: process, time, runtimes, how much it holds, what was lost",
 	.about = "Counters that begin with counter.lost are losses. Neither objects nor edges are "
-		 "read.",
-	.options = OPTIONS_JSON | OPTIONS_BYTES,
-	.records = RECORDS(&(const struct record){COLUMNS_OF(json_columns), .open = true}),
+		 "read, but with --coverage, which tells what is still without a type or a name.",
+	.options = OPTIONS_JSON | OPTIONS_BYTES | OPTIONS_INFO,
+	.records = RECORDS(&(const struct record){COLUMNS_OF(json_columns), .open = true},
+			   RECORD(columns)),
 	.min_dumps = 1,
 	.max_dumps = UINT32_MAX,
 	.run = run,

@@ -113,6 +113,8 @@ const struct option_row option_table[] = {
 	 "SQLite's plan of the query instead of its answer"},
 	{OPT_EVENTS, OPTIONS_GC, "events", 'e', OPTION_FLAG, NULL,
 	 "the collections since the program's start, one a row"},
+	{OPT_COVERAGE, OPTIONS_INFO, "coverage", 'c', OPTION_FLAG, NULL,
+	 "instead: how many objects, bytes and references have a type or a name, and which have none"},
 	{OPT_SLOPES_BY, OPTIONS_SLOPES, "by", 0, OPTION_CHOICE, "path|type|site",
 	 "what a row is: an owner by its path (default), a type or an allocation site"},
 	{OPT_AGAINST, OPTIONS_SLOPES, "against", 0, OPTION_CHOICE, "time|epoch|dump",

@@ -35,7 +35,7 @@ asyncio.run(main())
 
 # command, arguments ([] several calls); "@" stands for nothing: dumps are named as they are
 LINES = {
-    "info": ["p1.rgd p2.rgd"], "check": ["p1.rgd life1.rgd", "bad.rgd"], "count": ["Session p1.rgd p2.rgd"],
+    "info": ["p1.rgd p2.rgd", "--coverage p1.rgd"], "check": ["p1.rgd life1.rgd", "bad.rgd"], "count": ["Session p1.rgd p2.rgd"],
     "typestats": ["p1.rgd"], "most-common-types": ["p1.rgd"], "show-most-common-types": ["p1.rgd"], "by-type": ["Session p1.rgd"],
     "growth": ["p1.rgd p2.rgd"], "show-growth": ["p1.rgd p2.rgd"], "slopes": ["p1.rgd p2.rgd p3.rgd"],
     "survivors": ["p1.rgd p2.rgd p3.rgd", "p3.rgd"], "get-new-ids": ["p1.rgd p2.rgd", "p1.rgd p2.rgd --list"],
