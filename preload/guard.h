@@ -21,10 +21,15 @@
 		errno = errno_kept;                                                                \
 	} while (0)
 
-/* A counter that only its owner writes and others read: a plain addition, not torn, not merged with its neighbours. */
-static inline void counted(uint64_t *counter, uint64_t n)
+/* A counter that only its owner writes and others read: a plain addition, not torn, not merged with its neighbours. In one
+ * instruction, which the compiler does not make of an atomic store. */
+static inline __attribute__((always_inline)) void counted(uint64_t *counter, uint64_t n)
 {
+#if defined(__x86_64__)
+	__asm__("addq %1, %0" : "+m"(*counter) : "er"(n) : "cc");
+#else
 	__atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
+#endif
 }
 
 /*
