@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "out/junit.h"
 #include "util/str.h"
 
 #define DUMP_NAME "leaks.%p.%n.%e.rgd"
@@ -129,10 +130,10 @@ static int is_dump(const struct dirent *entry)
 	       strcmp(entry->d_name + n - 4, ".rgd") == 0;
 }
 
-/* `refgraph leaks` of one dump, on standard error. Its exit status. */
-static int ask(const struct context *c, const char *dump)
+/* `refgraph leaks` of one dump, on standard error. Its exit status. `junit`: a file to make, NULL none. */
+static int ask(const struct context *c, const char *dump, const char *junit)
 {
-	const char *argv[16] = {"refgraph", "leaks"};
+	const char *argv[20] = {"refgraph", "leaks"};
 	size_t n = 2;
 	int status = 0;
 	pid_t child;
@@ -149,6 +150,10 @@ static int ask(const struct context *c, const char *dump)
 		argv[n++] = "--gen-suppressions";
 	if (!option_flag(c, OPT_DEFAULT_SUPPRESSIONS, true))
 		argv[n++] = "--no-default-suppressions";
+	if (junit) {
+		argv[n++] = "--junit";
+		argv[n++] = junit;
+	}
 	argv[n] = dump;
 	child = fork();
 	if (child == 0) {
@@ -174,11 +179,38 @@ static void print_head(const struct leak_check *check, const char *name, const c
 		(int)strlen(of) - 4, of, pid, check->own ? "" : ": ", check->own ? "" : path);
 }
 
+/* The parts that `refgraph leaks` made, as one file; that there was nothing to ask is an error there. */
+static void join_junit(const struct context *c, char **parts, size_t n)
+{
+	const char *path = option_text(c, OPT_JUNIT, NULL);
+	struct error *e;
+
+	if (!path)
+		return;
+	if (n) {
+		e = junit_join(parts, n, path);
+	} else {
+		struct junit j = {0};
+
+		junit_case(&j, JUNIT_ERROR, "leaks", "no dump was written", "no dump",
+			   "nothing was checked");
+		e = junit_write(&j, c->args[0], path);
+		str_free(&j.cases);
+	}
+	if (e)
+		fprintf(stderr, "refgraph: %s\n", e->text ? e->text : "out of memory");
+	error_destroy(e);
+	for (size_t i = 0; i < n; i++)
+		unlink(parts[i]);
+}
+
 /* True when there were findings. */
 static bool report(const struct context *c, const struct leak_check *check)
 {
 	struct dirent **names;
 	int n = scandir(check->folder, &names, is_dump, versionsort);
+	char **parts = calloc(n > 0 ? (size_t)n : 1, sizeof *parts);
+	size_t nparts = 0;
 	bool found = false;
 
 	if (n <= 0)
@@ -187,17 +219,23 @@ static bool report(const struct context *c, const struct leak_check *check)
 			"checked\n",
 			c->args[0]);
 	for (int i = 0; i < n; i++) {
-		char path[PATH_MAX];
+		char path[PATH_MAX], *part = NULL;
 
 		snprintf(path, sizeof path, "%s/%s", check->folder, names[i]->d_name);
 		print_head(check, names[i]->d_name, path);
-		found |= ask(c, path) == ERROR_FINDINGS;
+		if (c->options[OPT_JUNIT].given && parts && asprintf(&part, "%s.xml", path) > 0)
+			parts[nparts++] = part;
+		found |= ask(c, path, part) == ERROR_FINDINGS;
 		if (check->own)
 			unlink(path);
 		free(names[i]);
 	}
 	if (n >= 0)
 		free(names);
+	join_junit(c, parts, nparts);
+	for (size_t i = 0; i < nparts; i++)
+		free(parts[i]);
+	free(parts);
 	if (check->own)
 		rmdir(check->folder);
 	return found;

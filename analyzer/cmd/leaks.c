@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cmd/subject.h"
+#include "out/junit.h"
 #include "report/last_held.h"
 #include "report/leaks.h"
 #include "report/suppress.h"
@@ -328,6 +329,65 @@ static struct error *suppress(struct page *p)
 	return NULL;
 }
 
+/* "definitely lost: 48 bytes in 1 blocks, allocated at cache_add+0x12 (cache.c:17)" */
+static struct error *add_case(struct page *p, struct junit *j, const struct leak_record *r)
+{
+	static const char *const words[LEAK_KINDS] = {
+		[LEAK_DEFINITE] = "definitely lost",  [LEAK_INDIRECT] = "indirectly lost",
+		[LEAK_POSSIBLE] = "possibly lost",    [LEAK_GARBAGE] = "held by garbage",
+		[LEAK_REACHABLE] = "still reachable",
+	};
+	const struct model *m = p->subject.m;
+	bool fails = p->context->options[OPT_ERROR_KINDS].given
+			     ? (p->fails & 1u << r->kind) != 0
+			     : r->kind == LEAK_DEFINITE || r->kind == LEAK_POSSIBLE;
+	struct str name = {0}, stack = {0}, class = {0};
+
+	str_printf(&name, "%s: %" PRIu64 " bytes in %" PRIu64 " blocks", words[r->kind],
+		   r->own.bytes, r->own.blocks);
+	if (r->indirect.blocks)
+		str_printf(&name, " (and %" PRIu64 " in %" PRIu64 " indirectly)", r->indirect.bytes,
+			   r->indirect.blocks);
+	str_add(&name, ", ");
+	add_site(m, r->example, &name);
+	for (uint32_t s = r->stack; s != MODEL_NONE; s = m->stacks[s].parent) {
+		model_frame_text(m, m->stacks[s].frame, &stack);
+		str_char(&stack, '\n');
+	}
+	str_printf(&class, "leaks.%s", model_type_name(p->subject.m, r->example));
+	if (!name.failed && !stack.failed && !class.failed)
+		junit_case(j, fails ? JUNIT_FAILED : JUNIT_PASSED, str_text(&class),
+			   str_text(&name), leak_kind_names[r->kind], str_text(&stack));
+	else
+		j->cases.failed = true;
+	str_free(&name);
+	str_free(&stack);
+	str_free(&class);
+	return j->cases.failed ? error_memory() : NULL;
+}
+
+/* All records that are shown, whatever the limit; one case that passed when there are none. */
+static struct error *write_junit(struct page *p, const char *path)
+{
+	const char *program = model_meta(p->subject.m, "program");
+	struct junit j = {0};
+	struct str suite = {0};
+	struct error *e = NULL;
+
+	for (size_t i = 0; i < p->leaks.records.n && !e; i++)
+		if (is_shown(p, &p->leaks.records.data[i]))
+			e = add_case(p, &j, &p->leaks.records.data[i]);
+	if (!e && !j.tests)
+		junit_case(&j, JUNIT_PASSED, "leaks", "nothing is lost", "", "");
+	str_printf(&suite, "leaks of %s, process %" PRIu32, program ? program : p->subject.m->path,
+		   dump_header(p->subject.m->dump)->pid);
+	if (!e)
+		e = suite.failed ? error_memory() : junit_write(&j, str_text(&suite), path);
+	str_free(&suite);
+	str_free(&j.cases);
+	return e;
+}
+
 static struct error *verdict(const struct page *p)
 {
 	struct leak_sum sum = {0};
@@ -394,6 +454,8 @@ static struct error *make(struct page *p)
 	TRY(print(p));
 	if (option_flag(p->context, OPT_GEN_SUPPRESSIONS, false))
 		TRY(print_suppressions(p));
+	if (option_text(p->context, OPT_JUNIT, NULL))
+		TRY(write_junit(p, option_text(p->context, OPT_JUNIT, NULL)));
 	return verdict(p);
 }
 

@@ -147,6 +147,8 @@ const struct option_row option_table[] = {
 	{OPT_HEURISTICS, OPTIONS_LEAKS | OPTIONS_RUN, "leak-check-heuristics", 0, OPTION_TEXT, "NAMES",
 	 "pointers into blocks that count as pointers to their starts: "
 	 "stdstring,length64,newarray,multipleinheritance,all,none (all)"},
+	{OPT_JUNIT, OPTIONS_LEAKS | OPTIONS_RUN, "junit", 0, OPTION_TEXT, "FILE",
+	 "write the records as JUnit's XML, for continuous integration"},
 	{OPT_SUPPRESSIONS, OPTIONS_LEAKS | OPTIONS_RUN, "suppressions", 0, OPTION_TEXT, "FILE",
 	 "do not tell what this file knows, in memcheck's or LeakSanitizer's language"},
 	{OPT_DEFAULT_SUPPRESSIONS, OPTIONS_LEAKS | OPTIONS_RUN, "default-suppressions", 0, OPTION_FLAG, NULL,

@@ -22,6 +22,26 @@ check_run -- ./nowhere; equal "no such program" "$rc $(cat out)" "127 "
 mkdir kept
 check_run --dir kept -- ./loses
 equal "--dir keeps the dump" "$rc $(rg leaks kept/*.rgd | grep -c '^definite')" "0 5"
+# JUnit: one suite a process, one case a record
+junit() {
+	/usr/bin/python3 - "$1" <<-'END'
+	import sys, xml.etree.ElementTree as E
+	for suite in E.parse(sys.argv[1]).getroot():
+	    print(suite.get("name").split(",")[0].rsplit("/", 1)[-1], suite.get("tests"), suite.get("failures"), suite.get("errors"))
+	    for case in suite:
+	        for bad in case:
+	            print(" ", case.get("classname"), case.get("name").split(",")[0], bad.tag, bad.get("type"), bad.text.split()[0].split("+")[0])
+	END
+}
+check_run --junit all.xml --error-exitcode 42 -- ./loses
+equal "--junit" "$rc $(junit all.xml | sort | tr -s ' ' | tr '\n' ';')" \
+	"42  leaks.item definitely lost: 40 bytes in 1 blocks (and 320 in 8 indirectly) failure definite item_new; leaks.malloc in build definitely lost: 500 bytes in 5 blocks failure definite build; leaks.malloc in end_new definitely lost: 100 bytes in 1 blocks failure definite end_new; leaks.malloc in end_new definitely lost: 100 bytes in 1 blocks failure definite end_new; leaks.malloc in lose definitely lost: 300 bytes in 1 blocks failure definite lose;loses 5 5 0;"
+check_run --junit children.xml -- /bin/bash -c './loses >/dev/null; ./loses <lines >/dev/null; :'
+equal "--junit: each process is a suite" "$(junit children.xml | grep -v '^ ' | sort | cut -d' ' -f1 | uniq -c | tr -s ' ' | tr '\n' ';')" " 1 bash; 2 loses;"
+check_run --junit none.xml -- /bin/sh -c 'kill -TERM $$'
+equal "--junit: nothing was checked" "$(junit none.xml | tr -s ' ' | tr '\n' ';')" "sh 1 0 1; leaks no dump was written error no dump nothing;"
+check_run --junit /nowhere/x.xml -- ./loses
+contains "--junit: a file that cannot be" "$rc $(tail -n 1 err)" "0 refgraph: /nowhere/x.xml: cannot write"
 # a signal that is sent to refgraph alone is meant for the program
 "$REFGRAPH" run --leak-check -- sh -c "trap 'echo got; exit 3' TERM; echo ready; while :; do sleep 0.1; done" >out2 2>err2 &
 mine=$!; test_pids+=("$mine")
