@@ -20,10 +20,12 @@
 #include "graph/scc.h"
 #include "util/bits.h"
 
-#define MAXN 10u
+#define MAXN 16u
+#define RANDOM_NODES 10u
 #define MAXE 128u
 #define MAXR 4u
 #define CUT_LIMIT 3u
+#define BRAID_LIMIT 5u
 
 struct small {
 	uint32_t n, m, nroots, roots[MAXR], first[MAXN + 1], from[MAXE], to[MAXE];
@@ -85,7 +87,7 @@ static void make(struct small *s)
 	uint32_t name[MAXN];
 
 	memset(s, 0, sizeof *s);
-	s->n = rnd(20) ? 1 + rnd(MAXN) : 0;
+	s->n = rnd(20) ? 1 + rnd(RANDOM_NODES) : 0;
 	s->follow.pass[0] = true;
 	for (uint32_t i = 0; i < s->n; i++) { /* a shape looks the same from everywhere */
 		uint32_t k = rnd(i + 1);
@@ -381,19 +383,16 @@ static uint32_t fewest(const struct small *s, uint32_t target)
 	return n;
 }
 
-static const char *cut(const struct small *s)
+/* What cut_minimum() says of the target, which `want` references part from all roots, as far as they are not more than `limit`. */
+static const char *cut_of(const struct small *s, uint32_t target, uint32_t limit, uint32_t want)
 {
 	struct reverse reverse = {0};
-	struct cut_query q = {&s->graph, &s->follow, &reverse, s->roots, s->nroots, 0, CUT_LIMIT};
+	struct cut_query q = {&s->graph, &s->follow, &reverse, s->roots, s->nroots, target, limit};
 	struct ids edges = {0}, roots = {0};
 	struct gone gone = {0};
-	uint32_t ways = 0, want;
+	uint32_t ways = 0;
 	const char *wrong = NULL;
 
-	if (!s->n || s->m > 20)
-		return NULL;
-	q.target = rnd(s->n);
-	want = fewest(s, q.target);
 	if (graph_reverse(&s->graph, &s->follow, &reverse) || cut_minimum(&q, &ways, &edges, &roots))
 		return "cut: an error";
 	for (size_t i = 0; i < edges.n; i++)
@@ -402,14 +401,77 @@ static const char *cut(const struct small *s)
 		gone = with(s, gone, s->m + roots.data[i]);
 	if (ways != want)
 		wrong = "cut: how many references";
-	else if (ways <= CUT_LIMIT && edges.n + roots.n != ways)
+	else if (ways <= limit && edges.n + roots.n != ways)
 		wrong = "cut: another number of references than it says";
-	else if (ways <= CUT_LIMIT && (reach(s, gone) >> q.target & 1))
+	else if (ways <= limit && (reach(s, gone) >> target & 1))
 		wrong = "cut: it does not part";
 	VEC_FREE(&edges);
 	VEC_FREE(&roots);
 	reverse_deinit(&reverse);
 	return wrong;
+}
+
+static const char *cut(const struct small *s)
+{
+	uint32_t target = rnd(s->n);
+
+	return s->n && s->m <= 20 ? cut_of(s, target, CUT_LIMIT, fewest(s, target)) : NULL;
+}
+
+/*
+ * Layers from the roots to the last node, with short cuts: the way that is shortest stands in the way of others, and has to give back
+ * what it took.
+ */
+static void braid(struct small *s)
+{
+	const uint32_t wide = 4;
+
+	memset(s, 0, sizeof *s);
+	s->n = 3 * wide + 1;
+	s->follow.pass[0] = true;
+	for (uint32_t a = 0; a < s->n; a++) {
+		s->first[a] = s->m;
+		for (uint32_t b = 0; b < s->n; b++) {
+			uint32_t ahead = b / wide - a / wide;
+
+			if (ahead == 1 ? rnd(10) < 3 || b == s->n - 1 : ahead == 2 && rnd(10) < 3)
+				add(s, a, b);
+		}
+	}
+	s->first[s->n] = s->m;
+	memset(s->class, 0, sizeof s->class);
+	s->nroots = MAXR;
+	for (uint32_t i = 0; i < s->nroots; i++)
+		s->roots[i] = rnd(wide);
+	s->graph = (struct graph){s->n, s->m, s->first, s->to, s->class};
+}
+
+/* References that lead into a set of nodes with the target, for the set where they are fewest: all sets are tried. */
+static uint32_t fewest_into(const struct small *s, uint32_t target)
+{
+	uint32_t best = UINT32_MAX;
+
+	for (uint32_t set = 0; set < 1u << s->n; set++) {
+		uint32_t n = 0;
+
+		if (!(set >> target & 1))
+			continue;
+		for (uint32_t e = 0; e < s->m; e++)
+			n += !s->class[e] && !(set >> s->from[e] & 1) && (set >> s->to[e] & 1);
+		for (uint32_t i = 0; i < s->nroots; i++)
+			n += set >> s->roots[i] & 1;
+		best = n < best ? n : best;
+	}
+	return best;
+}
+
+static const char *braided_cut(const struct small *unused)
+{
+	struct small s;
+
+	(void)unused;
+	braid(&s);
+	return cut_of(&s, s.n - 1, BRAID_LIMIT, fewest_into(&s, s.n - 1));
 }
 
 static const struct question {
@@ -423,6 +485,7 @@ static const struct question {
 	{"shortest chains to goals", chains, 1},
 	{"reach, whole and without groups", reached, 1},
 	{"smallest cuts", cut, 8},
+	{"smallest cuts of braids", braided_cut, 8},
 };
 
 int main(int argc, char **argv)
