@@ -19,7 +19,15 @@ static bool has_modules(const struct model *m)
 	return false;
 }
 
-static struct error *goals_where(struct model *m, const char *expression, uint64_t **ret)
+/* The collector's references lead to no block without a type: what debug information might know of it takes long to find out. */
+static bool is_out_of_reach(const struct model *m, const struct chain_query *q, uint32_t object)
+{
+	return q->universe->kind == UNIVERSE_GC && (m->loaded & MODEL_TYPE) &&
+	       m->type[object] == 0 && object != q->start;
+}
+
+static struct error *goals_where(struct model *m, const struct chain_query *q,
+				 const char *expression, uint64_t **ret)
 {
 	struct where *where;
 	uint64_t *bits;
@@ -31,7 +39,7 @@ static struct error *goals_where(struct model *m, const char *expression, uint64
 		e = big_alloc(bits_words(m->nobjects), sizeof *bits, &bits);
 	if (!e) {
 		for (uint32_t i = 0; i < m->nobjects; i++)
-			if (where_test(where, i))
+			if (!is_out_of_reach(m, q, i) && where_test(where, i))
 				bits_set(bits, i);
 		*ret = bits;
 	}
@@ -51,7 +59,7 @@ static struct error *find_goals(struct model *m, const struct chain_query *q, ui
 		return proper_modules(m, ret, &count);
 	if (strcmp(predicate, "is-root") == 0)
 		return root_targets(m, ret, &count);
-	return goals_where(m, predicate, ret);
+	return goals_where(m, q, predicate, ret);
 }
 
 static struct error *closed_nodes(struct model *m, const struct chain_query *q, uint64_t **ret)

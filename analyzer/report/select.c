@@ -60,6 +60,22 @@ static bool has_vtables(const struct model *m)
 	return false;
 }
 
+/* "Link[-1]" where the dump has a type Link: an index, and nothing that debug information could know. */
+static bool is_indexed(const struct model *m, const char *name)
+{
+	const char *bracket = strrchr(name, '[');
+	bool found = false;
+	char *type, *end;
+
+	if (!bracket || (strtol(bracket + 1, &end, 10), end == bracket + 1) ||
+	    strcmp(end, "]") != 0 || !(type = strndup(name, (size_t)(bracket - name))))
+		return false;
+	for (uint32_t t = 0; t < m->ntypes && !found; t++)
+		found = type_is_named(m, t, type);
+	free(type);
+	return found;
+}
+
 struct error *select_types(struct model *m, const char *name, struct selected_types *ret)
 {
 	*ret = (struct selected_types){0};
@@ -72,7 +88,8 @@ struct error *select_types(struct model *m, const char *name, struct selected_ty
 			model_type_at(m, m->summary[i].type, m->summary[i].stack);
 	}
 	TRY(find_types(m, name, ret));
-	if (ret->found || ret->by == SELECT_BY_SITE || (!model_types_differ(m) && !has_vtables(m)))
+	if (ret->found || ret->by == SELECT_BY_SITE ||
+	    (!model_types_differ(m) && !has_vtables(m)) || is_indexed(m, name))
 		return NULL;
 	/* no type that the dump names: one of a block, perhaps */
 	free(ret->bits);

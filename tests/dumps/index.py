@@ -50,6 +50,8 @@ roots @
 suspects --min 1 & @
 slopes & @
 survivors @
+types @
+workers & @
 query "select type, count(*), max(retained) group by type" @
 query "select count(*) from objects o join edges e on e.target = o.id where o.id < 50" @
 retained X --universe all @
@@ -64,7 +66,7 @@ gc @
 collect @
 audit @
 check @"""
-NOT_OF_DUMPS = {"run", "ps", "snapshot", "mark", "watch", "index", "complete", "help"}
+NOT_OF_DUMPS = {"run", "ps", "snapshot", "mark", "watch", "track", "index", "complete", "help"}
 
 
 def run(arguments, **settings):
