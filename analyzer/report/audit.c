@@ -348,6 +348,16 @@ static void site_of(struct work *w, uint32_t o)
 		model_frame_text(m, frame, &w->site);
 }
 
+/* Of a block its type, when that is known, and who allocated it. */
+static void block_name(struct work *w, uint32_t object)
+{
+	uint32_t type = model_type_of(w->m, object), site = model_site_type_of(w->m, object);
+
+	str_add(&w->holder, model_type(w->m, type)->name);
+	if (site != type)
+		str_printf(&w->holder, ", %s", model_type(w->m, site)->name);
+}
+
 static void holder_name(struct work *w, const struct holder *h)
 {
 	str_clear(&w->holder);
@@ -358,7 +368,7 @@ static void holder_name(struct work *w, const struct holder *h)
 	else if (h->root)
 		root_name(w->m, &w->m->roots[h->index], &w->holder);
 	else
-		str_add(&w->holder, model_type_name(w->m, h->source));
+		block_name(w, h->source);
 }
 
 static uint64_t hash_text(uint64_t h, const char *text)

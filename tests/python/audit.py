@@ -4,6 +4,7 @@ these is counted, and each finding is one that we know."""
 import collections
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -29,21 +30,25 @@ def audit(*arguments):
     return [json.loads(line) for line in p.stdout.splitlines()][1:] or [p.stderr]
 
 
-def build(python, folder):
-    """None, or what the compiler says."""
-    os.makedirs(folder)
+def command(*arguments):
+    """None, or what it says when it fails."""
+    p = subprocess.run(arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True)
+    return p.stdout if p.returncode else None
+
+
+def build(python, folder, name, source):
+    """NAME.so in the folder; None, or what the compiler says."""
     code = "import sysconfig; print(sysconfig.get_paths()['include'])"
     include = subprocess.run([python, "-c", code], stdout=subprocess.PIPE, universal_newlines=True).stdout.strip()
     if not os.path.exists(os.path.join(include, "Python.h")):
         return "no headers at " + include
-    p = subprocess.run(["gcc", "-shared", "-fPIC", "-O1", "-g", "-I" + include, "-o", os.path.join(folder, "audited.so"),
-                        os.path.join(PROGRAMS, "audited.c")], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True)
-    return p.stdout if p.returncode else None
+    return command("gcc", "-shared", "-fPIC", "-O1", "-g", "-w", "-I" + include, "-o", os.path.join(folder, name + ".so"), source)
 
 
 def extension(v, python):
     folder = os.path.join(TMP, "ext-" + v.split()[0] + str(len(v)))
-    trouble = build(python, folder)
+    os.makedirs(folder)
+    trouble = build(python, folder, "audited", os.path.join(PROGRAMS, "audited.c"))
     if trouble:
         print("skip %s audit of an extension: %s" % (v, trouble.replace("\n", " ")))
         return
@@ -75,9 +80,33 @@ def extension(v, python):
     equal(v + " audit: lost lists between two dumps", 100 <= grown <= 130, True)
     equal(v + " audit: a static cache, by its symbol", told("global", "__main__.Cached"), [1, 1, "audited_cache in audited.so"])
     equal(v + " audit: a borrowed pointer", told("borrowed", "__main__.Borrowed"), [1, 1, "audited_borrowed in audited.so"])
-    equal(v + " audit: a native block", told("block", "__main__.Kept"), [1, 1, "malloc in keep"])
+    equal(v + " audit: a native block", told("block", "__main__.Kept"), [1, 1, "_object *[], malloc in keep"])
     equal(v + " audit: a field that is not shown", told("field", "__main__.InField"), [1, 1, "Hidden"])
     equal(v + " audit: one given back twice", told("missing", "__main__.Released"), [1, 1, ""])
+
+
+def cython(v, python):
+    """What Cython itself holds is explained; what its user counts by hand is found as in C."""
+    folder = os.path.join(TMP, "cy-" + v.split()[0] + str(len(v)))
+    os.makedirs(folder)
+    made = os.path.join(folder, "cythonic.c")
+    trouble = "cython3 is not installed" if not shutil.which("cython3") else \
+        command("cython3", "-3", "-o", made, os.path.join(PROGRAMS, "cythonic.pyx")) or build(python, folder, "cythonic", made)
+    if trouble:
+        print("skip %s audit of an extension by Cython: %s" % (v, trouble.replace("\n", " ")[:200]))
+        return
+    name = "cython-" + v.replace(" ", "")
+    p = run(python, ["cythonic.py", folder], name, env={"REFGRAPH_STACKS": "full", "REFGRAPH_PYTHON_STACKS": "off"})
+    before, after = (os.path.join(TMP, "%s.%d.rgd" % (name, n)) for n in (1, 2))
+    if p.returncode or not os.path.exists(after):
+        fail(v + " audit: Cython runs", p.stderr)
+        return
+    found = {r["type"].split(".")[-1]: [r["verdict"], r["objects"], r["references"], (r["holder"] or "").split("+")[0]]
+             for r in audit("--all", after) if (r["type"] or "").startswith("__main__.Cy")}
+    equal(v + " audit: Cython", found, {"CyLost": ["lost", 70, 70, "nobody"], "CyCached": ["global", 1, 1, "__pyx_v_8cythonic_cache in cythonic.so"],
+                                        "CyRaw": ["field", 1, 1, "Holder"]})
+    grown = [[r["references_delta"], r["site"].split("+")[0]] for r in audit(before, after) if r["verdict"] == "lost" and r["type"] == "__main__.CyLost"]
+    equal(v + " audit: Cython, lost between two dumps", grown, [[50, "__pyx_pw_8cythonic_3forget"]])
 
 
 def standard(v, python):
@@ -104,5 +133,7 @@ def standard(v, python):
 for version, python in pythons():
     v = version if python.startswith("/root") else version + " (system)"
     extension(v, python)
+    if python == "/usr/bin/python3":  # the one that Debian's Cython is made for
+        cython(v, python)
     standard(v, python)
 sys.exit(status())
