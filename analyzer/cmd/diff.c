@@ -557,7 +557,9 @@ static struct error *print_objects_changed(struct page *p)
 	if (p->fail_if)
 		TRY(measure(p, &none));
 	TRY(table_create(object_columns, sizeof object_columns / sizeof *object_columns, &t));
-	e = fill_objects(p, t);
+	e = table_stream(t, &p->style, stdout);
+	if (!e)
+		e = fill_objects(p, t);
 	if (!e && p->style.format == TABLE_TEXT && !p->style.no_header)
 		print_head(p);
 	if (!e && (table_rows(t) || p->style.format != TABLE_TEXT))

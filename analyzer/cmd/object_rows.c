@@ -114,9 +114,11 @@ struct error *print_objects(struct context *c, struct model *m, const struct ids
 		big_free(extras.retained, m->nobjects, sizeof *extras.retained);
 		return e;
 	}
-	for (size_t i = 0; i < n; i++)
+	e = table_stream(t, &c->style, stdout);
+	for (size_t i = 0; i < n && !e; i++)
 		add_row(t, m, objects->data[i], offsets ? &offsets[i] : NULL, &extras, &scratch);
-	e = scratch.failed ? error_memory() : table_print(t, &c->style, stdout);
+	if (!e)
+		e = scratch.failed ? error_memory() : table_print(t, &c->style, stdout);
 	str_free(&scratch);
 	big_free(extras.retained, m->nobjects, sizeof *extras.retained);
 	table_destroy(t);

@@ -89,10 +89,56 @@ static struct error *print(struct context *c, const struct query_result *r)
 	return e;
 }
 
+/* ---- rows as they come ------------------------------------------------------------------------ */
+
+/* A value is printed as what it is: each row has types of its own. */
+struct stream {
+	struct context *c;
+	struct table *table;
+	struct column *columns;
+	struct query_sink sink;
+};
+
+static struct error *begin(struct stream *s, const struct query_result *r)
+{
+	s->columns = calloc(r->ncolumns + 1, sizeof *s->columns);
+	if (!s->columns)
+		return error_memory();
+	for (size_t i = 0; i < r->ncolumns; i++)
+		s->columns[i].name = r->names.data[i];
+	TRY(table_create(s->columns, r->ncolumns, &s->table));
+	return table_stream(s->table, &s->c->style, stdout);
+}
+
+static struct error *add_row(void *context, const struct query_result *r)
+{
+	struct stream *s = context;
+
+	if (!s->table)
+		TRY(begin(s, r));
+	table_row(s->table);
+	for (size_t i = 0; i < r->ncolumns; i++) {
+		s->columns[i].type = type_of(r, i);
+		add_cell(s->table, i, s->columns[i].type, r, &r->cells.data[i]);
+	}
+	table_flush(s->table);
+	s->sink.enough = table_is_full(s->table);
+	return NULL;
+}
+
+static struct error *finish(struct stream *s, const struct query_result *r)
+{
+	if (!s->table)
+		TRY(begin(s, r));
+	return table_print(s->table, &s->c->style, stdout);
+}
+
 /* ---- the command ----------------------------------------------------------------------------- */
 
 static struct error *run(struct context *c)
 {
+	bool streams = c->style.format != TABLE_TEXT && !c->style.sort;
+	struct stream stream = {.c = c, .sink = {add_row, &stream}};
 	struct query_result result = {0};
 	struct universe universe;
 	struct model *m;
@@ -101,9 +147,11 @@ static struct error *run(struct context *c)
 	TRY(context_model(c, 0, &m));
 	TRY(universe_parse(m, option_text(c, OPT_UNIVERSE, "all"), &universe));
 	e = query_run(m, &universe, option_text(c, OPT_WHERE, NULL), c->args[0],
-		      option_flag(c, OPT_EXPLAIN, false), &result);
+		      option_flag(c, OPT_EXPLAIN, false), streams ? &stream.sink : NULL, &result);
 	if (!e)
-		e = print(c, &result);
+		e = streams ? finish(&stream, &result) : print(c, &result);
+	table_destroy(stream.table);
+	free(stream.columns);
 	query_result_deinit(&result);
 	return e;
 }

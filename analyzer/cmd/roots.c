@@ -70,10 +70,13 @@ static struct error *run(struct context *context)
 	TRY(wanted(context, m, &bits));
 	e = table_create(columns, sizeof columns / sizeof *columns, &table);
 	if (!e) {
-		for (uint32_t i = 0; i < m->nroots; i++)
+		e = table_stream(table, &context->style, stdout);
+		for (uint32_t i = 0; i < m->nroots && !e; i++)
 			if (!bits || bits_get(bits, m->roots[i].target))
 				add_row(table, m, &m->roots[i], &scratch);
-		e = scratch.failed ? error_memory() : table_print(table, &context->style, stdout);
+		if (!e)
+			e = scratch.failed ? error_memory()
+					   : table_print(table, &context->style, stdout);
 		table_destroy(table);
 	}
 	str_free(&scratch);

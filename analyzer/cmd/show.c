@@ -395,6 +395,7 @@ static const struct column json_object[] = {
 	{"module", NULL, CELL_TEXT, .about = "of the type"},
 	{"repr", NULL, CELL_TEXT, .about = "it in a few words"},
 	{"size", NULL, CELL_SIZE, .about = "bytes"},
+	{"reused", NULL, CELL_BOOL, .about = "its memory was handed out again by a free list"},
 	{"base", NULL, CELL_NUMBER, .about = "bytes before its address that belong to it"},
 	{"refcount", NULL, CELL_NUMBER, .about = "its reference count"},
 	{"refs_seen", NULL, CELL_NUMBER, .about = "references that the dump has"},

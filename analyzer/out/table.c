@@ -19,6 +19,10 @@ struct table {
 	VEC(struct cell) cells;
 	struct str text; /* all texts, each ended by a NUL */
 	bool failed;
+	struct plan *stream; /* NULL: rows are kept until table_print() */
+	struct str line;     /* of the stream */
+	FILE *out;
+	uint64_t printed; /* rows of the stream */
 };
 
 struct error *table_create(const struct column *columns, size_t ncolumns, struct table **ret)
@@ -33,10 +37,13 @@ struct error *table_create(const struct column *columns, size_t ncolumns, struct
 	return NULL;
 }
 
+static void stream_free(struct table *t);
+
 void table_destroy(struct table *t)
 {
 	if (!t)
 		return;
+	stream_free(t);
 	VEC_FREE(&t->cells);
 	str_free(&t->text);
 	free(t);
@@ -46,6 +53,7 @@ void table_row(struct table *t)
 {
 	if (t->failed)
 		return;
+	table_flush(t);
 	if (!VEC_RESERVE(&t->cells, t->cells.n + t->ncolumns)) {
 		t->failed = true;
 		return;
@@ -449,28 +457,19 @@ static struct error *print_text(const struct plan *p, FILE *out)
 	return failed ? error_memory() : NULL;
 }
 
-static struct error *print_json(const struct plan *p, FILE *out)
+static void json_row(const struct plan *p, size_t row, struct str *line, FILE *out)
 {
-	struct str line = {0};
-	bool failed;
-
-	for (size_t r = 0; r < p->nrows; r++) {
-		str_char(&line, '{');
-		for (size_t c = 0; c < p->ncolumns; c++) {
-			if (c)
-				str_char(&line, ',');
-			str_json(&line, p->table->columns[p->columns[c]].name);
-			str_char(&line, ':');
-			cell_plain(p, p->columns[c], cell_at(p->table, p->rows[r], p->columns[c]),
-				   true, &line);
-		}
-		str_add(&line, "}\n");
-		fwrite_unlocked(str_text(&line), 1, line.n, out);
-		str_clear(&line);
+	str_clear(line);
+	str_char(line, '{');
+	for (size_t c = 0; c < p->ncolumns; c++) {
+		if (c)
+			str_char(line, ',');
+		str_json(line, p->table->columns[p->columns[c]].name);
+		str_char(line, ':');
+		cell_plain(p, p->columns[c], cell_at(p->table, row, p->columns[c]), true, line);
 	}
-	failed = line.failed;
-	str_free(&line);
-	return failed ? error_memory() : NULL;
+	str_add(line, "}\n");
+	fwrite_unlocked(str_text(line), 1, line->n, out);
 }
 
 /* RFC 4180 but for the ends of lines, which are this system's: quotes where needed, doubled
@@ -490,31 +489,102 @@ static void csv_field(struct str *line, const char *text)
 	str_char(line, '"');
 }
 
-static struct error *print_csv(const struct plan *p, FILE *out)
+static void csv_row(const struct plan *p, size_t row, struct str *line, FILE *out)
 {
-	struct str line = {0}, scratch = {0};
-	bool failed;
+	struct str scratch = {0};
 
+	str_clear(line);
+	for (size_t c = 0; c < p->ncolumns; c++) {
+		str_clear(&scratch);
+		cell_plain(p, p->columns[c], cell_at(p->table, row, p->columns[c]), false,
+			   &scratch);
+		if (c)
+			str_char(line, ',');
+		csv_field(line, str_text(&scratch));
+	}
+	str_char(line, '\n');
+	line->failed |= scratch.failed;
+	str_free(&scratch);
+	fwrite_unlocked(str_text(line), 1, line->n, out);
+}
+
+static void csv_header(const struct plan *p, FILE *out)
+{
 	for (size_t c = 0; c < p->ncolumns; c++)
 		fprintf(out, "%s%s", c ? "," : "", p->table->columns[p->columns[c]].name);
 	putc('\n', out);
+}
+
+/* Rows for programs: all that the plan has, or the one of a stream. */
+static void plain_rows(const struct plan *p, struct str *line, FILE *out)
+{
 	for (size_t r = 0; r < p->nrows; r++) {
-		for (size_t c = 0; c < p->ncolumns; c++) {
-			str_clear(&scratch);
-			cell_plain(p, p->columns[c], cell_at(p->table, p->rows[r], p->columns[c]),
-				   false, &scratch);
-			if (c)
-				str_char(&line, ',');
-			csv_field(&line, str_text(&scratch));
-		}
-		str_char(&line, '\n');
-		fwrite_unlocked(str_text(&line), 1, line.n, out);
-		str_clear(&line);
+		if (p->style->format == TABLE_JSON)
+			json_row(p, p->rows[r], line, out);
+		else
+			csv_row(p, p->rows[r], line, out);
 	}
-	failed = line.failed || scratch.failed;
+}
+
+static struct error *print_plain(const struct plan *p, FILE *out)
+{
+	struct str line = {0};
+	bool failed;
+
+	if (p->style->format == TABLE_CSV)
+		csv_header(p, out);
+	plain_rows(p, &line, out);
+	failed = line.failed;
 	str_free(&line);
-	str_free(&scratch);
 	return failed ? error_memory() : NULL;
+}
+
+/* ---- rows that are printed as they come ------------------------------------------------------ */
+
+static void stream_free(struct table *t)
+{
+	if (t->stream)
+		free(t->stream->columns);
+	free(t->stream);
+	t->stream = NULL;
+	str_free(&t->line);
+}
+
+struct error *table_stream(struct table *t, const struct table_style *style, FILE *out)
+{
+	static const size_t first = 0;
+
+	if (style->format == TABLE_TEXT || (style->sort && *style->sort))
+		return NULL;
+	t->stream = calloc(1, sizeof *t->stream);
+	if (!t->stream)
+		return error_memory();
+	*t->stream =
+		(struct plan){.table = t, .style = style, .rows = (size_t *)&first, .nrows = 1};
+	t->out = out;
+	TRY(plan_columns(t->stream));
+	if (style->format == TABLE_CSV)
+		csv_header(t->stream, out);
+	return NULL;
+}
+
+bool table_is_full(const struct table *t)
+{
+	return t->stream && t->stream->style->limit && t->printed >= t->stream->style->limit;
+}
+
+void table_flush(struct table *t)
+{
+	if (!t->stream || !t->nrows || t->failed)
+		return;
+	if (!table_is_full(t)) {
+		plain_rows(t->stream, &t->line, t->out);
+		t->printed++;
+	}
+	t->failed |= t->line.failed;
+	t->nrows = 0;
+	t->cells.n = 0;
+	str_clear(&t->text);
 }
 
 struct error *table_print(struct table *t, const struct table_style *style, FILE *out)
@@ -522,15 +592,16 @@ struct error *table_print(struct table *t, const struct table_style *style, FILE
 	struct plan p = {.table = t, .style = style};
 	struct error *e;
 
+	table_flush(t);
 	if (t->failed)
 		return error_memory();
+	if (t->stream)
+		return NULL;
 	e = plan_columns(&p);
 	if (!e)
 		e = plan_rows(&p);
-	if (!e && style->format == TABLE_JSON)
-		e = print_json(&p, out);
-	else if (!e && style->format == TABLE_CSV)
-		e = print_csv(&p, out);
+	if (!e && style->format != TABLE_TEXT)
+		e = print_plain(&p, out);
 	else if (!e)
 		e = print_text(&p, out);
 	free(p.columns);

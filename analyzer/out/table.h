@@ -64,6 +64,16 @@ void table_signed(struct table *table, unsigned column, int64_t value);
 void table_real(struct table *table, unsigned column, double value);
 size_t table_rows(const struct table *table);
 
+/*
+ * From now on a row is printed and forgotten when the next one begins, or by table_flush(), where the style lets it: JSON and
+ * CSV that nothing sorts. Memory stays small, however long the table is. `style` must live until table_print(), which is due all the
+ * same and prints the rest.
+ */
+struct error *table_stream(struct table *table, const struct table_style *style, FILE *out);
+void table_flush(struct table *table);
+/* The limit is reached: no row that comes will be printed. */
+bool table_is_full(const struct table *table);
+
 /* Sorts by style->sort (stable), cuts to the limit, prints. An unknown column name is a usage
  * error. */
 struct error *table_print(struct table *table, const struct table_style *style, FILE *out);

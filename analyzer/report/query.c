@@ -716,9 +716,10 @@ static bool add_cell(sqlite3_stmt *statement, int column, struct query_result *r
 }
 
 static struct error *read_rows(sqlite3 *db, sqlite3_stmt *statement, const char *query,
-			       const struct query_text *text, struct query_result *ret)
+			       const struct query_text *text, struct query_sink *sink,
+			       struct query_result *ret)
 {
-	int n = sqlite3_column_count(statement), rc;
+	int n = sqlite3_column_count(statement), rc = SQLITE_DONE;
 
 	ret->ncolumns = n;
 	for (int i = 0; i < n; i++) {
@@ -729,15 +730,21 @@ static struct error *read_rows(sqlite3 *db, sqlite3_stmt *statement, const char 
 			return error_memory();
 		}
 	}
-	while ((rc = sqlite3_step(statement)) == SQLITE_ROW)
+	while (!(sink && sink->enough) && (rc = sqlite3_step(statement)) == SQLITE_ROW) {
 		for (int i = 0; i < n; i++)
 			if (!add_cell(statement, i, ret))
 				return error_memory();
-	return rc == SQLITE_DONE ? NULL : query_error(db, query, text);
+		if (!sink)
+			continue;
+		TRY(sink->row(sink->context, ret));
+		ret->cells.n = 0;
+		str_clear(&ret->text);
+	}
+	return (sink && sink->enough) || rc == SQLITE_DONE ? NULL : query_error(db, query, text);
 }
 
 static struct error *ask(sqlite3 *db, const char *query, const struct query_text *text,
-			 bool explain, struct query_result *ret)
+			 bool explain, struct query_sink *sink, struct query_result *ret)
 {
 	sqlite3_stmt *statement = NULL;
 	struct str sql = {0};
@@ -765,7 +772,7 @@ static struct error *ask(sqlite3 *db, const char *query, const struct query_text
 	if (!e && tail && tail[strspn(tail, " \t\n;")])
 		e = error_usage("one query at a time\n  %s", query);
 	if (!e)
-		e = read_rows(db, statement, query, text, ret);
+		e = read_rows(db, statement, query, text, sink, ret);
 	sqlite3_finalize(statement);
 	str_free(&sql);
 	return e;
@@ -782,7 +789,8 @@ static void source_deinit(struct source *s)
 }
 
 struct error *query_run(struct model *model, const struct universe *universe, const char *where,
-			const char *query, bool explain, struct query_result *ret)
+			const char *query, bool explain, struct query_sink *sink,
+			struct query_result *ret)
 {
 	struct source s = {.m = model, .universe = universe, .expression = where};
 	struct query_text text;
@@ -797,7 +805,7 @@ struct error *query_run(struct model *model, const struct universe *universe, co
 		e = error_input(NULL, NULL, ERROR_NO_OFFSET, "SQLite does not start: %s",
 				db ? sqlite3_errmsg(db) : "no memory");
 	else
-		e = ask(db, query, &text, explain, ret);
+		e = ask(db, query, &text, explain, sink, ret);
 	sqlite3_close(db);
 	query_text_deinit(&text);
 	source_deinit(&s);

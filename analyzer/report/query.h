@@ -28,10 +28,18 @@ struct query_result {
 	struct str text;	      /* each text ended by a NUL */
 };
 
-/* where: an expression that further limits the table of objects; NULL none. explain: SQLite's plan instead. An error in the query
+/* Takes the rows one by one instead of all at the end: `result` has the names and one row. */
+struct query_sink {
+	struct error *(*row)(void *context, const struct query_result *result);
+	void *context;
+	bool enough; /* set by row(): no more are wanted */
+};
+
+/* where: an expression that further limits the table of objects; NULL none. explain: SQLite's plan instead. sink: NULL: all rows are in *ret. An error in the query
  * shows it with a caret. query_result_deinit() is due even then. */
 struct error *query_run(struct model *model, const struct universe *universe, const char *where,
-			const char *query, bool explain, struct query_result *ret);
+			const char *query, bool explain, struct query_sink *sink,
+			struct query_result *ret);
 void query_result_deinit(struct query_result *result);
 
 #endif

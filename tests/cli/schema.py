@@ -158,6 +158,16 @@ def main():
                 try_table(command, args)
         unseen = set(range(len(schemas[command]["anyOf"]))) - seen
         judge("schema: %s, %d lines" % (command, count), not wrong and not unseen, "%s; never seen: %s" % (wrong[:3], unseen))
+    # rows come as they are found: an endless query has a beginning
+    endless = "with recursive c(x) as (values(1) union all select x+1 from c) select x, 'a' from c"
+    for format, want in ("--json", '{"x":1,"\'a\'":"a"}'), ("--csv", "x,'a'"):
+        p = subprocess.Popen([REFGRAPH, "query", endless, "life1.rgd", format], stdout=subprocess.PIPE, universal_newlines=True)
+        first = p.stdout.readline().rstrip()
+        p.stdout.close()
+        p.wait()
+        equal("streaming: the first line of an endless query, " + format, (first, p.returncode), (want, -13))
+    equal("streaming: as many as are wanted", rg("query", endless, "life1.rgd", "--csv", "--limit", "3").stdout, "x,'a'\n1,a\n2,a\n3,a\n")
+    equal("streaming: none", rg("query", "select id limit 0", "life1.rgd", "--csv").stdout, "id\n")
     # the shell knows the columns, also behind a comma and a minus
     complete = lambda *w: rg("complete", "--", *w).stdout.split()
     equal("completion: a column", complete("typestats", "--columns", "t"), ["type"])

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The fuzzer for FUZZ_SECONDS (default 30 minutes) over everything that reads a dump; and proof that it finds what it is made
+# The fuzzer for FUZZ_SECONDS (default 30 minutes) over everything that reads a dump, and over what users write; and proof that it finds what it is made
 # for: with one check taken out of a copy of the reader, it must find a dump that breaks it.
 . "$(dirname "$0")/../lib.sh"
 seconds=${FUZZ_SECONDS:-1800}
@@ -80,5 +80,15 @@ if (cd "$fuzzdir" && FUZZ_DUMP=$ROOT/tests/dumps/v1.0-small.rgd nice -n 19 ./rgx
 	ok "fuzz: indexes: $(sed -n 's/^stat::number_of_executed_units: *//p' "$fuzzdir/index.log") runs"
 else
 	fail "fuzz: indexes" "$(grep -E 'ERROR|SUMMARY|Test unit' "$fuzzdir/index.log" | head -3 | tr '\n' '|')"
+fi
+
+# what users write: queries, expressions, lists; an eighth of the time, too
+if ! "$ROOT/tests/fuzz/build" "$fuzzdir/words" "$ROOT" words >"$TMP/build" 2>&1; then fail "fuzz: words: builds" "$(tail -3 "$TMP/build" | tr '\n' '|')"; exit 1; fi
+mkdir -p "$fuzzdir/words.corpus"
+if (cd "$fuzzdir" && FUZZ_DUMP=$ROOT/tests/dumps/v1.0-small.rgd nice -n 19 ./words -max_total_time=$((seconds / 8 + 1)) -dict="$ROOT/tests/fuzz/words.dict" \
+	-max_len=300 -rss_limit_mb=3000 -timeout=20 -close_fd_mask=2 -print_final_stats=1 words.corpus >"$fuzzdir/words.log" 2>&1); then
+	ok "fuzz: queries and expressions: $(sed -n 's/^stat::number_of_executed_units: *//p' "$fuzzdir/words.log") runs"
+else
+	fail "fuzz: queries and expressions" "$(grep -aE 'ERROR|SUMMARY|Test unit' "$fuzzdir/words.log" | head -3 | tr '\n' '|')"
 fi
 exit $failed
