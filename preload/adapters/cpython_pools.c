@@ -52,9 +52,11 @@ static void look_at_pool(struct walk_heap *arena, struct walk_heap *classes, uin
 		arena->kept += geometry().pool;
 		return;
 	}
+	if (class >= CLASSES) /* no head of a pool after all */
+		return;
 	size = (class + 1) * (uint64_t)BLOCK_STEP;
 	fit = (geometry().pool - POOL_HEAD) / size;
-	if (class < CLASSES && used <= fit)
+	if (used <= fit)
 		add_pool(arena, &classes[class], used, fit, size);
 }
 

@@ -16,6 +16,10 @@ def ask(*arguments):
     return p.returncode, p.stdout, p.stderr
 
 
+def rows(*arguments):
+    return [json.loads(line) for line in ask(*arguments, "--json")[1].splitlines()]
+
+
 def names(path, inside, holder):
     """Of the references from one holder to the target."""
     lines = ask("referents", "--universe", "all", "--json", hex(inside["ids"][holder]), path)[1].splitlines()
@@ -34,6 +38,47 @@ def judge(v, path, inside):
         equal(v + " wishes: objgraph fails on an empty table", inside["empty"], "ValueError")
 
 
+def wobbling(v, paths, inside):
+    """objgraph's #48: what grew since the dump before, though it has been more."""
+    got = [rows("growth", "--limit", "0", "--baseline", baseline, *paths) for baseline in ("previous", "peak")]
+    got = [[[r["count"], r["delta"]] for r in found if r["type"] == "Wobble"] for found in got]
+    equal(v + " wishes: growth against the dump before (#48)", got, [[[7, 3]], []])
+    if "growth" in inside:
+        equal(v + " wishes: objgraph sees no growth there", inside["growth"], [[], []])
+
+
+def sized(v, path, inside):
+    """#39: how much memory, and which reference to cut."""
+    big = hex(inside["big"])
+    found = rows("by-type", "--columns", "size,retained,address", "Big", path)
+    equal(v + " wishes: what an object retains (#39)", [r["retained"] > 1000000 > 1000 > r["size"] for r in found], [True])
+    cut = [r for r in rows("why", big, path) if r["record"] == "step" and r["frees"]]
+    equal(v + " wishes: which reference to cut (#39)", [(r["edge"], r["frees"] > 1000000) for r in cut][-1:], [("['big']", True)])
+    if "sizes" in inside:
+        equal(v + " wishes: objgraph knows no sizes", inside["sizes"], [])
+
+
+def rooted(v, path, inside):
+    """#3, #5: from an object to what holds it in one command, even when no container does."""
+    chain = rows("find-backref-chain", "--all-roots", hex(inside["target"]), path)
+    equal(v + " wishes: one command to the root (#3, #5)", bool(chain[0]["edge"]), True)
+    told = [r["kind"] for r in rows("refcount", hex(inside["outside"]), path)]
+    equal(v + " wishes: held by a count alone (#3, #5)", "unexplained" in told, True)
+    if "chain" in inside:
+        equal(v + " wishes: objgraph finds nobody", inside["chain"], 1)
+
+
+def drawn(v, path, inside):
+    """#70: a legend; #9, #47: to any stream, no viewer, no file left."""
+    arguments = ["show-backrefs", "--max-depth", "1", hex(inside["target"])]
+    plain, legend = ask(*arguments, path), ask(*arguments, "--legend", path)
+    equal(v + " wishes: a drawing goes to the stream (#9, #47)", (plain[0], plain[1][:7], plain[2]), (0, "digraph", ""))
+    equal(v + " wishes: a legend (#70)", ("legend" in plain[1].lower(), "legend" in legend[1].lower()), (False, True))
+    if "drawn" in inside:
+        equal(v + " wishes: objgraph leaves a file and asks for a viewer", (inside["drawn"][1], "xdot" in inside["drawn"][0]), (1, True))
+        equal(v + " wishes: objgraph has no legend", inside["legend"], [])
+
+
 for version, python in pythons():
     v = version if python.startswith("/root") else version + " (system)"
     name = "wishes-" + v.replace(" ", "")
@@ -42,5 +87,9 @@ for version, python in pythons():
     if p.returncode:
         fail(v + " wishes: runs", p.stderr)
     else:
-        judge(v, os.path.join(TMP, name + ".1.rgd"), json.load(open(answers)))
+        paths, inside = [os.path.join(TMP, "%s.%d.rgd" % (name, n)) for n in (1, 2, 3)], json.load(open(answers))
+        judge(v, paths[0], inside)
+        wobbling(v, paths, inside)
+        for ask_for in (sized, rooted, drawn):
+            ask_for(v, paths[-1], inside)
 sys.exit(status())
