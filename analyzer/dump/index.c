@@ -121,7 +121,7 @@ static bool sections_fit(const struct index_header *h)
 		    (want != UINT64_MAX && e->n != want))
 			return false;
 	}
-	return h->sections[INDEX_PREORDER].n <= h->nobjects &&
+	return h->reached_objects <= h->nobjects && h->sections[INDEX_PREORDER].n <= h->nobjects &&
 	       h->sections[INDEX_KEPT_SOURCE].n <= h->nedges;
 }
 

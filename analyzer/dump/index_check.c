@@ -69,6 +69,16 @@ static bool are_judged(const uint8_t *v, const uint8_t *class, size_t n)
 	return !bad;
 }
 
+/* No object retains more than there is, or it is out of reach. */
+static bool are_sizes(const uint64_t *v, size_t n, uint64_t all)
+{
+	uint64_t bad = 0;
+
+	for (size_t i = 0; i < n; i++)
+		bad |= (v[i] > all) & (v[i] != UINT64_MAX);
+	return !bad;
+}
+
 /* Entries [first, first + n) of the section, of `total`. */
 static bool numbers_fit(const struct check *c, const void *data, size_t first, size_t n,
 			size_t total)
@@ -91,6 +101,8 @@ static bool numbers_fit(const struct check *c, const void *data, size_t first, s
 		return all_below(data, n, m->nroots);
 	case INDEX_EDGE_CLASS:
 		return are_classes(data, n);
+	case INDEX_RETAINED:
+		return are_sizes(data, n, c->index->header.reached_bytes);
 	case INDEX_KEEPS:
 		return are_judged(data, m->graph.edge_class + first, n);
 	default:

@@ -66,7 +66,6 @@ gc @
 collect @
 audit @
 check @"""
-NOT_OF_DUMPS = {"run", "ps", "snapshot", "mark", "watch", "track", "index", "complete", "help"}
 
 
 def run(arguments, **settings):
@@ -98,7 +97,7 @@ def without(text):
 
 def same_answers(name, dump, other, objects):
     wrong = []
-    for line in LINES.split("\n"):
+    for line in LINES.split("\n") + unlisted():
         for what in objects if " X" in line else objects[:1]:
             for path in (index_of(dump), index_of(other)):
                 if os.path.exists(path):
@@ -115,10 +114,14 @@ def same_answers(name, dump, other, objects):
     judge("index: %s: every command answers the same" % name, not wrong, wrong[:2])
 
 
-def all_commands():
+def unlisted():
+    """Commands that read a dump and that LINES does not have, with the dump alone."""
     known = re.findall(r"(?m)^  ([a-z][a-z-]+) ", run(["help"])[1].decode().split("commands:")[1])
-    asked = {line.split()[0] for line in LINES.split("\n")}
-    equal("index: every command that reads dumps is asked", sorted(set(known) - asked - NOT_OF_DUMPS), [])
+    listed = {line.split()[0] for line in LINES.split("\n")} | {"index"}
+    fresh = [c for c in known if c not in listed and "DUMP" in run(["help", c])[1].decode().split("\n")[0]]
+    if len(known) < 40:
+        fail("index: commands of refgraph help", known)
+    return [c + " @" for c in fresh]
 
 
 def dump_of(name, *shape):
@@ -263,7 +266,6 @@ def nothing_left():
 
 
 def main():
-    all_commands()
     native = dump_of("native", "native", "20000")
     same_answers("native", native, dump_of("native2", "native", "20000", "--seed", "3"), ["#5", "#64", "#19999"])
     # several blocks of each section
