@@ -1,4 +1,7 @@
-/* Eight threads in malloc, realloc, calloc and free, four that sleep in calls a signal would end, and planted leaks. */
+/*
+ * threads SNAPSHOTS [births] - eight threads in malloc, realloc, calloc and free, four that sleep in calls a signal would end, and planted
+ * leaks. With "births", threads are made and end all the time as well.
+ */
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
@@ -65,6 +68,37 @@ static void *sleep_long(void *argument)
 	return NULL;
 }
 
+/* Lives for some allocations; what it makes it frees, and what it leaves in its keys the destructor frees. */
+static pthread_key_t key;
+
+static void *short_life(void *argument)
+{
+	void *blocks[16];
+	for (int i = 0; i < 16; i++)
+		blocks[i] = malloc(32 + 64 * (size_t)i);
+	pthread_setspecific(key, malloc(100));
+	for (int i = 0; i < 16; i++)
+		free(blocks[i]);
+	return NULL;
+}
+
+static void *births(void *argument)
+{
+	pthread_attr_t detached;
+	pthread_attr_init(&detached);
+	pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
+	while (!stop) {
+		pthread_t threads[4], other;
+		int made = 0;
+		while (made < 4 && !pthread_create(&threads[made], NULL, short_life, NULL))
+			made++;
+		pthread_create(&other, &detached, short_life, NULL);
+		while (made)
+			pthread_join(threads[--made], NULL);
+	}
+	return NULL;
+}
+
 static __attribute__((noinline)) void plant(void)
 {
 	for (int i = 0; i < 777; i++)
@@ -74,10 +108,13 @@ static __attribute__((noinline)) void plant(void)
 int main(int argc, char **argv)
 {
 	int snapshots = atoi(argv[1]), failures = 0;
-	pthread_t threads[12];
+	pthread_t threads[12], mothers[2];
 	plant();
+	pthread_key_create(&key, free);
 	for (long i = 0; i < 12; i++)
 		pthread_create(&threads[i], NULL, i < 8 ? churn : i < 11 ? doze : sleep_long, (void *)i);
+	for (int i = 0; i < 2 && argc > 2; i++)
+		pthread_create(&mothers[i], NULL, births, NULL);
 	usleep(10000);
 	for (int i = 0; i < snapshots; i++) {
 		failures += refgraph_snapshot("") != 0;
@@ -86,6 +123,8 @@ int main(int argc, char **argv)
 	stop = 1;
 	for (int i = 0; i < 11; i++)
 		pthread_join(threads[i], NULL);
+	for (int i = 0; i < 2 && argc > 2; i++)
+		pthread_join(mothers[i], NULL);
 	printf("failures %d eintr %ld\n", failures, eintr);
 	fflush(stdout);
 	_exit(0);
