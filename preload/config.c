@@ -69,7 +69,7 @@ static const char *const fault_words[] = {
 static const struct variable variables[] = {
 	{"REFGRAPH", VALUE_BOOL, FIELD(enabled), .fallback = "on",
 	 .help = "off: stay out of this program altogether"},
-	{"REFGRAPH_STACKS", VALUE_WORD, FIELD(stacks), .words = stacks_words, .fallback = "caller",
+	{"REFGRAPH_STACKS", VALUE_WORD, FIELD(stacks), .words = stacks_words, .fallback = "hybrid",
 	 .help = "what is kept of allocations: none (no places), caller, sampled (few blocks, full "
 		 "stacks), hybrid (caller, and a share of the full stacks), exact (full stacks)"},
 	{"REFGRAPH_SAMPLE", VALUE_SIZE, FIELD(sample), 1, 1ull << 40, .fallback = "512K",

@@ -165,7 +165,7 @@ const struct option_row option_table[] = {
 	{OPT_DEADLINE, OPTIONS_SNAPSHOT | OPTIONS_RUN, "deadline", 0, OPTION_NUMBER, "SECONDS",
 	 "give a snapshot up after (120)"},
 	{OPT_STACKS, OPTIONS_RUN, "stacks", 0, OPTION_CHOICE, "none|caller|sampled|hybrid|exact|full",
-	 "what is kept of each allocation (caller); full is another word for exact"},
+	 "what is kept of each allocation (hybrid); full is another word for exact"},
 	{OPT_SAMPLE, OPTIONS_RUN, "sample", 0, OPTION_NUMBER, "BYTES",
 	 "with --stacks=sampled: mean distance of samples (512K)"},
 	{OPT_STACK_DEPTH, OPTIONS_RUN, "stack-depth", 0, OPTION_NUMBER, "N",

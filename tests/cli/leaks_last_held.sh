@@ -2,7 +2,7 @@
 # leaks with an earlier dump: what held there what is lost now.
 . "$(dirname "$0")/../sample.sh"
 gcc -g -O1 -o loses "$ROOT/tests/cli/programs/loses.c" || { fail "loses: compiles"; exit 1; }
-start ./loses
+REFGRAPH_STACKS=caller start ./loses # one record a caller
 take before
 go_on
 take after
@@ -28,7 +28,7 @@ equal "no verdict" "$rc $(cat err)" "0 "
 "$REFGRAPH" leaks --show-leak-kinds definite,lost before.rgd >/dev/null 2>err; rc=$?
 equal "a wrong kind" "$rc $(cut -c1-50 err)" "2 refgraph: --show-leak-kinds: 'lost' is no kind; th"
 rm -f stdin
-start ./loses
+REFGRAPH_STACKS=caller start ./loses # one record a caller
 take other
 go_on
 finish

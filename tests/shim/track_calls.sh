@@ -3,7 +3,7 @@
 . "$(dirname "$0")/../lib.sh"
 . "$ROOT/tests/tools/track.sh"
 gcc -O1 -g -w -fno-builtin -fno-optimize-sibling-calls -o "$TMP/calls" "$ROOT/tests/shim/track/calls.c" || exit 1
-for stacks in caller full; do
+for stacks in caller hybrid full; do
 	tracked REFGRAPH_STACKS=$stacks "$TMP/calls" >"$TMP/expected"
 	equal "calls, $stacks: its own checks" $? 0
 	equal "calls, $stacks: what lives" "$(blocks 100000)" "$(sort "$TMP/expected")"
@@ -17,7 +17,7 @@ equal "calls, native off: nothing" "$(blocks 0)" ""
 gcc -O1 -g -w -o "$TMP/libc" "$ROOT/tests/shim/track/libc.c" || exit 1
 head -c 119999 /dev/zero | tr '\0' y >"$TMP/line"
 echo >>"$TMP/line"
-tracked "$TMP/libc" "$TMP/line" >"$TMP/expected"
+tracked REFGRAPH_STACKS=caller "$TMP/libc" "$TMP/line" >"$TMP/expected"
 equal "libc: its own checks" $? 0
 equal "libc: large results" "$(blocks 100000 | cut -d' ' -f1)" "$(grep -E '^[0-9]{6}' "$TMP/expected" | sort | cut -d' ' -f1)"
 contains "libc: wcsdup" "$(blocks 0)" "20 wcsdup"
