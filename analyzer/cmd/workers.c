@@ -27,6 +27,7 @@ enum {
 	BYTES,
 	OBJECTS_GROWTH,
 	GROWTH_TASKS,
+	GARBAGE,
 	SHIM,
 	FIRST,
 	LAST
@@ -62,6 +63,9 @@ static const struct column pool_columns[] = {
 			    .about = "live objects more, as growth"},
 	[GROWTH_TASKS] = {"growth_tasks", "+TASKS", CELL_NUMBER, .hidden = true,
 			  .about = "tasks that were done while it grew so"},
+	[GARBAGE] = {"garbage", "GARBAGE", CELL_SIZE, .hidden = true,
+		     .about =
+			     "bytes of cyclic garbage that waits for the collector; not in growth"},
 	[SHIM] =
 		{"refgraph", "REFGRAPH", CELL_SIZE, .hidden = true,
 		 .about =
@@ -238,6 +242,8 @@ static void pool_row(const struct context *c, struct table *t, const struct work
 	table_text(t, TASK, d->task);
 	table_real(t, CPU, (double)d->cpu_us / 1e6);
 	table_number(t, BYTES, d->bytes);
+	if (k->grows)
+		table_number(t, GARBAGE, d->garbage);
 	if (d->fork_epoch)
 		table_number(t, SHIM, d->shim);
 	if (k->first != k->last)

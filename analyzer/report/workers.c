@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "report/collect.h"
 #include "util/str.h"
 
 /* ---- facts of one dump ---------------------------------------------------------------------------- */
@@ -330,21 +331,104 @@ static struct error *type_number(struct workers *w, const struct model *m, uint3
 	return *ret == NAMES_NONE ? error_memory() : NULL;
 }
 
+/* ---- what CPython keeps for itself ---- */
+
+struct span {
+	uint64_t low, high;
+};
+typedef VEC(struct span) spans;
+
+static int by_low(const void *a, const void *b)
+{
+	const struct span *x = a, *y = b;
+
+	return (x->low > y->low) - (x->low < y->low);
+}
+
+static struct error *find_arenas(const struct model *m, spans *ret)
+{
+	for (uint32_t i = 0; i < m->nregions; i++) {
+		const struct region *r = &m->regions[i];
+
+		if (r->kind == 1 && r->address + r->size > r->address &&
+		    !VEC_PUSH(ret, ((struct span){r->address, r->address + r->size})))
+			return error_memory();
+	}
+	if (ret->n)
+		qsort(ret->data, ret->n, sizeof *ret->data, by_low);
+	return NULL;
+}
+
+static bool in_spans(const spans *s, uint64_t address)
+{
+	size_t low = 0, high = s->n;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (address < s->data[middle].low)
+			high = middle;
+		else if (address >= s->data[middle].high)
+			low = middle + 1;
+		else
+			return true;
+	}
+	return false;
+}
+
+/*
+ * A block of CPython's arenas that is no object: most are on free lists (of tuples, dicts, ...), until these are full. Who made
+ * it first is no reason for it.
+ */
+#define UNCLAIMED "(no object: CPython's free lists, buffers of C)"
+
+static bool is_unclaimed(const struct model *m, const spans *arenas, uint32_t o)
+{
+	return (m->flags[o] & RGD_OBJ_F_RUNTIME_MASK) == RGD_RT_NATIVE &&
+	       in_spans(arenas, m->address[o]);
+}
+
+/* What the collector will free at its next full collection is no growth, only late. */
+static bool is_garbage(const struct collection *c, uint32_t o)
+{
+	if (!c->fate)
+		return false;
+	return c->fate[o] == FATE_FREED || c->fate[o] == FATE_UNKNOWABLE ||
+	       c->fate[o] == FATE_DROPPED || c->fate[o] == FATE_DROPPED_UNSURE;
+}
+
 /* `since`: objects of earlier epochs are left out. */
 static struct error *sum_objects(struct workers *w, struct model *m, uint32_t since,
-				 worker_cells *ret)
+				 worker_cells *ret, uint64_t *garbage)
 {
+	struct collection c = {0};
+	spans arenas = {0};
+	uint32_t unclaimed = names_keep(&w->types, UNCLAIMED);
 	struct sums s = {.cells = ret};
 	struct ids numbers = {0}; /* by type of the model: + 1 */
 	uint32_t *tasks = NULL;
 	struct str text = {0};
 	struct error *e = worker_tasks_of_stacks(m, &w->tasks, &tasks);
 
+	if (!e && unclaimed == NAMES_NONE)
+		e = error_memory();
+	if (!e)
+		e = find_arenas(m, &arenas);
+	if (!e && model_has_runtime(m, RGD_RT_CPYTHON))
+		e = collection_compute(m, 2, &c);
 	for (uint32_t o = 0; o < m->nobjects && !e; o++) {
 		uint32_t type = model_type_of(m, o);
 
+		if (is_garbage(&c, o)) {
+			*garbage += m->size[o];
+			continue;
+		}
 		if (m->epoch[o] < since)
 			continue;
+		if (is_unclaimed(m, &arenas, o)) {
+			e = sums_add(&s, NAMES_NONE, unclaimed, 1, m->size[o]);
+			continue;
+		}
 		while (!e && numbers.n <= type)
 			e = VEC_PUSH(&numbers, 0) ? NULL : error_memory();
 		if (!e && !numbers.data[type]) {
@@ -357,6 +441,8 @@ static struct error *sum_objects(struct workers *w, struct model *m, uint32_t si
 			e = sums_add(&s, tasks[m->stack[o]], numbers.data[type] - 1,
 				     !(m->flags[o] & RGD_OBJ_F_INTERNAL), m->size[o]);
 	}
+	VEC_FREE(&arenas);
+	collection_deinit(&c);
 	free(tasks);
 	free(s.slots);
 	VEC_FREE(&numbers);
@@ -398,12 +484,13 @@ static struct error *count_one(struct workers *w, struct model *m, struct worker
 	TRY(count_tasks(w, m, "pool.task.done ", last ? 1 : -1));
 	if (!k->is_worker)
 		return NULL;
-	return sum_objects(w, m, since, &k->cells[last]);
+	return sum_objects(w, m, since, &k->cells[last], &(last ? k->last : k->first)->garbage);
 }
 
 struct error *workers_count(struct workers *w, struct model *m, size_t dump)
 {
-	TRY(model_load(m, MODEL_SITES | MODEL_FLAGS | MODEL_EPOCH | MODEL_SIZE | MODEL_COUNTERS));
+	TRY(model_load(m, MODEL_SITES | MODEL_RUNTIMES | MODEL_REGIONS | MODEL_ADDRESS |
+				  MODEL_FLAGS | MODEL_EPOCH | MODEL_SIZE | MODEL_COUNTERS));
 	for (size_t i = 0; i < w->rows.n; i++) {
 		struct worker *k = &w->rows.data[i];
 

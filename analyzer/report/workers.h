@@ -1,7 +1,7 @@
 /*
  * workers.h - the processes of a pool, from a dump or more of each: who made whom, what they did, what grew in them.
  *
- * Growth is what the last dump of a process has more than its first one. A process with one dump that was forked has grown by what
+ * Growth is what the last dump of a process has more than its first one, garbage that waits for Python's collector aside. A process with one dump that was forked has grown by what
  * was born since the fork and lives; one that was started by exec has no growth that is known.
  */
 #ifndef REFGRAPH_WORKERS_H
@@ -23,7 +23,8 @@ struct worker_dump {
 	uint64_t fork_process, fork_epoch; /* 0: not forked under the shim */
 	uint64_t rss, shared, private,
 		shim; /* bytes; of a forked process: shim is in neither of the two before */
-	uint64_t objects, bytes;
+	uint64_t objects, bytes,
+		garbage; /* garbage: bytes that gc.collect() would free; workers_count() */
 	char *role, *name, *method, *task; /* "" unknown */
 };
 

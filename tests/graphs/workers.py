@@ -14,6 +14,9 @@ BASE = 0x7f0000000000
 TYPES = ["type", "dict", "list", "function", "code", "staticmethod", "Record", "bytes"]
 
 
+KEPT = "(no object: CPython's free lists, buffers of C)"
+
+
 def head(pid, key, at, serial=1):
     return ["header pid=%d key=%d serial=%d time=%d" % (pid, key, serial, START + at * S)]
 
@@ -31,14 +34,14 @@ def common():
             "stack s_clean clean s_trace", "stack s_store store s_trace", "stack s_run run", "stack s_step step s_run", "stack s_coro coro s_step",
             "stack s_alone leak"]
     for t in ("leak", "clean"):
-        out += ["object t_%s type addr=%d size=1000 epoch=1" % (t, BASE + (0x100000 if t == "leak" else 0x200000)),
+        out += ["object t_%s type addr=%d size=1000 rc=9 epoch=1" % (t, BASE + (0x100000 if t == "leak" else 0x200000)),
                 "type %s module=app runtime=python flags=gc,heap object=t_%s" % (t, t),
-                "object i_%s %s size=48 epoch=1" % (t, t), "object d_%s dict size=64 epoch=1" % t, "object sm_%s staticmethod size=32 epoch=1" % t,
-                "object f_%s function size=136 epoch=1" % t,
-                "object c_%s code size=200 epoch=1 prop.name=%s prop.file=/srv/app.py prop.line=3" % (t, t),
+                "object i_%s %s size=48 rc=9 epoch=1" % (t, t), "object d_%s dict size=64 rc=9 epoch=1" % t, "object sm_%s staticmethod size=32 rc=9 epoch=1" % t,
+                "object f_%s function size=136 rc=9 epoch=1" % t,
+                "object c_%s code size=200 rc=9 epoch=1 prop.name=%s prop.file=/srv/app.py prop.line=3" % (t, t),
                 "edge t_%s d_%s part=__dict__" % (t, t), "edge d_%s sm_%s key=run" % (t, t), "edge sm_%s f_%s part=__func__" % (t, t),
                 "edge f_%s c_%s part=__code__" % (t, t)]
-    out += ["object reg TaskRegistry size=100 epoch=1", "edge reg i_leak key=app.leak", "edge reg i_clean key=app.clean"]
+    out += ["object reg TaskRegistry size=100 rc=9 epoch=1", "edge reg i_leak key=app.leak", "edge reg i_clean key=app.clean"]
     return out
 
 
@@ -60,10 +63,16 @@ def child(pid, key, serial, at, done, records, others, cpu, name=None):
             "meta started %d" % (START + 10 * S), "meta cpu.us %d" % cpu, "meta fork.parent 10", "meta fork.key 64", "meta fork.epoch 2",
             "counter tasks.done %d" % done]
     for i in range(records):
-        out += ["object r%d Record size=48 epoch=3 stack=%s" % (i, "s_leak" if i % 2 else "s_help"),
-                "object b%d bytes size=1000 epoch=3 stack=s_help" % i, "edge r%d b%d attr=payload" % (i, i)]
+        out += ["object r%d Record size=48 rc=1 epoch=3 stack=%s" % (i, "s_leak" if i % 2 else "s_help"),
+                "object b%d bytes size=1000 rc=2 epoch=3 stack=s_help" % i, "edge r%d b%d attr=payload" % (i, i)]
     for stack, n in others.items():
-        out += ["object %s%d list size=100 epoch=3 stack=%s" % (stack, i, stack) for i in range(n)]
+        out += ["object %s%d list size=100 rc=1 epoch=3 stack=%s" % (stack, i, stack) for i in range(n)]
+    # on a free list: a block in an arena that is no object
+    out += ["region 0x7e0000000000 0x100000 kind=1"] + ["object k%d block addr=%d size=64 epoch=3 stack=s_clean" % (i, 0x7e0000000000 + i * 64) for i in range(done // 10)]
+    # garbage that nobody has collected yet: as much as tasks were done
+    for i in range(0, done, 2):
+        out += ["object x%d list size=100 rc=1 epoch=3 stack=s_clean" % i, "object y%d list size=100 rc=1 epoch=3 stack=s_leak" % i,
+                "edge x%d y%d index=0" % (i, i), "edge y%d x%d index=0" % (i, i)]
     out += ["pages 0x7f0000000000 %d private" % (2048 + done), "pages 0x7f0001000000 3072 shared", "pages 0x7f0002000000 10 shim"]
     return rgd.make(name or "child%d.%d.rgd" % (pid, serial), text="\n".join(out) + "\n")
 
@@ -90,27 +99,29 @@ equal("workers: memory", some(pool, "pid", "rss", "shared", "private", "refgraph
       [(10, 40 * MIB, 10 * MIB, 30 * MIB, None), (11, 20 * MIB + 80 * 4096, 12 * MIB, (2048 + 80) * 4096, 40960),
        (12, 20 * MIB + 40 * 4096, 12 * MIB, (2048 + 40) * 4096, 40960)])
 equal("workers: growth", some(pool, "pid", "growth", "objects_growth", "per_task", "first"),
-      [(10, None, None, None, first[0]), (11, 60 * 1048 + 600, 126, 1058, first[1]), (12, 40 * 1048, 80, 1397.33, first[2])])
+      [(10, None, None, None, first[0]), (11, 60 * 1048 + 600 + 6 * 64, 132, 1064.4, first[1]), (12, 40 * 1048 + 3 * 64, 83, 1403.73, first[2])])
+equal("workers: garbage is no growth", some(pool, "pid", "garbage"), [(10, None), (11, 8000), (12, 4000)])
 equal("workers --by task: exactly what a task leaves behind, and 0 of the other", rows("--by", "task", *both), [
     {"task": "app.leak", "type": None, "tasks": 50, "objects": 200, "bytes": 104800, "objects_per_task": 4, "bytes_per_task": 2096, "workers": None},
     {"task": "app.leak", "type": "builtins.bytes", "tasks": 50, "objects": 100, "bytes": 100000, "objects_per_task": 2, "bytes_per_task": 2000, "workers": 2},
     {"task": "app.leak", "type": "app.Record", "tasks": 50, "objects": 100, "bytes": 4800, "objects_per_task": 2, "bytes_per_task": 96, "workers": 2},
     {"task": "app.clean", "type": None, "tasks": 40, "objects": 0, "bytes": 0, "objects_per_task": 0, "bytes_per_task": 0, "workers": None},
-    {"task": "(none)", "type": None, "tasks": None, "objects": 6, "bytes": 600, "objects_per_task": None, "bytes_per_task": None, "workers": None},
-    {"task": "(none)", "type": "builtins.list", "tasks": None, "objects": 6, "bytes": 600, "objects_per_task": None, "bytes_per_task": None, "workers": 1}])
+    {"task": "(none)", "type": None, "tasks": None, "objects": 15, "bytes": 1176, "objects_per_task": None, "bytes_per_task": None, "workers": None},
+    {"task": "(none)", "type": "builtins.list", "tasks": None, "objects": 6, "bytes": 600, "objects_per_task": None, "bytes_per_task": None, "workers": 1},
+    {"task": "(none)", "type": KEPT, "tasks": None, "objects": 9, "bytes": 576, "objects_per_task": None, "bytes_per_task": None, "workers": 2}])
 equal("workers --by type", some(rows("--by", "type", *both), "type", "tasks", "objects", "bytes", "workers"),
-      [("builtins.bytes", 90, 100, 100000, 2), ("app.Record", 90, 100, 4800, 2), ("builtins.list", 90, 6, 600, 1)])
+      [("builtins.bytes", 90, 100, 100000, 2), ("app.Record", 90, 100, 4800, 2), ("builtins.list", 90, 6, 600, 1), (KEPT, 90, 9, 576, 2)])
 # what was born since the fork, where there is one dump
 equal("workers: one dump of each: growth since the fork", some(rows(*first), "pid", "growth", "growth_tasks", "first"),
-      [(10, None, None, None), (11, 20 * 1048 + 400, 20, None), (12, 10 * 1048 + 300, 10, None)])
+      [(10, None, None, None), (11, 20 * 1048 + 400 + 128, 20, None), (12, 10 * 1048 + 300 + 64, 10, None)])
 equal("workers: one dump of each, by task", some(rows("--by", "task", *first), "task", "type", "tasks", "objects", "objects_per_task"),
       [("app.leak", None, 15, 60, 4), ("app.leak", "builtins.bytes", 15, 30, 2), ("app.leak", "app.Record", 15, 30, 2),
-       ("app.clean", None, 15, 6, 0.4), ("app.clean", "builtins.list", 15, 6, 0.4), ("(none)", None, None, 1, None), ("(none)", "builtins.list", None, 1, None)])
+       ("app.clean", None, 15, 6, 0.4), ("app.clean", "builtins.list", 15, 6, 0.4), ("(none)", None, None, 4, None), ("(none)", KEPT, None, 3, None), ("(none)", "builtins.list", None, 1, None)])
 # other names: asyncio's tasks by their function; a lone frame of a registered task counts as that task; a stack that is none of these
 lone = [child(11, 101, 1, 21, 4, 0, {"s_coro": 0}, 50000, "x1.rgd"), child(11, 101, 2, 61, 14, 0, {"s_coro": 5, "s_step": 1, "s_alone": 2}, 50000, "x2.rgd")]
 equal("workers --by task: asyncio's, and one frame alone", some(rows("--by", "task", *lone), "task", "type", "tasks", "objects"),
       [("serve", None, None, 5), ("serve", "builtins.list", None, 5), ("app.leak", None, None, 2), ("app.leak", "builtins.list", None, 2),
-       ("(none)", None, None, 1), ("(none)", "builtins.list", None, 1)])
+       ("(none)", None, None, 2), ("(none)", "builtins.list", None, 1), ("(none)", KEPT, None, 1)])
 run = Run(["workers"] + first + second[:2])
 equal("workers: says when counts by name are not those of the workers", ("counted by name are not those" in run.out, run.rc), (True, 0))
 run = Run(["workers"] + both)
@@ -118,7 +129,7 @@ equal("workers: and not when they are", ("counted by name are not those" in run.
 
 # A fresh worker has 20 MiB without our own 40 KiB, and starts in 30 ms, a task takes 1 ms: below 3000 tasks starting takes more than 1 % of the work.
 advice = rows("--by", "advice", *both)[0]
-left = (60 * 1048 + 600 + 40 * 1048) / 90
+left = (60 * 1048 + 600 + 40 * 1048 + 9 * 64) / 90
 equal("workers --by advice: what was measured", (advice["bytes_per_task"], advice["fresh"], advice["start"], advice["each"]), (float("%.6g" % left), 20 * MIB - 40960, 30, 1))
 most = int(16 * MIB / left)
 want = most // 1000 * 1000
