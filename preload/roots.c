@@ -231,6 +231,24 @@ static void threads_roots(struct walk *w)
 	}
 }
 
+uint32_t walk_thread(struct walk *w, uintptr_t address)
+{
+	const struct mapping *map = memory_mapping(&w->map, address);
+	const struct frozen_thread *threads;
+	size_t n = frozen_threads(&threads);
+
+	if (n && address >= w->plan->tls_low && address < w->plan->tls_high)
+		return 1;
+	for (size_t i = 0; map && i < n; i++) {
+		const struct frozen_thread *t = &threads[i];
+
+		if ((t->sp >= map->low && t->sp < map->high) ||
+		    (t->stack_top >= map->low && t->stack_top < map->high))
+			return (uint32_t)i + 1;
+	}
+	return 0;
+}
+
 /* ld.so made it before anything else; what of the range is not mapped is passed over. Other threads' lies in their stacks. */
 static void main_tls_roots(struct walk *w)
 {

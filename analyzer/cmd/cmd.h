@@ -96,6 +96,8 @@ enum option_id {
 	OPT_EVENTS,
 	/* OPTIONS_INFO */
 	OPT_COVERAGE,
+	/* OPTIONS_TASKS */
+	OPT_HOLDER,
 	/* OPTIONS_SLOPES */
 	OPT_SLOPES_BY,
 	OPT_AGAINST,
@@ -190,6 +192,7 @@ enum option_group {
 	OPTIONS_GC = 1ull << 31,
 	OPTIONS_INFO = 1ull << 45,
 	OPTIONS_WORKERS = 1ull << 44,
+	OPTIONS_TASKS = 1ull << 33,
 	OPTIONS_ALL = 1ull << 63,
 };
 

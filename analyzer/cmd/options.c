@@ -115,6 +115,8 @@ const struct option_row option_table[] = {
 	 "the collections since the program's start, one a row"},
 	{OPT_COVERAGE, OPTIONS_INFO, "coverage", 'c', OPTION_FLAG, NULL,
 	 "instead: how many objects, bytes and references have a type or a name, and which have none"},
+	{OPT_HOLDER, OPTIONS_TASKS, "kind", 'k', OPTION_CHOICE, "task|thread|thread-local|context|generator|all",
+	 "of these; without selectors task is the default, with some all"},
 	{OPT_SLOPES_BY, OPTIONS_SLOPES, "by", 0, OPTION_CHOICE, "path|type|site",
 	 "what a row is: an owner by its path (default), a type or an allocation site"},
 	{OPT_AGAINST, OPTIONS_SLOPES, "against", 0, OPTION_CHOICE, "time|epoch|dump",

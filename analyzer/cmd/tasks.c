@@ -1,19 +1,30 @@
-/* tasks.c - `refgraph tasks`: asyncio's tasks, what they wait for, and which of them holds an
+/* tasks.c - `refgraph tasks`: asyncio's tasks, what they wait for; and which task, thread, context or generator holds an
  * object. */
-#include "cmd/cmd.h"
-#include "report/repr.h"
-#include "report/tasks.h"
+#include <inttypes.h>
+#include <string.h>
 
-enum { ID, RUNS, IN, WAITS_FOR, HOLDS, ADDRESS };
+#include "cmd/cmd.h"
+#include "report/holders.h"
+#include "report/repr.h"
+
+enum { KIND, ID, RUNS, IN, WAITS_FOR, HOLDS, PATH, ADDRESS };
 
 static const struct column columns[] = {
-	[ID] = {"id", "TASK", CELL_ID, .about = "number of the task in this dump"},
-	[RUNS] = {"runs", "RUNS", CELL_TEXT, .about = "its coroutine, and the state of that"},
+	[KIND] = {"kind", "KIND", CELL_TEXT, .hidden = true,
+		  .about = "task, thread, thread-local, context or generator"},
+	[ID] = {"id", "TASK", CELL_ID,
+		.about = "number of the task, threading.local, Context or generator in this dump"},
+	[RUNS] = {"runs", "RUNS", CELL_TEXT,
+		  .about = "a task's coroutine or a generator, and its state; the thread; the task "
+			   "or thread that "
+			   "runs in the context, or the handle that will"},
 	[IN] = {"in", "IN", CELL_TEXT, .about = "the innermost coroutine that it awaits"},
 	[WAITS_FOR] = {"waits_for", "WAITS FOR", CELL_TEXT, .about = "type of what that waits for"},
 	[HOLDS] = {"holds", "HOLDS", CELL_NUMBER, .hidden = true,
-		   .about = "of the objects asked about: those that its coroutines hold"},
-	[ADDRESS] = {"address", "ADDRESS", CELL_ADDRESS, .about = "where the task begins"},
+		   .about = "of the objects asked about: those that it holds"},
+	[PATH] = {"path", "AS", CELL_TEXT, .hidden = true,
+		  .about = "how it holds the first of them that was found"},
+	[ADDRESS] = {"address", "ADDRESS", CELL_ADDRESS, .about = "where that object begins"},
 };
 #define NCOLUMNS (sizeof columns / sizeof *columns)
 
@@ -26,21 +37,65 @@ static void add_text(struct table *t, unsigned column, struct model *m, uint32_t
 	table_text(t, column, str_text(s));
 }
 
-static void add_row(struct table *t, struct model *m, const struct task *k, struct str *s)
+static void add_thread(struct table *t, struct model *m, uint32_t thread, struct str *s)
 {
-	table_row(t);
-	table_number(t, ID, k->object);
-	add_text(t, RUNS, m, k->coroutine, s);
-	add_text(t, IN, m, k->inner, s);
-	if (k->waits_for != MODEL_NONE)
-		table_text(t, WAITS_FOR, model_type_name(m, k->waits_for));
-	table_number(t, HOLDS, k->holds);
-	table_number(t, ADDRESS, m->address[k->object]);
+	if (thread == MODEL_NONE)
+		return;
+	str_clear(s);
+	str_printf(s, "thread %" PRIu64 " (", m->threads[thread].tid);
+	str_printable(s, model_string(m, m->threads[thread].name));
+	str_char(s, ')');
+	table_text(t, RUNS, str_text(s));
 }
 
-static struct error *print(struct context *c, struct model *m, const struct tasks *tasks,
+static void add_runs(struct table *t, struct model *m, const struct holder *h, struct str *s)
+{
+	switch (h->kind) {
+	case HOLDER_TASK:
+		add_text(t, RUNS, m, h->task->coroutine, s);
+		add_text(t, IN, m, h->task->inner, s);
+		if (h->task->waits_for != MODEL_NONE)
+			table_text(t, WAITS_FOR, model_type_name(m, h->task->waits_for));
+		break;
+	case HOLDER_GENERATOR:
+		add_text(t, RUNS, m, h->object, s);
+		break;
+	default:
+		add_thread(t, m, h->thread, s);
+		if (h->user != MODEL_NONE) {
+			str_clear(s);
+			str_printf(s, "%s #%" PRIu32, model_type_name(m, h->user), h->user);
+			table_text(t, RUNS, str_text(s));
+		}
+	}
+}
+
+static void add_row(struct table *t, struct model *m, const struct holder *h, struct str *s)
+{
+	table_row(t);
+	table_text(t, KIND, holder_kinds[h->kind]);
+	add_runs(t, m, h, s);
+	table_number(t, HOLDS, h->holds);
+	table_text(t, PATH, h->path);
+	if (h->object == MODEL_NONE)
+		return;
+	table_number(t, ID, h->object);
+	table_number(t, ADDRESS, m->address[h->object]);
+}
+
+/* Without a choice: the tasks, or of the kind that was asked for. */
+static bool is_shown(const struct context *c, const struct holder *h, bool chosen)
+{
+	const char *kind = option_text(c, OPT_HOLDER, chosen ? "all" : "task");
+
+	return (!chosen || h->holds) &&
+	       (strcmp(kind, "all") == 0 || strcmp(kind, holder_kinds[h->kind]) == 0);
+}
+
+static struct error *print(struct context *c, struct model *m, const struct holders *holders,
 			   bool chosen)
 {
+	const char *kind = option_text(c, OPT_HOLDER, chosen ? "all" : "task");
 	struct column shown[NCOLUMNS];
 	struct table *table;
 	struct str s = {0};
@@ -48,11 +103,15 @@ static struct error *print(struct context *c, struct model *m, const struct task
 
 	for (size_t i = 0; i < NCOLUMNS; i++)
 		shown[i] = columns[i];
-	shown[HOLDS].hidden = !chosen;
+	shown[HOLDS].hidden = shown[PATH].hidden = !chosen;
+	shown[KIND].hidden = strcmp(kind, "task") == 0;
+	if (!shown[KIND].hidden)
+		shown[ID].title = "ID";
+	shown[IN].hidden = shown[WAITS_FOR].hidden = shown[ADDRESS].hidden = chosen;
 	TRY(table_create(shown, NCOLUMNS, &table));
-	for (size_t i = 0; i < tasks->rows.n; i++)
-		if (!chosen || tasks->rows.data[i].holds)
-			add_row(table, m, &tasks->rows.data[i], &s);
+	for (size_t i = 0; i < holders->rows.n; i++)
+		if (is_shown(c, &holders->rows.data[i], chosen))
+			add_row(table, m, &holders->rows.data[i], &s);
 	e = s.failed ? error_memory() : table_print(table, &c->style, stdout);
 	str_free(&s);
 	table_destroy(table);
@@ -64,7 +123,7 @@ static struct error *run(struct context *c)
 	bool chosen = c->nargs || c->options[OPT_WHERE].given;
 	struct ids objects = {0};
 	struct universe universe;
-	struct tasks tasks;
+	struct holders holders;
 	struct model *m;
 	struct error *e = NULL;
 
@@ -73,10 +132,10 @@ static struct error *run(struct context *c)
 	if (chosen)
 		e = context_select(c, m, &universe, &objects);
 	if (!e)
-		e = tasks_find(m, chosen ? &objects : NULL, &tasks);
+		e = holders_find(m, chosen ? &objects : NULL, &holders);
 	if (!e) {
-		e = print(c, m, &tasks, chosen);
-		tasks_deinit(&tasks);
+		e = print(c, m, &holders, chosen);
+		holders_deinit(&holders);
 	}
 	VEC_FREE(&objects);
 	return e;
@@ -85,10 +144,17 @@ static struct error *run(struct context *c)
 const struct command cmd_tasks = {
 	.name = "tasks",
 	.usage = "[SELECTOR...] DUMP",
-	.summary = "list asyncio's tasks and what they wait for, or which of them hold an object",
-	.about = "With selectors or --where: only the tasks whose coroutines hold one of these "
-		 "objects, not through modules, types, functions, the event loop or other tasks.",
-	.options = OPTIONS_OUTPUT | OPTIONS_UNIVERSE,
+	.summary = "list asyncio's tasks and what they wait for; or which task, thread, context "
+		   "variable or "
+		   "generator holds an object",
+	.about = "With selectors or --where: those that hold one of these objects, and how: a task "
+		 "by "
+		 "its coroutines, a thread by the locals of its calls or a threading.local, a "
+		 "context by "
+		 "its variables, a suspended generator; not through modules, types, functions, the "
+		 "event "
+		 "loop or other tasks.",
+	.options = OPTIONS_OUTPUT | OPTIONS_UNIVERSE | OPTIONS_TASKS,
 	.records = RECORDS(RECORD(columns)),
 	.max_args = UINT32_MAX,
 	.min_dumps = 1,

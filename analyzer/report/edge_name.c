@@ -209,6 +209,13 @@ void root_name(struct model *m, const struct root *r, struct str *out)
 		str_printf(out, "local %s%s%s", label, context[0] ? " of " : "", context);
 		context = "";
 		break;
+	case RGD_ROOT_RUNTIME:
+		str_add(out, label);
+		if (r->owner < m->nthreads) {
+			str_add(out, " of ");
+			add_thread(m, r->owner, out);
+		}
+		break;
 	case RGD_ROOT_REGION:
 		str_printf(out, "mapped memory at 0x%" PRIx64, r->value);
 		break;

@@ -1,6 +1,5 @@
 /*
- * tasks.h - the tasks of asyncio: what each of them runs, what it waits for, and what its
- * coroutines hold.
+ * tasks.h - the tasks of asyncio: what each of them runs, and what it waits for.
  */
 #ifndef REFGRAPH_TASKS_H
 #define REFGRAPH_TASKS_H
@@ -14,19 +13,20 @@ struct task {
 	uint32_t coroutine; /* the outermost; MODEL_NONE unknown */
 	uint32_t inner;	    /* the innermost that is suspended or runs */
 	uint32_t waits_for; /* a future, mostly; MODEL_NONE unknown */
-	uint32_t holds;	    /* of the chosen objects: those that its coroutines reach */
 };
 
 struct tasks {
 	VEC(struct task) rows; /* ascending by object */
 };
 
-/*
- * All tasks; with `chosen` (NULL none) how many of these each holds: what is reached from its
- * coroutines without passing through modules, types, functions, event loops or other tasks. Loads
- * what it needs.
- */
-struct error *tasks_find(struct model *model, const struct ids *chosen, struct tasks *ret);
+/* All tasks. Loads what it needs. */
+struct error *tasks_find(struct model *model, struct tasks *ret);
 void tasks_deinit(struct tasks *tasks);
+
+bool is_task_type(const struct model *model, uint32_t type);
+/* A coroutine, a generator, or what an asynchronous generator gives to be awaited. */
+bool is_coroutine(const struct model *model, uint32_t object);
+/* What a suspended one of them awaits; MODEL_NONE nothing known. */
+struct error *awaited_by(struct model *model, uint32_t object, uint32_t *ret);
 
 #endif

@@ -212,6 +212,8 @@ void walk_property(struct walk *walk, enum rgd_property key, uint64_t value);
 void walk_root(struct walk *walk, enum rgd_root_class class, enum rgd_edge_kind kind,
 	       uint32_t label_string, uint32_t owner, uint64_t value, uintptr_t target,
 	       uint32_t context_string);
+/* The number + 1 of the thread in whose stack or thread-local storage this address is; 0 unknown. An owner of roots. */
+uint32_t walk_thread(struct walk *walk, uintptr_t address);
 /* state() phase. */
 void walk_gc(struct walk *walk, uint32_t runtime, const char *name, uint64_t index, uint64_t value);
 void walk_runtime(struct walk *walk, uint32_t runtime, const char *version,

@@ -426,6 +426,27 @@ static void code_contents(struct sink *sink, uintptr_t code)
 		know_opaque(sink, word_at(code, at->code_monitoring), "co_monitoring");
 }
 
+/* ---- contexts ------------------------------------------------------------------------------------------------------------------ */
+
+/* private to hamt.c: {head, length, bits or hash, pairs of a variable and its value, or of nothing and another node} */
+#define HAMT_PAIRS 32
+
+static void hamt_contents(struct sink *sink, uintptr_t node)
+{
+	uint64_t length = size_of(node), size;
+	if (!walk_block(sink->walk, node - GC_HEAD, &size) || size < GC_HEAD + HAMT_PAIRS ||
+	    length > (size - GC_HEAD - HAMT_PAIRS) / 8)
+		return;
+	for (uint64_t i = 0; i + 1 < length; i += 2) {
+		uintptr_t slot = node + HAMT_PAIRS + i * 8, variable = word_at(slot, 0);
+		if (!variable)
+			continue;
+		know_hint(sink, slot, variable, name_c(RGD_LABEL_IS_KEY, ""), 0);
+		know_hint(sink, slot + 8, word_at(slot, 8),
+			  key_name(word_at(variable, CONTEXT_VAR_NAME), true), variable);
+	}
+}
+
 /* ---- deque, bytearray, array, str ----------------------------------------------------------------------------------------------- */
 
 /* private to _collectionsmodule.c: block = {left, 64 items, right} */
@@ -514,6 +535,9 @@ void contents_of(struct sink *sink, uintptr_t object, struct py_class *c)
 		break;
 	case SHAPE_DEQUE:
 		deque_contents(sink, object);
+		break;
+	case SHAPE_HAMT_PAIRS:
+		hamt_contents(sink, object);
 		break;
 	case SHAPE_BYTEARRAY:
 		know_storage(sink, word_at(object, BYTEARRAY_BYTES), TAG_BUFFER, "buffer");

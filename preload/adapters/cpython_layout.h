@@ -74,6 +74,7 @@
 	SAME(MEMORY_MBUF, "PyMemoryViewObject", "mbuf", 24) \
 	SAME(MEMORY_VIEW_OBJ, "PyMemoryViewObject", "view.obj", 64) \
 	SAME(MBUF_MASTER_OBJ, "_PyManagedBufferObject", "master.obj", 40) \
+	SAME(CONTEXT_VAR_NAME, "PyContextVar", "var_name", 16) \
 	SAME(TSTATE_NEXT, "PyThreadState", "next", 8) \
 	SAME(TSTATE_INTERP, "PyThreadState", "interp", 16) \
 	SAME(GC_ENABLED, "struct _gc_runtime_state", "enabled", 12) \

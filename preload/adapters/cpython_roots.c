@@ -18,6 +18,8 @@ struct root {
 	uintptr_t code; /* the place that it belongs to, 0 none */
 	int line;
 };
+/* While the roots of a thread are visited: its owner number. */
+static uint32_t current_thread;
 typedef void (*root_visitor)(struct walk *walk, const struct root *root);
 
 /* ---- helpers -------------------------------------------------------------------------------------------------------------------- */
@@ -330,6 +332,19 @@ static void handled_roots(struct walk *walk, root_visitor visit, uintptr_t tstat
 	}
 }
 
+/* 3.13 keeps what stands for the thread in each threading.local beyond the fields that we know of the thread state. */
+#define TSTATE_SEARCH 512
+static void locals_roots(struct walk *walk, root_visitor visit, uintptr_t tstate)
+{
+	for (long at = python.at->tstate_context; at < TSTATE_SEARCH; at += 8) {
+		uintptr_t object = word_at(tstate, at);
+		if (alive_object(walk, object) &&
+		    strcmp((const char *)word_at(type_of(object), TP_NAME),
+			   "_thread._localdummy") == 0)
+			table_root(walk, visit, object, "thread's locals");
+	}
+}
+
 static void thread_roots(struct walk *walk, root_visitor visit, uintptr_t tstate)
 {
 	const struct layout *at = python.at;
@@ -349,6 +364,8 @@ static void thread_roots(struct walk *walk, root_visitor visit, uintptr_t tstate
 	};
 	for (unsigned i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
 		table_root(walk, visit, word_at(tstate, fields[i].offset), fields[i].name);
+	if (python.minor >= 13)
+		locals_roots(walk, visit, tstate);
 	if (python.minor >= 12) {
 		table_root(walk, visit, word_at(tstate, at->tstate_raised), "raised exception");
 	} else {
@@ -367,7 +384,10 @@ static void each_root(struct walk *walk, root_visitor visit)
 		interpreter_roots(walk, visit, i);
 		uintptr_t tstate = python.api.thread_head(i);
 		for (unsigned n = 0; tstate && n < THREADS_MAX; n++) {
+			current_thread =
+				walk_thread(walk, word_at(tstate, python.at->tstate_thread_id));
 			thread_roots(walk, visit, tstate);
+			current_thread = 0;
 			tstate = word_at(tstate, TSTATE_NEXT);
 		}
 	}
@@ -442,7 +462,7 @@ static void write_root(struct walk *walk, const struct root *r)
 				   strlen((const char *)r->name.text));
 	else if (r->name.source == NAME_STR)
 		name = text_string(walk, r->name.text);
-	walk_root(walk, r->class, r->kind, name, 0, 0, r->target,
+	walk_root(walk, r->class, r->kind, name, current_thread, 0, r->target,
 		  context_string(walk, r->code, r->line));
 }
 

@@ -147,6 +147,32 @@ static const struct known_part context_parts[] = {AT("previous", 16, HINT), AT("
 static const struct known_part context_var_parts[] = {AT("name", 16, HINT), AT("default", 24, HINT), AT("cached", 32, HINT)};
 static const struct known_part token_parts[] = {AT("context", 16, HINT), AT("var", 24, HINT), AT("old_value", 32, HINT)};
 static const struct known_part hamt_parts[] = {AT("root", 16, HINT)};
+static const struct known_part local_parts[] = { /* threading.local */
+	AT("key", 16, HINT), AT("args", 24, HINT), AT("keywords", 32, HINT), AT("threads", 48, HINT), AT("callback", 56, HINT),
+};
+static const struct known_part local_parts_13[] = {
+	AT("args", 16, HINT), AT("keywords", 24, HINT), AT("threads", 40, HINT), AT("ended threads", 48, HINT),
+};
+/* _asyncio's own: the parts of a future, then what a task has besides */
+static const struct known_part future_parts[] = {
+	AT("_loop", 16, HINT), AT("callback", 24, HINT), AT("callback's context", 32, HINT), AT("_callbacks", 40, HINT),
+	AT("_exception", 48, HINT), AT("_result", 56, HINT),
+};
+static const struct known_part future_parts_10[] = {
+	AT("_loop", 16, HINT), AT("callback", 24, HINT), AT("callback's context", 32, HINT), AT("_callbacks", 40, HINT),
+	AT("_exception", 48, HINT), AT("_exception's traceback", 56, HINT), AT("_result", 64, HINT),
+};
+#define TASK_PARTS(first)                                                                          \
+	{                                                                                          \
+		AT("_fut_waiter", first, HINT), AT("_coro", (first) + 8, HINT),                    \
+			AT("_name", (first) + 16, HINT), AT("_context", (first) + 24, HINT)        \
+	}
+static const struct known_part task_parts_8[] = TASK_PARTS(104);
+static const struct known_part task_parts_9[] = TASK_PARTS(144);
+static const struct known_part task_parts_10[] = TASK_PARTS(152);
+static const struct known_part task_parts_11[] = TASK_PARTS(128);
+static const struct known_part task_parts_13[] = TASK_PARTS(112);
+static const struct known_part future_iterator_parts[] = {AT("future", 16, HINT)};
 static const struct known_part partial_parts[] = {
 	AT("func", 16, HINT), AT("args", 24, HINT), AT("keywords", 32, HINT), AT("__dict__", 40, HINT),
 };
@@ -223,9 +249,21 @@ static const struct known_type known_types[] = {
 	{"set_iterator", "PySetIter_Type", SHAPE_PLAIN, false, false, ALL_MINORS, PARTS(set_iterator_parts)},
 	{"method-wrapper", "_PyMethodWrapper_Type", SHAPE_PLAIN, false, false, ALL_MINORS, PARTS(method_wrapper_parts)},
 	{"Context", "PyContext_Type", SHAPE_PLAIN, false, false, ALL_MINORS, PARTS(context_parts)},
-	{"ContextVar", "PyContextVar_Type", SHAPE_PLAIN, false, false, ALL_MINORS, PARTS(context_var_parts)},
+	{"ContextVar", "PyContextVar_Type", SHAPE_CONTEXT_VAR, false, false, ALL_MINORS, PARTS(context_var_parts)},
 	{"Token", "PyContextToken_Type", SHAPE_PLAIN, false, false, ALL_MINORS, PARTS(token_parts)},
-	{"hamt", "_PyHamt_Type", SHAPE_PLAIN, false, false, ALL_MINORS, PARTS(hamt_parts)},
+	{"hamt", NULL, SHAPE_PLAIN, false, false, ALL_MINORS, PARTS(hamt_parts)},
+	{"hamt_bitmap_node", NULL, SHAPE_HAMT_PAIRS, false, false, ALL_MINORS, NO_PARTS},
+	{"hamt_collision_node", NULL, SHAPE_HAMT_PAIRS, false, false, ALL_MINORS, NO_PARTS},
+	{"_thread._local", NULL, SHAPE_PLAIN, false, false, 8, 12, PARTS(local_parts)},
+	{"_thread._local", NULL, SHAPE_PLAIN, false, false, 13, 13, PARTS(local_parts_13)},
+	{"_asyncio.Future", NULL, SHAPE_PLAIN, false, false, 8, 9, PARTS(future_parts)},
+	{"_asyncio.Future", NULL, SHAPE_PLAIN, false, false, 10, 13, PARTS(future_parts_10)},
+	{"_asyncio.Task", NULL, SHAPE_PLAIN, false, false, 8, 8, PARTS(task_parts_8)},
+	{"_asyncio.Task", NULL, SHAPE_PLAIN, false, false, 9, 9, PARTS(task_parts_9)},
+	{"_asyncio.Task", NULL, SHAPE_PLAIN, false, false, 10, 10, PARTS(task_parts_10)},
+	{"_asyncio.Task", NULL, SHAPE_PLAIN, false, false, 11, 12, PARTS(task_parts_11)},
+	{"_asyncio.Task", NULL, SHAPE_PLAIN, false, false, 13, 13, PARTS(task_parts_13)},
+	{"_asyncio.FutureIter", NULL, SHAPE_PLAIN, false, false, ALL_MINORS, PARTS(future_iterator_parts)},
 	{"collections.deque", NULL, SHAPE_DEQUE, false, false, ALL_MINORS, NO_PARTS},
 	{"array.array", NULL, SHAPE_ARRAY, false, false, ALL_MINORS, NO_PARTS},
 	{"functools.partial", NULL, SHAPE_PLAIN, false, false, ALL_MINORS, PARTS(partial_parts)},
@@ -265,6 +303,12 @@ void known_types_resolve(void)
 	python.type_object = address_of("PyBaseObject_Type");
 }
 
+/* A class of the program has a name without a dot; one with a dot is of a module in C, as is every static type. */
+static bool may_be_told_by_name(uintptr_t type, const char *name)
+{
+	return strchr(name, '.') || !has_flag(type, TPFLAG_HEAP);
+}
+
 const struct known_type *known_type_of(uintptr_t type)
 {
 	const char *name = (const char *)word_at(type, TP_NAME);
@@ -273,7 +317,8 @@ const struct known_type *known_type_of(uintptr_t type)
 		if (python.minor < k->since || python.minor > k->until)
 			continue;
 		if (addresses[i] ? addresses[i] == type
-				 : !k->symbol && name && strcmp(name, k->name) == 0)
+				 : !k->symbol && name && strcmp(name, k->name) == 0 &&
+					   may_be_told_by_name(type, name))
 			return k;
 	}
 	return NULL;

@@ -318,6 +318,10 @@ static void describe_properties(struct walk *walk, uintptr_t object, const struc
 		      at->code_qualname >= 0 ? word_at(object, at->code_qualname) : 0);
 		place_of_code(walk, object);
 		break;
+	case SHAPE_CONTEXT_VAR:
+		if (c->exact && text_is_name(word_at(object, CONTEXT_VAR_NAME)))
+			string_property(walk, RGD_PROP_NAME, word_at(object, CONTEXT_VAR_NAME));
+		break;
 	case SHAPE_FRAME:
 		describe_frame(walk, object);
 		break;
