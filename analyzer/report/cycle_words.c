@@ -11,6 +11,9 @@
 
 /* A cycle of more references is not taken apart. */
 #define MAX_EDGES 100000u
+/* Of a way around that is longer, the beginning and the end are told. */
+#define MAX_STEPS 12u
+#define FIRST_STEPS 6u
 
 struct local_edge {
 	uint32_t from, to; /* places in `objects` */
@@ -204,13 +207,23 @@ static struct error *write_words(const struct local *l, struct str *out)
 	struct ids way = {0};
 	struct error *e = shortest_cycle(l, start, &way);
 	const struct type *types = l->m->types;
+	uint32_t last = 0; /* the type before the last two references */
 
+	if (!e && way.n > MAX_STEPS)
+		last = model_type_of(l->m, l->objects.data[l->edges.data[way.data[1]].from]);
 	if (!e)
 		str_add(out, types[model_type_of(l->m, l->objects.data[start])].name);
 	for (size_t i = way.n; i-- > 0 && !e;) {
 		const struct local_edge *edge = &l->edges.data[way.data[i]];
 		const struct cycle_step *s = &l->c->steps.data[edge->step];
+		size_t done = way.n - 1 - i;
 
+		if (way.n > MAX_STEPS && done >= FIRST_STEPS && i > 1) {
+			if (done == FIRST_STEPS)
+				str_printf(out, " ... %zu references ... %s", i - 1,
+					   types[last].name);
+			continue;
+		}
 		/* the names of an object are its attributes */
 		if (strcmp(l->c->labels.names[s->label], ".__dict__") != 0)
 			str_add(out, l->c->labels.names[s->label]);

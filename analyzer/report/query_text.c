@@ -13,8 +13,9 @@ struct writer {
 	const char *query, *at;
 	unsigned depth;	      /* of parentheses */
 	uint64_t needs_table; /* by depth, a bit: within a select that has named no table yet */
-	bool operand;	      /* what stands before is a value: ~ compares it with what follows */
-	bool distinct;	      /* the last word was this one: "is distinct from" names no table */
+	uint64_t asks; /* the same: it has named something; select 1 has not, and needs no table */
+	bool operand;  /* what stands before is a value: ~ compares it with what follows */
+	bool distinct; /* the last word was this one: "is distinct from" names no table */
 	bool failed;
 };
 
@@ -63,9 +64,18 @@ static void set_need(struct writer *w, bool need)
 	w->needs_table = need ? w->needs_table | bit : w->needs_table & ~bit;
 }
 
-static void table_was_due(struct writer *w)
+/* A column or a function is named: at this depth and so at all above. */
+static void set_asks(struct writer *w)
 {
-	if (w->depth <= MAX_DEPTH && (w->needs_table >> w->depth & 1))
+	w->asks |= w->depth < MAX_DEPTH ? (2ull << w->depth) - 1 : UINT64_MAX;
+}
+
+/* `limits`: what follows asks about the table's rows. */
+static void table_was_due(struct writer *w, bool limits)
+{
+	uint64_t bit = w->depth <= MAX_DEPTH ? 1ull << w->depth : 0;
+
+	if (w->needs_table & bit && (limits || w->asks & bit))
 		put_text(w, " from objects ");
 	set_need(w, false);
 }
@@ -74,6 +84,8 @@ static void take_word(struct writer *w, size_t n)
 {
 	static const char *const after_table[] = {"where", "group", "having", "window",
 						  "order", "limit", NULL};
+	static const char *const constant[] = {"null", "as",	"all", "distinct",
+					       "true", "false", NULL};
 	static const char *const joints[] = {"union", "except", "intersect", NULL};
 	static const char *const no_operands[] = {"select", "where",	"and",	 "or",	 "not",
 						  "by",	    "having",	"when",	 "then", "else",
@@ -88,6 +100,7 @@ static void take_word(struct writer *w, size_t n)
 
 		if (strncasecmp(w->at, hyphened[i].text, length) == 0 &&
 		    !is_word_char(w->at[length])) {
+			set_asks(w);
 			put_text(w, hyphened[i].sql);
 			w->at += length;
 			w->operand = true;
@@ -97,9 +110,12 @@ static void take_word(struct writer *w, size_t n)
 	if (is_word(w->at, n, "from") && !w->distinct)
 		set_need(w, false);
 	else if (is_one_of(w->at, n, after_table) || is_one_of(w->at, n, joints))
-		table_was_due(w);
-	else if (is_word(w->at, n, "select"))
+		table_was_due(w, is_one_of(w->at, n, after_table));
+	else if (is_word(w->at, n, "select")) {
 		set_need(w, true);
+		w->asks &= ~(w->depth <= MAX_DEPTH ? 1ull << w->depth : 0);
+	} else if (!is_one_of(w->at, n, constant))
+		set_asks(w);
 	w->distinct = is_word(w->at, n, "distinct");
 	w->operand = !is_one_of(w->at, n, no_operands);
 	copy(w, n);
@@ -151,9 +167,11 @@ static void take_sign(struct writer *w)
 		w->at += 2;
 	} else {
 		if (*w->at == ')') {
-			table_was_due(w);
+			table_was_due(w, false);
 			w->depth -= w->depth > 0;
 		}
+		if (*w->at == '*')
+			set_asks(w);
 		w->depth += *w->at == '(';
 		if (*w->at == '(')
 			set_need(w, false);
@@ -197,7 +215,7 @@ struct error *query_text_make(const char *query, struct query_text *ret)
 		return error_usage("the query is too long");
 	while (*w.at && (*w.at != ';' || w.at[1 + strspn(w.at + 1, " \t\n")]))
 		take(&w);
-	table_was_due(&w);
+	table_was_due(&w, false);
 	if (w.failed || ret->sql.failed) {
 		query_text_deinit(ret);
 		return error_memory();
