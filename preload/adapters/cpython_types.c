@@ -147,8 +147,9 @@ static const struct known_part context_parts[] = {AT("previous", 16, HINT), AT("
 static const struct known_part context_var_parts[] = {AT("name", 16, HINT), AT("default", 24, HINT), AT("cached", 32, HINT)};
 static const struct known_part token_parts[] = {AT("context", 16, HINT), AT("var", 24, HINT), AT("old_value", 32, HINT)};
 static const struct known_part hamt_parts[] = {AT("root", 16, HINT)};
+/* Of these only what the collector visits: a hint that names nothing would hide the rest from the scan of the object's fields. */
 static const struct known_part local_parts[] = { /* threading.local */
-	AT("key", 16, HINT), AT("args", 24, HINT), AT("keywords", 32, HINT), AT("threads", 48, HINT), AT("callback", 56, HINT),
+	AT("args", 24, HINT), AT("keywords", 32, HINT), AT("threads", 48, HINT),
 };
 static const struct known_part local_parts_13[] = {
 	AT("args", 16, HINT), AT("keywords", 24, HINT), AT("threads", 40, HINT), AT("ended threads", 48, HINT),
@@ -164,8 +165,8 @@ static const struct known_part future_parts_10[] = {
 };
 #define TASK_PARTS(first)                                                                          \
 	{                                                                                          \
-		AT("_fut_waiter", first, HINT), AT("_coro", (first) + 8, HINT),                    \
-			AT("_name", (first) + 16, HINT), AT("_context", (first) + 24, HINT)        \
+		AT("_fut_waiter", first, HINT), AT("_coro", (first) + 8, HINT), \
+			AT("_name", (first) + 16, HINT), AT("_context", (first) + 24, HINT)                                 \
 	}
 static const struct known_part task_parts_8[] = TASK_PARTS(104);
 static const struct known_part task_parts_9[] = TASK_PARTS(144);
