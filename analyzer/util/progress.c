@@ -12,13 +12,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
 #define FIRST_SECONDS 1
 #define AGAIN_MICROSECONDS 250000
+#define LEAST_MILLISECONDS 500 /* of work, before it says how long the rest will take */
 
 static const char *_Atomic phase;
 static atomic_size_t pieces, done;
+static atomic_llong begun; /* milliseconds, when the pieces were counted */
 static volatile sig_atomic_t shown;
 
 static size_t append(char *line, size_t at, const char *text)
@@ -26,6 +29,32 @@ static size_t append(char *line, size_t at, const char *text)
 	while (*text && at < 96)
 		line[at++] = *text++;
 	return at;
+}
+
+static long long milliseconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (long long)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* ", 12 s left": pieces are alike, so what is left takes as long as what was done did. */
+static size_t append_left(char *line, size_t at, size_t n, size_t ready)
+{
+	long long spent = milliseconds() - atomic_load(&begun);
+	unsigned long long left = ready ? (spent * (n - ready) / ready + 999) / 1000 : 0;
+	char digits[24];
+	size_t i = sizeof digits - 1;
+
+	if (spent < LEAST_MILLISECONDS || !left)
+		return at;
+	digits[i] = 0;
+	for (; left; left /= 10)
+		digits[--i] = '0' + left % 10;
+	at = append(line, at, ", ");
+	at = append(line, at, digits + i);
+	return append(line, at, " s left");
 }
 
 /* Only what a signal handler may call. */
@@ -51,6 +80,7 @@ static void show(int signal)
 		percent[2] = '0' + value % 10;
 		at = append(line, at, " ");
 		at = append(line, at, percent);
+		at = append_left(line, at, n, ready);
 	}
 	at = append(line, at, "\033[K");
 	if (write(STDERR_FILENO, line, at) > 0)
@@ -96,6 +126,7 @@ void progress_end(const char *outer)
 
 void progress_pieces(size_t n)
 {
+	atomic_store(&begun, milliseconds());
 	atomic_store(&done, 0);
 	atomic_store(&pieces, n);
 }

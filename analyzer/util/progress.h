@@ -6,7 +6,7 @@
 
 /*
  * From the main thread. Between the two, and not before the program's first second of such work is over, the terminal shows "what" (a
- * text that lives until the end) and how far it is. Phases may be nested: the inner one is shown. After the last end the line is
+ * text that lives until the end), how far it is, and how long the rest will take. Phases may be nested: the inner one is shown. After the last end the line is
  * gone. Nothing is shown when stderr is no terminal or TERM=dumb.
  */
 const char *progress_begin(const char *what);

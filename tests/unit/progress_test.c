@@ -81,8 +81,8 @@ int main(void)
 		return 0;
 	}
 	n = said(terminal, theirs, 1.6, text, sizeof text);
-	check("a second's work is shown with its share",
-	      strstr(text, "\rrefgraph: reading  75 %\033[K") != NULL, text);
+	check("a second's work is shown with its share and the time left",
+	      strstr(text, "\rrefgraph: reading  75 %, 1 s left\033[K") != NULL, text);
 	check("and gone at the end", n > 4 && strcmp(text + n - 4, gone) == 0, text);
 	said(terminal, theirs, 0.1, text, sizeof text);
 	check("quick work is not shown", !*text, text);
