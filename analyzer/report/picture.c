@@ -156,16 +156,29 @@ static bool is_array(const struct model *m, uint32_t object)
 	return m->graph.out_first[object + 1] - m->graph.out_first[object] >= ARRAY_LEAST;
 }
 
+/* An offset that a type from debug information made an index: "[3666]". */
+static bool is_typed_index(const char *label, uint64_t *index)
+{
+	char *end;
+
+	if (label[0] != '[' || label[1] < '0' || label[1] > '9')
+		return false;
+	*index = strtoull(label + 1, &end, 10);
+	return strcmp(end, "]") == 0;
+}
+
 static void set_fold(const struct picture *p, uint32_t source, const struct edge *edge,
-		     struct drawing_edge *line)
+		     const char *label, struct drawing_edge *line)
 {
 	bool index = edge->class == RGD_LABEL_INDEX || edge->class == RGD_LABEL_STACK;
-	bool offset = edge->class == RGD_LABEL_OFFSET && is_array(p->model, source);
+	bool offset =
+		edge->class == RGD_LABEL_OFFSET && label[0] == '+' && is_array(p->model, source);
+	bool typed = edge->class == RGD_LABEL_OFFSET && is_typed_index(label, &line->index);
 
 	if (index || offset)
 		line->index = edge->value;
-	line->fold = index    ? FOLD_INDEX
-		     : offset ? FOLD_OFFSET
+	line->fold = index || typed ? FOLD_INDEX
+		     : offset	    ? FOLD_OFFSET
 		     : edge->class == RGD_LABEL_KEY || edge->class == RGD_LABEL_KEY_INT ||
 				     edge->class == RGD_LABEL_KEY_TEXT ||
 				     edge->class == RGD_LABEL_KEY_OBJECT
@@ -212,7 +225,7 @@ static struct error *add_line(struct picture *p, const struct hit *hits, size_t 
 			str_char(&label, '\n');
 		edge_label(p->model, &edge, &label);
 		if (n == 1)
-			set_fold(p, hits[i].source, &edge, &line);
+			set_fold(p, hits[i].source, &edge, str_text(&label), &line);
 	}
 	line.label = take(&label);
 	return drawing_add_edge(p->out, line);
@@ -234,7 +247,7 @@ static struct error *draw_reference(struct picture *p, uint32_t number, uint32_t
 	edge_label(p->model, &decoded, &label);
 	line.style = picture_edge_style(decoded.kind);
 	line.weight = edge_weight(&decoded);
-	set_fold(p, p->objects.data[number], &decoded, &line);
+	set_fold(p, p->objects.data[number], &decoded, str_text(&label), &line);
 	line.label = take(&label);
 	return drawing_add_edge(p->out, line);
 }
