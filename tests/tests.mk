@@ -16,8 +16,8 @@ $(O)/tests/unit/%_test: tests/unit/%_test.c $(ANALYZER_LIB_OBJ)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(ANALYZER_CFLAGS) -Wno-missing-prototypes -o $@ $< $(ANALYZER_LIB_OBJ) $(ANALYZER_LIBS)
 
-# The steps of the analysis, timed one by one.
-$(O)/tests/bench/phases: tests/bench/phases.c $(ANALYZER_LIB_OBJ)
+# The steps of the analysis, timed one by one; and what must hold of their results on large graphs.
+$(O)/tests/bench/phases $(O)/tests/bench/properties: $(O)/%: %.c $(ANALYZER_LIB_OBJ)
 	$(call say,TEST,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(ANALYZER_CFLAGS) -o $@ $< $(ANALYZER_LIB_OBJ) $(ANALYZER_LIBS)
@@ -35,7 +35,7 @@ check: all
 	@$(MAKE) --no-print-directory O=$(O) check-built
 check-built: $(UNIT_BIN) $(TOOL_BIN)
 	@tests/run $(O) $(T)
-check-long: all
+check-long: all $(O)/tests/bench/properties
 	@tests/tools/deps long
 	@$(MAKE) --no-print-directory O=$(O) check-built
 	@tests/run --long $(O) $(T)
