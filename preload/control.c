@@ -779,6 +779,8 @@ static int take_here(const char *reason, const char *label, const char *path,
 		t->hook_depth = 1;
 		t->hook_frame = UINTPTR_MAX;
 	}
+	/* one that a helper left is ended first: two walkers would share a page. It has its deadline */
+	job_abandon(~0u);
 	snapshot_take(reason, label, path, result);
 	if (t) {
 		t->hook_depth = depth;
