@@ -327,8 +327,11 @@ enum rgd_frames_column {
 	RGD_FRAME_OFFSET =
 		2, /* VARINT NATIVE: return address - module base, or the address when module is 0 */
 	RGD_FRAME_FUNCTION = 3, /* VARINT string (runtime frames) */
-	RGD_FRAME_FILE = 4,	/* VARINT string (runtime frames) */
-	RGD_FRAME_LINE = 5,	/* VARINT, 0 unknown */
+	RGD_FRAME_FILE = 4,
+	/* VARINT string (runtime frames) */ RGD_FRAME_LINE = 5, /* VARINT, 0 unknown */
+	/* VARINT whole stacks that hybrid took of allocations from here (absent in older dumps): META "first" of them at once, then one of
+	 * META "share" allocations */
+	RGD_FRAME_TAKEN = 6,
 };
 enum rgd_frame_kind {
 	RGD_FRAME_NATIVE = 0,

@@ -442,16 +442,17 @@ static void stacks(struct walk *w)
 static void frames(struct walk *w)
 {
 	static const struct column_spec specs[] = {
-		{RGD_FRAME_KIND, RGD_ENC_U8},
-		{RGD_FRAME_MODULE, RGD_ENC_VARINT},
-		{RGD_FRAME_OFFSET, RGD_ENC_VARINT},
-		{RGD_FRAME_FUNCTION, RGD_ENC_VARINT},
-		{RGD_FRAME_FILE, RGD_ENC_VARINT},
-		{RGD_FRAME_LINE, RGD_ENC_VARINT},
-		{0, 0},
+		{RGD_FRAME_KIND, RGD_ENC_U8},	    {RGD_FRAME_MODULE, RGD_ENC_VARINT},
+		{RGD_FRAME_OFFSET, RGD_ENC_VARINT}, {RGD_FRAME_FUNCTION, RGD_ENC_VARINT},
+		{RGD_FRAME_FILE, RGD_ENC_VARINT},   {RGD_FRAME_LINE, RGD_ENC_VARINT},
+		{RGD_FRAME_TAKEN, RGD_ENC_VARINT},  {0, 0},
 	};
 	struct intern *in = &w->intern;
 	struct table *t = open_table(w, RGD_SEC_FRAMES, specs);
+	/* also of sites from which nothing lives any more */
+	for (uint32_t f = 1; t && f < in->frame_limit; f++)
+		if (frame_get(f)->taken)
+			intern_frame(in, f);
 	for (uint32_t i = 0; t && i < in->frame_count; i++) {
 		const struct frame *f = frame_get(in->frame_list[i]);
 		uint32_t module = f->module;
@@ -462,7 +463,7 @@ static void frames(struct walk *w)
 			offset = module ? f->pc - modules_get(module - 1)->base : f->pc;
 		}
 		ROW(w, t, f->kind, module, offset, intern_text(in, f->function),
-		    intern_text(in, f->file), f->line);
+		    intern_text(in, f->file), f->line, f->taken);
 	}
 	if (t)
 		table_close(&w->writer, t);
@@ -627,6 +628,7 @@ static void metas(struct walk *w)
 	tracking_history(history, sizeof history);
 	meta(w, "tracking", history);
 	meta_number(w, "sample", tracking_was_sampled ? config.sample : 0);
+	meta_number(w, "first", HYBRID_FIRST);
 	meta_number(w, "share", HYBRID_SHARE);
 	meta(w, "unwinder", unwinder ? unwinder->name : "");
 	meta(w, "allocator", allocator_name());

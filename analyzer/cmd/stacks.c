@@ -14,6 +14,8 @@ enum {
 	OBJECTS_ERROR,
 	BYTES,
 	BYTES_ERROR,
+	MADE,
+	MADE_ERROR,
 	OBJECTS_DELTA,
 	BYTES_DELTA,
 	DEPTH,
@@ -30,6 +32,12 @@ static const struct column columns[] = {
 			 .about = "standard error of these bytes"},
 	[BYTES] = {"bytes", "BYTES", CELL_SIZE,
 		   .about = "bytes of them and of their storage; in a tree: of all below too"},
+	[MADE] = {"made", "MADE", CELL_NUMBER, .hidden = true,
+		  .about = "allocations there since the start, those that are gone included, as "
+			   "hybrid "
+			   "counted them"},
+	[MADE_ERROR] = {"made_error", "+/-", CELL_NUMBER, .hidden = true,
+			.about = "standard error of that number"},
 	[OBJECTS_DELTA] = {"objects_delta", "+OBJECTS", CELL_DELTA, .hidden = true,
 			   .about = "objects more than in the dump before"},
 	[BYTES_DELTA] = {"bytes_delta", "+BYTES", CELL_SIZE_DELTA, .hidden = true,
@@ -108,6 +116,8 @@ static void add_row(struct print *p, const struct stack_row *r)
 	table_number(p->table, OBJECTS, r->objects);
 	table_number(p->table, BYTES, r->bytes);
 	table_number(p->table, OBJECTS_ERROR, estimate_error(r->objects_variance));
+	table_number(p->table, MADE, estimate_round(r->made));
+	table_number(p->table, MADE_ERROR, estimate_error(r->made_variance));
 	table_number(p->table, BYTES_ERROR, estimate_error(r->bytes_variance));
 	table_signed(p->table, OBJECTS_DELTA, (int64_t)(r->objects - r->old_objects));
 	table_signed(p->table, BYTES_DELTA, (int64_t)(r->bytes - r->old_bytes));
@@ -180,6 +190,7 @@ static struct error *print(struct context *c, const struct stack_sums *s)
 	for (size_t i = 0; i < NCOLUMNS; i++)
 		shown[i] = columns[i];
 	shown[OBJECTS_ERROR].hidden = shown[BYTES_ERROR].hidden = !s->estimated;
+	shown[MADE].hidden = shown[MADE_ERROR].hidden = !s->counted || p.two;
 	shown[OBJECTS_DELTA].hidden = shown[BYTES_DELTA].hidden = !p.two;
 	if (s->by == STACKS_TREE && !c->options[OPT_LIMIT].given)
 		p.least = (p.two ? (uint64_t)llabs((int64_t)(s->bytes - s->old_bytes)) : s->bytes) /
@@ -223,6 +234,8 @@ static struct error *add_dump(struct context *c, size_t dump, bool old, struct s
 		e = where_bind(where, m);
 		choice.where = where;
 	}
+	/* of the objects that were chosen nobody counted them */
+	choice.made = !since && !until && !expression && !universe.chosen && c->ndumps == 1;
 	if (!e)
 		e = stack_sums_add(sums, m, &choice, old);
 	where_destroy(where);

@@ -93,6 +93,7 @@ struct frame {
 	uint64_t offset;
 	uint32_t function, file; /* strings */
 	uint64_t line;
+	uint32_t taken; /* as RGD_FRAME_TAKEN; 0 where the dump does not tell */
 };
 
 struct stack {
@@ -387,6 +388,8 @@ uint32_t model_site_frame(const struct model *model, uint32_t stack);
 /* Under hybrid most stacks have one frame. The whole stack that such a one must be, since no other is known to begin with its frame;
  * else the stack itself. MODEL_STACKS and MODEL_META. */
 uint32_t model_whole_stack(const struct model *model, uint32_t stack);
+/* What model_site_frame() says of a stack of this frame alone. */
+uint32_t model_frame_site(const struct model *model, uint32_t frame);
 
 /* "cpython", "native", ...; "runtime 12" for unknown ones has no text: NULL. */
 const char *model_runtime_name(unsigned runtime);

@@ -34,7 +34,7 @@ static const char *const section_names[KNOWN_SECTIONS] = {
 static const uint8_t known_columns[KNOWN_SECTIONS] = {
 	[RGD_SEC_META] = 2,	  [RGD_SEC_STRINGS] = 1, [RGD_SEC_TYPES] = 7,
 	[RGD_SEC_LABELS] = 4,	  [RGD_SEC_OBJECTS] = 9, [RGD_SEC_EDGES] = 4,
-	[RGD_SEC_ROOTS] = 9,	  [RGD_SEC_FRAMES] = 6,	 [RGD_SEC_STACKS] = 2,
+	[RGD_SEC_ROOTS] = 9,	  [RGD_SEC_FRAMES] = 7,	 [RGD_SEC_STACKS] = 2,
 	[RGD_SEC_MODULES] = 7,	  [RGD_SEC_MAPS] = 10,	 [RGD_SEC_THREADS] = 6,
 	[RGD_SEC_RUNTIMES] = 4,	  [RGD_SEC_GC] = 4,	 [RGD_SEC_COUNTERS] = 2,
 	[RGD_SEC_PROPERTIES] = 3, [RGD_SEC_SUMMARY] = 5, [RGD_SEC_EPOCHS] = 4,

@@ -170,6 +170,13 @@ static bool is_wrapper(const struct model *m, uint32_t frame)
 	return function && m->namer.is_wrapper(function);
 }
 
+uint32_t model_frame_site(const struct model *m, uint32_t frame)
+{
+	struct hybrid_sites *h = hybrid_sites(m);
+
+	return h && is_wrapper(m, frame) ? common_site(m, h, frame) : frame;
+}
+
 uint32_t model_site_frame(const struct model *m, uint32_t stack)
 {
 	struct hybrid_sites *h = hybrid_sites(m);

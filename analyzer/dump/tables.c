@@ -264,9 +264,20 @@ static const struct field frame_fields[] = {
 
 struct error *load_frames(struct model *m)
 {
-	return LOAD_ROWS(m, RGD_SEC_FRAMES, frame_fields, m->nframes, m->frames);
-}
+	static const struct field taken = FIELD(RGD_FRAME_TAKEN, frame, taken, ANY);
+	uint64_t *values;
+	struct error *e;
 
+	TRY(LOAD_ROWS(m, RGD_SEC_FRAMES, frame_fields, m->nframes, m->frames));
+	if (!m->nframes || dump_column_rows(m->dump, RGD_SEC_FRAMES, RGD_FRAME_TAKEN) != m->nframes)
+		return NULL;
+	e = big_alloc(m->nframes, sizeof *values, &values);
+	if (!e)
+		e = fill(m, RGD_SEC_FRAMES, &taken, m->nframes, (uint8_t *)m->frames,
+			 sizeof *m->frames, values);
+	big_free(values, m->nframes, sizeof *values);
+	return e;
+}
 static const struct field stack_fields[] = {
 	FIELD_OR_NONE(RGD_STACK_PARENT, stack, parent, STACKS),
 	FIELD(RGD_STACK_FRAME, stack, frame, FRAMES),

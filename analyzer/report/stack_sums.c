@@ -3,6 +3,7 @@
 #include "report/stack_sums.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -119,6 +120,7 @@ static void add_to_row(struct stack_sums *s, uint32_t row, const struct estimate
 struct site {
 	uint32_t alone; /* the stack of that frame only, + 1 */
 	double drawn_objects, drawn_bytes;
+	double dealt_objects, dealt_bytes; /* of the rest, so far */
 };
 
 static bool is_alone(const struct model *m, uint32_t stack)
@@ -251,14 +253,23 @@ static void add_reused(struct stack_sums *s, uint32_t row, uint64_t reused)
 		s->rows.data[row].reused += reused;
 }
 
-static struct error *add_stacks(struct stack_sums *s, struct tally *t, const struct site *sites)
+/* A share in whole numbers, so that all shares together are what there was. */
+static double deal(double *dealt, double share)
+{
+	double before = *dealt;
+
+	*dealt += share;
+	return floor(*dealt + 0.5) - floor(before + 0.5);
+}
+
+static struct error *add_stacks(struct stack_sums *s, struct tally *t, struct site *sites)
 {
 	struct ids path = {0};
 	struct str text = {0};
 	struct error *e = NULL;
 
 	for (uint32_t k = 0; k <= t->m->nstacks && !e; k++) {
-		const struct site *site = k ? &sites[t->m->stacks[k - 1].frame] : NULL;
+		struct site *site = k ? &sites[t->m->stacks[k - 1].frame] : NULL;
 		struct estimate_sum sum = t->sums[k].all;
 
 		if (!sum.objects && !sum.bytes)
@@ -271,8 +282,8 @@ static struct error *add_stacks(struct stack_sums *s, struct tally *t, const str
 			if (site->alone != k && t->sums[k].drawn_objects > 0) {
 				struct estimate_sum share = share_of(t, site, k);
 
-				sum.objects += share.objects;
-				sum.bytes += share.bytes;
+				sum.objects += deal(&site->dealt_objects, share.objects);
+				sum.bytes += deal(&site->dealt_bytes, share.bytes);
 			}
 		}
 		if (sum.objects <= 0 && sum.bytes <= 0)
@@ -318,6 +329,49 @@ static struct error *add_objects(struct tally *t, const struct stack_choice *cho
 	return NULL;
 }
 
+/* ---- allocations ever ------------------------------------------------------------------------ */
+
+static uint64_t meta_number(const struct model *m, const char *key)
+{
+	const char *text = model_meta(m, key);
+
+	return text ? strtoull(text, NULL, 10) : 0;
+}
+
+/* From the first ones one each, then from one of `share` allocations; how far apart those lie has a geometric distribution. */
+static void add_made(struct stack_row *row, double taken, double first, double share)
+{
+	double drawn = taken > first ? taken - first : 0;
+
+	row->made += taken - drawn + drawn * share;
+	row->made_variance += drawn * share * (share - 1);
+}
+
+/* By site; also of places from which nothing lives any more. */
+static struct error *count_made(struct stack_sums *s, const struct model *m)
+{
+	double first = (double)meta_number(m, "first"), share = (double)meta_number(m, "share");
+	struct str text = {0};
+	struct error *e = NULL;
+
+	for (uint32_t f = 0; f < m->nframes && !e && share > 0; f++) {
+		uint32_t row;
+
+		if (!m->frames[f].taken)
+			continue;
+		str_clear(&text);
+		model_frame_text(m, model_frame_site(m, f), &text);
+		row = text.failed ? MODEL_NONE : row_of(s, MODEL_NONE, str_text(&text));
+		if (row == MODEL_NONE)
+			e = error_memory();
+		else
+			add_made(&s->rows.data[row], m->frames[f].taken, first, share);
+		s->counted = true;
+	}
+	str_free(&text);
+	return e;
+}
+
 struct error *stack_sums_add(struct stack_sums *s, struct model *m,
 			     const struct stack_choice *choice, bool old)
 {
@@ -339,6 +393,8 @@ struct error *stack_sums_add(struct stack_sums *s, struct model *m,
 		find_sites(&t, sites);
 		e = add_stacks(s, &t, sites);
 	}
+	if (!e && !old && s->by == STACKS_SITE && choice->made)
+		e = count_made(s, m);
 	big_free(t.sums, n, sizeof *t.sums);
 	big_free(t.rows, n, sizeof *t.rows);
 	big_free(sites, (size_t)m->nframes + 1, sizeof *sites);

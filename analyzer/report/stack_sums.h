@@ -30,6 +30,7 @@ struct stack_row {
 	uint64_t objects, bytes, old_objects, old_bytes;
 	/* squares of standard errors, those of both dumps together; 0: the numbers are exact */
 	double objects_variance, bytes_variance;
+	double made, made_variance; /* allocations ever, as far as hybrid counted them */
 	/* in the dump: those that may be of a free list's memory, made elsewhere later */
 	uint64_t reused;
 };
@@ -39,6 +40,7 @@ struct stack_choice {
 	const struct universe *universe; /* NULL: all */
 	const struct where *where;	 /* bound to the dump; NULL: all */
 	uint32_t first, end;		 /* epochs of birth: [first, end) */
+	bool made;			 /* by site: count the allocations ever, too */
 };
 
 struct stack_sums {
@@ -47,6 +49,7 @@ struct stack_sums {
 	struct names keys;
 	uint64_t objects, bytes, old_objects, old_bytes; /* of all that was chosen */
 	uint64_t reused;				 /* the same */
+	bool counted;					 /* some row has `made` */
 	bool estimated;					 /* some row has an error */
 };
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# SNAPSHOTS (200) snapshots of a program with 8 threads that allocate, in each mode of tracking; then the same while threads are made and
+# SNAPSHOTS (200) snapshots of a program with 8 threads that allocate, in each mode of tracking (or those in MODES); then the same while threads are made and
 # end all the time: in each dump the planted leaks exactly, no call interrupted, no hang.
 . "$(dirname "$0")/../lib.sh"
 N=${SNAPSHOTS:-200}
@@ -32,7 +32,7 @@ PY
 }
 
 for births in "" births; do
-	for mode in caller hybrid exact; do
+	for mode in ${MODES:-caller hybrid exact}; do
 		name="snapshots, $mode${births:+, with $births}"
 		mkdir "$TMP/dumps"
 		REFGRAPH_DIR=$TMP/dumps REFGRAPH_STACKS=$mode shim timeout 1200 "$TMP/threads" "$N" $births >"$TMP/out"

@@ -116,9 +116,15 @@ def hybrid():
     equal("hybrid: the site is exact", [(r["objects"], r["bytes"], r.get("objects_error", 0)) for r in rows("stacks", path)
                                         if r["place"].startswith("leaf")], [(BATCH, BATCH * 150, 0)])
     equal("hybrid: all of the site's blocks are dealt out", sum(r["objects"] for r in found.values()), BATCH)
+    row = [r for r in rows("stacks", path) if r["place"].startswith("leaf")][0]
+    equal("hybrid: allocations ever", abs(row["made"] - 2 * BATCH) <= 5 * row["made_error"] <= BATCH, True)
+    equal("hybrid: not of chosen ones", [r["made"] for r in rows("stacks", "-w", "size == 300", path)], [0])
     first = Program("hybrid")
     first.tell("make")
     blocks = Blocks(first.dump())
+    first.tell("drop")
+    gone = [r for r in rows("stacks", first.dump()) if r["place"].startswith("leaf")]
+    equal("hybrid: a place from which nothing lives", [(r["objects"], r["made"] > BATCH // 2) for r in gone], [(0, True)])
     first.end()
     equal("hybrid: the first stacks are whole", blocks.count(lambda b: b[3] > 1 and not b[1] & SHARE), 64)
 
