@@ -243,6 +243,7 @@ enum rgd_label_class {
 #define RGD_LABEL_F_LENGTH64 8u	 /* what follows a word that holds its length */
 #define RGD_LABEL_F_NEWARRAY 16u /* what follows the number of elements */
 #define RGD_LABEL_F_INHERITANCE 32u /* a base class that is not the first */
+#define RGD_LABEL_F_GCHEAD 64u	    /* what follows the head of CPython's collector */
 
 /* OBJECTS, ascending by address, in groups. */
 enum rgd_objects_column {

@@ -36,6 +36,31 @@ static bool is_base(struct walk *w, uintptr_t address, uint64_t size, uint64_t i
 	       *(const int64_t *)(vtable - 16) == -(int64_t)interior;
 }
 
+/*
+ * CPython's objects that its collector tracks begin behind two words of it, since 3.12 some behind two more: so do those that are
+ * freed and kept in lists for the next request. Only memory of its own allocator has such heads.
+ */
+static bool is_collected(uintptr_t address, uint64_t interior)
+{
+	const struct region *list;
+	size_t low = 0, high;
+
+	if (interior != 16 && interior != 32)
+		return false;
+	high = regions_get(&list);
+	while (low < high) { /* ascending */
+		size_t middle = (low + high) / 2;
+
+		if (address - list[middle].address < list[middle].size)
+			return list[middle].kind == 1; /* an arena of pymalloc */
+		if (list[middle].address > address)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return false;
+}
+
 unsigned heuristics_of(struct walk *w, uint32_t number, uintptr_t address, uint64_t interior)
 {
 	const uint64_t *words = (const uint64_t *)address;
@@ -51,6 +76,8 @@ unsigned heuristics_of(struct walk *w, uint32_t number, uintptr_t address, uint6
 		flags |= RGD_LABEL_F_LENGTH64;
 	if (is_array(words, block.size, interior))
 		flags |= RGD_LABEL_F_NEWARRAY;
+	if (is_collected(address, interior))
+		flags |= RGD_LABEL_F_GCHEAD;
 	if (is_base(w, address, block.size, interior))
 		flags |= RGD_LABEL_F_INHERITANCE;
 	return flags;

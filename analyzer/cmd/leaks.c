@@ -98,7 +98,7 @@ static struct error *heuristics_parse(const char *text, unsigned *ret)
 		if (!found && (n != 4 || strncmp(at, "none", n) != 0))
 			return error_usage("--leak-check-heuristics: '%.*s' is none; there are: "
 					   "stdstring, length64, newarray, multipleinheritance, "
-					   "all, none",
+					   "gchead, all, none",
 					   (int)n, at);
 		*ret |= found;
 		at += n;

@@ -148,13 +148,13 @@ const struct option_row option_table[] = {
 	 "exit with status 1 if there are blocks of these kinds"},
 	{OPT_HEURISTICS, OPTIONS_LEAKS | OPTIONS_RUN, "leak-check-heuristics", 0, OPTION_TEXT, "NAMES",
 	 "pointers into blocks that count as pointers to their starts: "
-	 "stdstring,length64,newarray,multipleinheritance,all,none (all)"},
+	 "stdstring,length64,newarray,multipleinheritance,gchead,all,none (all)"},
 	{OPT_JUNIT, OPTIONS_LEAKS | OPTIONS_RUN, "junit", 0, OPTION_TEXT, "FILE",
 	 "write the records as JUnit's XML, for continuous integration"},
 	{OPT_SUPPRESSIONS, OPTIONS_LEAKS | OPTIONS_RUN, "suppressions", 0, OPTION_TEXT, "FILE",
 	 "do not tell what this file knows, in memcheck's or LeakSanitizer's language"},
 	{OPT_DEFAULT_SUPPRESSIONS, OPTIONS_LEAKS | OPTIONS_RUN, "default-suppressions", 0, OPTION_FLAG, NULL,
-	 "--no-default-suppressions: tell of ld.so's own blocks too"},
+	 "--no-default-suppressions: tell also what libraries keep for themselves"},
 	{OPT_GEN_SUPPRESSIONS, OPTIONS_LEAKS | OPTIONS_RUN, "gen-suppressions", 0, OPTION_FLAG, NULL,
 	 "after the summary, an entry for such a file for each record that is listed"},
 

@@ -41,7 +41,9 @@ enum heuristic model_heuristic(unsigned flags)
 		return flags & RGD_LABEL_F_NEWARRAY ? HEURISTIC_EITHER : HEURISTIC_LENGTH64;
 	if (flags & RGD_LABEL_F_NEWARRAY)
 		return HEURISTIC_NEWARRAY;
-	return flags & RGD_LABEL_F_INHERITANCE ? HEURISTIC_INHERITANCE : HEURISTIC_NONE;
+	if (flags & RGD_LABEL_F_INHERITANCE)
+		return HEURISTIC_INHERITANCE;
+	return flags & RGD_LABEL_F_GCHEAD ? HEURISTIC_GCHEAD : HEURISTIC_NONE;
 }
 
 static uint16_t label_info(const struct label *l)

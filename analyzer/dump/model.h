@@ -180,7 +180,7 @@ struct edge {
 #define MODEL_CLASS_KIND(c) ((c)&7u)
 #define MODEL_CLASS_TRAVERSED 8u
 #define MODEL_CLASS_INTERIOR 16u
-/* Of interior edges, which of memcheck's heuristics takes them for pointers to the start. */
+/* Of interior edges, which of the heuristics takes them for pointers to the start. */
 #define MODEL_CLASS_HEURISTIC(c) ((unsigned)(c) >> 5)
 enum heuristic {
 	HEURISTIC_NONE,
@@ -189,7 +189,8 @@ enum heuristic {
 	HEURISTIC_NEWARRAY,
 	HEURISTIC_EITHER, /* length64 or newarray: both rules hold */
 	HEURISTIC_INHERITANCE,
-	HEURISTICS
+	HEURISTIC_GCHEAD, /* ours, not memcheck's */
+	HEURISTICS	  /* at most 7 */
 };
 /* From RGD_LABEL_F_*. */
 enum heuristic model_heuristic(unsigned label_flags);

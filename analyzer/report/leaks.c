@@ -48,10 +48,9 @@ unsigned leak_kinds_parse(const char *text, const char *separators, const char *
 /* ---- kinds ------------------------------------------------------------------------------------ */
 
 const char *const leak_heuristic_names[HEURISTICS] = {
-	[HEURISTIC_STDSTRING] = "stdstring",
-	[HEURISTIC_LENGTH64] = "length64",
-	[HEURISTIC_NEWARRAY] = "newarray",
-	[HEURISTIC_INHERITANCE] = "multipleinheritance",
+	[HEURISTIC_STDSTRING] = "stdstring", [HEURISTIC_LENGTH64] = "length64",
+	[HEURISTIC_NEWARRAY] = "newarray",   [HEURISTIC_INHERITANCE] = "multipleinheritance",
+	[HEURISTIC_GCHEAD] = "gchead",
 };
 
 /* The heuristic that lets this one pass, HEURISTIC_NONE when none of those that count does. */

@@ -27,7 +27,7 @@
 
 struct suppressions;
 
-/* With refgraph's own, for ld.so, or without. After an error nothing is owned by the caller. */
+/* With refgraph's own, for ld.so, GLib, OpenSSL, libstdc++, or without. After an error nothing is owned by the caller. */
 struct error *suppressions_create(bool own, struct suppressions **ret);
 void suppressions_destroy(struct suppressions *s); /* NULL is fine */
 

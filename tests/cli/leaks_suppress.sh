@@ -66,6 +66,26 @@ dump=y.rgd
 got=$(sums)
 equal "ld.so's own: nothing is told" "${got%% *}" "0/0"
 contains "ld.so's own: told when asked for" "$(rg leaks --no-default-suppressions y.rgd)" "allocate_dtv"
+# and what GLib keeps by pointers behind a header: only where that is so
+cat >types.c <<-'END'
+	#include <stdlib.h>
+	char *kept[3];
+	__attribute__((noinline)) void g_type_register_static(int n, int inside) { kept[n] = (char *)malloc(500 + n) + inside; }
+	__attribute__((noinline)) void register_mine(int n) { kept[n] = (char *)malloc(500 + n) + 8; }
+	int main(void) { g_type_register_static(0, 8); register_mine(1); g_type_register_static(2, 0); kept[2] = NULL; return 0; }
+END
+gcc -O0 -g -o types types.c
+"$REFGRAPH" run --on-exit --stacks exact --dir "$TMP" --dump z.rgd -- ./types
+lost() { rg leaks --json "$@" z.rgd | sed -nE 's/.*"kind":"(definite|possible)","bytes":([0-9]+).*/\1 \2/p' | sort | tr '\n' ';'; }
+equal "GLib's own: what is behind a header" "$(lost)" "definite 502;possible 501;"
+equal "GLib's own: told when asked for" "$(lost --no-default-suppressions)" "definite 502;possible 500;possible 501;"
+# objects that CPython keeps for the next request hang on pointers behind the collector's head
+if [ -x /usr/bin/python3 ]; then
+	"$REFGRAPH" run --on-exit --dir "$TMP" --dump py.rgd -- /usr/bin/python3 -c 'import json, re, decimal; x = [(i, i, [i]) for i in range(9999)]; del x'
+	python_lost() { rg leaks "$@" py.rgd | sed -nE 's/ +possibly lost: ([0-9,]+) bytes.*/\1/p' | tr -d ,; }
+	equal "free lists of CPython: nothing is told" "$(python_lost)" 0
+	[ "$(python_lost --leak-check-heuristics none)" -gt 1000 ] && ok "free lists of CPython: told when asked for" || fail "free lists of CPython: told when asked for" "$(python_lost --leak-check-heuristics none)"
+fi
 # bad NAME STATUS MESSAGE: the file supp is refused
 bad() {
 	"$REFGRAPH" leaks --suppressions "${4:-supp}" x.rgd >/dev/null 2>err; rc=$?
