@@ -82,63 +82,90 @@ static struct error *add_tasks(struct model *m, struct holders *h)
 }
 
 /* The frame of a generator that runs is the generator's; what a frame's stack may hold is a guess. */
-static bool is_local_of(const struct model *m, const struct root *r, uint32_t thread)
+static bool is_thread_local_variable(const struct model *m, const struct root *r)
 {
-	return r->class == RGD_ROOT_LOCAL && r->owner == thread &&
+	return r->class == RGD_ROOT_LOCAL && r->owner < m->nthreads &&
 	       r->kind != RGD_EDGE_CONSERVATIVE &&
 	       strcmp(model_string(m, r->label), "(generator)") != 0;
 }
 
-static struct error *add_threads(struct model *m, struct holders *h)
-{
-	for (uint32_t t = 0; t < m->nthreads; t++) {
-		bool first = true;
+static const struct model *sorting; /* qsort has no context */
 
-		for (uint32_t r = 0; r < m->nroots; r++) {
-			if (!is_local_of(m, &m->roots[r], t))
-				continue;
-			if (first)
-				TRY(add_holder(h, HOLDER_THREAD, MODEL_NONE, t));
-			first = false;
-			TRY(add_start(h, m->roots[r].target, r));
-		}
+static int by_owner(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+	uint32_t one = sorting->roots[x].owner, other = sorting->roots[y].owner;
+
+	return one != other ? (one < other ? -1 : 1) : (x > y) - (x < y);
+}
+
+static struct error *add_variables(const struct model *m, struct holders *h,
+				   const struct ids *roots)
+{
+	for (size_t i = 0; i < roots->n; i++) {
+		const struct root *r = &m->roots[roots->data[i]];
+
+		if (!i || m->roots[roots->data[i - 1]].owner != r->owner)
+			TRY(add_holder(h, HOLDER_THREAD, MODEL_NONE, r->owner));
+		TRY(add_start(h, r->target, roots->data[i]));
 	}
 	return NULL;
 }
 
-/* An object that stands for a thread in every threading.local hangs on the thread, or in its dict. */
-static uint32_t thread_of_dummy(const struct model *m, uint32_t dummy)
+static struct error *add_threads(const struct model *m, struct holders *h)
 {
+	struct ids roots = {0};
+	struct error *e = NULL;
+
+	for (uint32_t r = 0; r < m->nroots && !e; r++)
+		if (is_thread_local_variable(m, &m->roots[r]) && !VEC_PUSH(&roots, r))
+			e = error_memory();
+	sorting = m;
+	if (!e && roots.n)
+		qsort(roots.data, roots.n, sizeof *roots.data, by_owner);
+	if (!e)
+		e = add_variables(m, h, &roots);
+	VEC_FREE(&roots);
+	return e;
+}
+
+/* thread_of: by object, + 1: of what hangs on a thread. An object stands for the thread in every threading.local: it does, too, or
+ * its dict has it. */
+static void find_threads(const struct model *m, uint32_t *thread_of)
+{
+	const struct graph *g = &m->graph;
+
 	for (uint32_t i = 0; i < m->nroots; i++) {
 		const struct root *r = &m->roots[i];
 
-		if (r->class != RGD_ROOT_RUNTIME || r->owner >= m->nthreads)
+		if (r->class != RGD_ROOT_RUNTIME || r->owner >= m->nthreads || thread_of[r->target])
 			continue;
-		if (r->target == dummy)
-			return r->owner;
+		thread_of[r->target] = r->owner + 1;
 		if (strcmp(model_string(m, r->label), "thread's dict") != 0)
 			continue;
-		for (uint32_t e = m->graph.out_first[r->target];
-		     e < m->graph.out_first[r->target + 1]; e++)
-			if (m->graph.out_target[e] == dummy)
-				return r->owner;
+		for (uint32_t e = g->out_first[r->target]; e < g->out_first[r->target + 1]; e++)
+			if (is_named(m, g->out_target[e], "_localdummy"))
+				thread_of[g->out_target[e]] = r->owner + 1;
+	}
+}
+
+/* The key of a thread's values is that object, or a weak reference to it. */
+static uint32_t thread_of_key(const struct model *m, uint32_t key, const uint32_t *thread_of)
+{
+	if (is_named(m, key, "_localdummy"))
+		return thread_of[key] ? thread_of[key] - 1 : MODEL_NONE;
+	for (uint32_t e = m->graph.out_first[key]; e < m->graph.out_first[key + 1]; e++) {
+		uint32_t o = m->graph.out_target[e];
+
+		if (is_named(m, o, "_localdummy"))
+			return thread_of[o] ? thread_of[o] - 1 : MODEL_NONE;
 	}
 	return MODEL_NONE;
 }
 
-/* The key of a thread's values is that object, or a weak reference to it. */
-static uint32_t thread_of_key(const struct model *m, uint32_t key)
-{
-	if (is_named(m, key, "_localdummy"))
-		return thread_of_dummy(m, key);
-	for (uint32_t e = m->graph.out_first[key]; e < m->graph.out_first[key + 1]; e++)
-		if (is_named(m, m->graph.out_target[e], "_localdummy"))
-			return thread_of_dummy(m, m->graph.out_target[e]);
-	return MODEL_NONE;
-}
-
 /* table: of values by thread. */
-static struct error *add_local(struct model *m, struct holders *h, uint32_t local, uint32_t table)
+static struct error *add_local(struct model *m, struct holders *h, uint32_t local, uint32_t table,
+			       const uint32_t *thread_of)
 {
 	for (uint32_t e = m->graph.out_first[table]; e < m->graph.out_first[table + 1]; e++) {
 		struct edge edge;
@@ -146,13 +173,14 @@ static struct error *add_local(struct model *m, struct holders *h, uint32_t loca
 		TRY(model_edge(m, table, e, &edge));
 		if (edge.class != RGD_LABEL_KEY_OBJECT || edge.value >= m->nobjects)
 			continue;
-		TRY(add_holder(h, HOLDER_LOCAL, local, thread_of_key(m, (uint32_t)edge.value)));
+		TRY(add_holder(h, HOLDER_LOCAL, local,
+			       thread_of_key(m, (uint32_t)edge.value, thread_of)));
 		TRY(add_start(h, edge.target, MODEL_NONE));
 	}
 	return NULL;
 }
 
-static struct error *add_locals(struct model *m, struct holders *h)
+static struct error *add_locals(struct model *m, struct holders *h, const uint32_t *thread_of)
 {
 	for (uint32_t o = 0; o < m->nobjects; o++) {
 		if (!is_local(m, o))
@@ -163,20 +191,10 @@ static struct error *add_locals(struct model *m, struct holders *h)
 			TRY(model_edge(m, o, e, &edge));
 			if (edge.class == RGD_LABEL_PART &&
 			    strcmp(model_string(m, edge.string), "threads") == 0)
-				TRY(add_local(m, h, o, edge.target));
+				TRY(add_local(m, h, o, edge.target, thread_of));
 		}
 	}
 	return NULL;
-}
-
-/* The thread that runs in a context now. */
-static uint32_t thread_in(const struct model *m, uint32_t context)
-{
-	for (uint32_t i = 0; i < m->nroots; i++)
-		if (m->roots[i].class == RGD_ROOT_RUNTIME && m->roots[i].owner < m->nthreads &&
-		    m->roots[i].target == context)
-			return m->roots[i].owner;
-	return MODEL_NONE;
 }
 
 /* user_of: by object, + 1. The Contexts that the object refers to as its own. */
@@ -208,9 +226,10 @@ static struct error *find_users(struct model *m, const struct holders *h, uint32
 	return NULL;
 }
 
-static struct error *add_context(struct model *m, struct holders *h, uint32_t o, uint32_t user)
+static struct error *add_context(struct model *m, struct holders *h, uint32_t o, uint32_t user,
+				 uint32_t thread)
 {
-	TRY(add_holder(h, HOLDER_CONTEXT, o, thread_in(m, o)));
+	TRY(add_holder(h, HOLDER_CONTEXT, o, thread));
 	h->rows.data[h->rows.n - 1].user = user;
 	for (uint32_t e = m->graph.out_first[o]; e < m->graph.out_first[o + 1]; e++)
 		if (is_named(m, m->graph.out_target[e], "hamt"))
@@ -218,7 +237,7 @@ static struct error *add_context(struct model *m, struct holders *h, uint32_t o,
 	return NULL;
 }
 
-static struct error *add_contexts(struct model *m, struct holders *h)
+static struct error *add_contexts(struct model *m, struct holders *h, const uint32_t *thread_of)
 {
 	uint32_t *user_of = NULL;
 	struct error *e = big_alloc(m->nobjects, sizeof *user_of, &user_of);
@@ -227,7 +246,7 @@ static struct error *add_contexts(struct model *m, struct holders *h)
 		e = find_users(m, h, user_of);
 	for (uint32_t o = 0; o < m->nobjects && !e; o++)
 		if (is_named(m, o, "Context"))
-			e = add_context(m, h, o, user_of[o] ? user_of[o] - 1 : MODEL_NONE);
+			e = add_context(m, h, o, user_of[o] - 1, thread_of[o] - 1); /* 0: none */
 	big_free(user_of, m->nobjects, sizeof *user_of);
 	return e;
 }
@@ -301,6 +320,7 @@ struct search {
 	uint32_t *seen;	       /* by object: number of the holder that met it last + 1 */
 	uint32_t *from, *edge; /* by object: how it was met; edge MODEL_NONE: `from` is a start */
 	uint64_t *chosen, *namespaces;
+	uint64_t *leading; /* from here a chosen one may be reached */
 	struct ids queue;
 };
 
@@ -323,6 +343,38 @@ static bool leads_away(const struct search *s, uint32_t from, uint32_t to)
 {
 	return bits_get(s->namespaces, to) || is_shared(s->m, to) ||
 	       (is_named(s->m, from, "frame") && is_named(s->m, to, "frame"));
+}
+
+/* Backwards from the chosen: a holder need not look at what leads nowhere, which may be most of the heap, once for each holder. */
+static struct error *find_leading(struct search *s, const struct ids *chosen)
+{
+	struct follow follow = {0};
+	struct reverse reverse;
+	struct error *e = NULL;
+
+	for (unsigned c = 0; c < 256; c++)
+		follow.pass[c] = MODEL_CLASS_KIND(c) == RGD_EDGE_STRONG ||
+				 MODEL_CLASS_KIND(c) == RGD_EDGE_INTERNAL;
+	TRY(graph_reverse(&s->m->graph, &follow, &reverse));
+	s->queue.n = 0;
+	for (size_t i = 0; i < chosen->n && !e; i++) {
+		bits_set(s->leading, chosen->data[i]);
+		e = VEC_PUSH(&s->queue, chosen->data[i]) ? NULL : error_memory();
+	}
+	for (size_t i = 0; i < s->queue.n && !e; i++) {
+		uint32_t o = s->queue.data[i];
+
+		for (uint32_t k = reverse.in_first[o]; k < reverse.in_first[o + 1] && !e; k++) {
+			uint32_t from = reverse.in_source[k];
+
+			if (bits_get(s->leading, from) || leads_away(s, from, o))
+				continue;
+			bits_set(s->leading, from);
+			e = VEC_PUSH(&s->queue, from) ? NULL : error_memory();
+		}
+	}
+	reverse_deinit(&reverse);
+	return e;
 }
 
 /* "inner() > deep.items[3]" */
@@ -395,7 +447,7 @@ static struct error *enter_starts(struct search *s, const struct holders *h,
 	for (uint32_t i = row->first; i < row->first + row->nstarts; i++) {
 		uint32_t o = h->starts.data[i].object;
 
-		if (!bits_get(s->namespaces, o) && !is_shared(s->m, o) &&
+		if (bits_get(s->leading, o) && !bits_get(s->namespaces, o) && !is_shared(s->m, o) &&
 		    !enter(s, o, mark, i, MODEL_NONE))
 			return error_memory();
 	}
@@ -420,8 +472,8 @@ static struct error *count_held(struct search *s, const struct holders *h, struc
 			uint32_t target = g->out_target[e];
 
 			if ((kind == RGD_EDGE_STRONG || kind == RGD_EDGE_INTERNAL) &&
-			    s->seen[target] != mark && !leads_away(s, o, target) &&
-			    !enter(s, target, mark, o, e))
+			    bits_get(s->leading, target) && s->seen[target] != mark &&
+			    !leads_away(s, o, target) && !enter(s, target, mark, o, e))
 				return error_memory();
 		}
 	}
@@ -443,9 +495,13 @@ static struct error *count_all(struct model *m, const struct ids *chosen, struct
 	if (!e)
 		e = big_alloc(words, sizeof *s.namespaces, &s.namespaces);
 	if (!e)
+		e = big_alloc(words, sizeof *s.leading, &s.leading);
+	if (!e)
 		mark_namespaces(m, s.namespaces);
 	for (size_t i = 0; i < chosen->n && !e; i++)
 		bits_set(s.chosen, chosen->data[i]);
+	if (!e)
+		e = find_leading(&s, chosen);
 	for (uint32_t i = 0; i < h->rows.n && !e; i++)
 		e = count_held(&s, h, &h->rows.data[i], i + 1);
 	big_free(s.seen, m->nobjects, sizeof *s.seen);
@@ -453,25 +509,33 @@ static struct error *count_all(struct model *m, const struct ids *chosen, struct
 	big_free(s.edge, m->nobjects, sizeof *s.edge);
 	big_free(s.chosen, words, sizeof *s.chosen);
 	big_free(s.namespaces, words, sizeof *s.namespaces);
+	big_free(s.leading, words, sizeof *s.leading);
 	VEC_FREE(&s.queue);
 	return e;
 }
 
+static struct error *add_all(struct model *m, struct holders *h, const uint32_t *thread_of)
+{
+	TRY(add_tasks(m, h));
+	TRY(add_threads(m, h));
+	TRY(add_locals(m, h, thread_of));
+	TRY(add_contexts(m, h, thread_of));
+	return add_generators(m, h);
+}
+
 struct error *holders_find(struct model *m, const struct ids *chosen, struct holders *ret)
 {
+	uint32_t *thread_of = NULL;
 	struct error *e;
 
 	*ret = (struct holders){0};
 	TRY(model_load(m, MODEL_REPR | MODEL_EDGES | MODEL_ROOTS | MODEL_THREADS));
-	e = add_tasks(m, ret);
-	if (!e)
-		e = add_threads(m, ret);
-	if (!e)
-		e = add_locals(m, ret);
-	if (!e)
-		e = add_contexts(m, ret);
-	if (!e)
-		e = add_generators(m, ret);
+	e = big_alloc(m->nobjects, sizeof *thread_of, &thread_of);
+	if (!e) {
+		find_threads(m, thread_of);
+		e = add_all(m, ret, thread_of);
+	}
+	big_free(thread_of, m->nobjects, sizeof *thread_of);
 	if (!e && chosen)
 		e = count_all(m, chosen, ret);
 	if (e)

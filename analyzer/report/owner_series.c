@@ -47,7 +47,14 @@ static struct error *reading_init(struct reading *r, struct model *m, struct own
 
 /* ---- paths ----------------------------------------------------------------------------------- */
 
-/* `from`: bytes of the path that are the parent's. False when the path above is of no owner. */
+/* Two references of one object never have the same text. */
+static bool is_unique(const struct edge *e)
+{
+	return e->class != RGD_LABEL_KEY_OBJECT && e->class != RGD_LABEL_IS_KEY &&
+	       e->class != RGD_LABEL_MEMBER && e->class != RGD_LABEL_NONE;
+}
+
+/* False when the path is of no owner. */
 static struct error *spell_object(struct reading *r, uint32_t o, struct str *path, bool *ret)
 {
 	uint32_t up = r->tree.parent[o];
@@ -66,6 +73,9 @@ static struct error *spell_object(struct reading *r, uint32_t o, struct str *pat
 		return NULL;
 	str_add(path, r->s->texts.names[r->text[up] - 1]);
 	TRY(model_edge(r->m, up, r->tree.edge[o], &edge));
+	*ret = is_unique(&edge);
+	if (!*ret)
+		return NULL;
 	spell_edge(r->m, &edge, false, path);
 	return path->failed ? error_memory() : NULL;
 }
@@ -161,7 +171,7 @@ static uint32_t row_above(const struct reading *r, uint32_t o, const uint32_t *r
 	const struct alive *a = &r->alive;
 
 	for (o = a->immediate[o]; o < r->m->nobjects; o = a->immediate[o])
-		if (r->wanted[o] == 2 && row_of_text[r->text[o] - 1])
+		if (r->wanted[o] == 2 && r->text[o] && row_of_text[r->text[o] - 1])
 			return row_of_text[r->text[o] - 1] - 1;
 	return MODEL_NONE;
 }
@@ -216,7 +226,7 @@ static struct error *add_owners(struct reading *r)
 	for (uint32_t i = 0; i < r->alive.npreorder && !e; i++) {
 		uint32_t o = r->alive.preorder[i], *row;
 
-		if (r->wanted[o] != 2)
+		if (r->wanted[o] != 2 || !r->text[o])
 			continue;
 		row = &row_of_text[r->text[o] - 1];
 		if (!*row)
