@@ -139,7 +139,7 @@ def places(v, python):
             stack, trace = d.row[a][6], []
             while stack:
                 parent, frame = stacks[stack - 1]
-                kind, _, _, function, file, line = frames[frame]
+                kind, _, _, function, file, line = frames[frame][:6]
                 trace.append((d.strings[function].split(".")[-1], line, os.path.basename(d.strings[file]), kind))
                 stack = parent
             found.add(tuple(trace))
