@@ -409,6 +409,8 @@ struct error *context_model(struct context *c, size_t i, struct model **ret)
 		TRY(symbols_attach(c->models[i], option_text(c, OPT_SYMBOL_PATH, NULL),
 				   &c->symbols[i]));
 		TRY(types_attach(c->models[i], c->symbols[i], types_effort(c), &c->types[i]));
+		if (option_flag(c, OPT_FOLD_CONTAINERS, false))
+			types_fold(c->types[i]);
 	}
 	*ret = c->models[i];
 	return NULL;

@@ -120,6 +120,7 @@ void model_close(struct model *m)
 	index_destroy(m->index);
 	free(m->index_note);
 	big_free(m->block_type, m->nobjects, sizeof *m->block_type);
+	big_free(m->block_owner, m->nobjects, sizeof *m->block_owner);
 	big_free(m->block_source, m->nobjects, sizeof *m->block_source);
 	edge_cache_destroy(m->edge_cache);
 	big_free(m->gc_closed, bits_words(m->nobjects), sizeof *m->gc_closed);

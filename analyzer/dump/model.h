@@ -246,6 +246,8 @@ struct model {
 	/* by object: type number + 1, 0 none, and enum type_source of those that have one; NULL before it was asked for */
 	uint32_t *block_type;
 	uint8_t *block_source;
+	uint32_t *
+		block_owner; /* by object: type + 1 of what the block is storage of; NULL: they are not folded */
 
 	/* known from the start */
 	uint32_t nstrings, ntypes, nlabels, nobjects, nedges, nroots, nframes, nstacks, nmodules,

@@ -73,6 +73,12 @@ static struct error *tally_objects(struct model *m, const struct universe *u, co
 	for (uint32_t i = 0; i < m->nobjects && !e; i++) {
 		struct estimate_sum *row;
 
+		if (m->block_owner && m->block_owner[i] && !where) {
+			row = row_of(t, m->block_owner[i] - 1);
+			if (row)
+				row->bytes += m->size[i];
+			continue;
+		}
 		if (!universe_has(u, m, i) || (where && !where_test(where, i)))
 			continue;
 		row = row_of(t, model_type_of(m, i));
@@ -112,7 +118,7 @@ static struct error *finish(struct model *m, struct tally *t, bool short_names, 
 
 		const struct estimate_sum *sum = &t->rows.data[type];
 
-		if (!sum->objects)
+		if (!sum->objects && !sum->bytes)
 			continue;
 		if (short_names)
 			str_add(&name, m->types[type].name);

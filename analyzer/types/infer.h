@@ -25,6 +25,7 @@ struct typing {
 struct origin {
 	bool looked;
 	bool allocator;
+	bool inside; /* `text` is of a container or string */
 	uint8_t count;
 	struct ctype *types[SITE_CANDIDATES];
 	struct ctype *weak;
@@ -59,6 +60,7 @@ struct types {
 	struct names texts; /* kept */
 	uint64_t budget;    /* bytes of debug information that may still be read */
 	bool ready;	    /* the arrays are there */
+	bool fold;
 	struct types_coverage coverage;
 	bool failed;
 };
@@ -90,5 +92,8 @@ struct debug *types_debug(struct types *t, uint32_t module);
 
 /* shape.c */
 void shape_claims(struct types *t);
+
+/* fold.c: model->block_owner, and the flag of what has an owner. After an error it is as far as it came. */
+struct error *fold_containers(struct types *t);
 
 #endif

@@ -192,7 +192,8 @@ static const char *container_type(struct types *t, const char *function)
 	return NULL;
 }
 
-static const char *library_type(struct types *t, uint32_t frame)
+/* *inside: the function is of a container or string of the C++ library. */
+static const char *library_type(struct types *t, uint32_t frame, bool *inside)
 {
 	const struct model *m = t->m;
 	const char *name;
@@ -201,8 +202,11 @@ static const char *library_type(struct types *t, uint32_t frame)
 		return NULL;
 	name = m->namer.function(m->namer.context, frame);
 	for (size_t i = 0; name && i < sizeof known / sizeof *known; i++)
-		if (strncmp(name, known[i].prefix, strlen(known[i].prefix)) == 0)
+		if (strncmp(name, known[i].prefix, strlen(known[i].prefix)) == 0) {
+			*inside = strncmp(name, "std::", 5) == 0;
 			return known[i].type;
+		}
+	*inside = true;
 	return name ? container_type(t, name) : NULL;
 }
 
@@ -248,7 +252,7 @@ static void origin_look(struct types *t, uint32_t stack, struct origin *o)
 		if (site->allocator || (site->count && !site->passes))
 			return;
 		if (!o->text && !o->count)
-			o->text = library_type(t, frame);
+			o->text = library_type(t, frame, &o->inside);
 		if (o->text || (!site->passes && !is_wrapper(t, frame)))
 			return;
 	}

@@ -436,7 +436,7 @@ static void forget_scratch(struct trace *t)
 		t->registers[scratch[i]] = (struct value){0};
 }
 
-static struct ctype *first_parameter(struct debug *debug, Dwarf_Die *function)
+static struct ctype *own_parameter(struct debug *debug, Dwarf_Die *function)
 {
 	Dwarf_Die child;
 
@@ -447,6 +447,24 @@ static struct ctype *first_parameter(struct debug *debug, Dwarf_Die *function)
 			return debug_type_of(debug, &child);
 	} while (dwarf_siblingof(&child, &child) == 0);
 	return NULL;
+}
+
+/* Code that was inlined or compiled may have lost some: what it was made from has them all. */
+static struct ctype *first_parameter(struct debug *debug, Dwarf_Die *function)
+{
+	Dwarf_Attribute attribute;
+	struct ctype *type = NULL;
+	Dwarf_Die from;
+
+	if (dwarf_attr(function, DW_AT_abstract_origin, &attribute) &&
+	    dwarf_formref_die(&attribute, &from))
+		type = own_parameter(debug, &from);
+	if (!type)
+		type = own_parameter(debug, function);
+	if (!type && dwarf_attr_integrate(function, DW_AT_specification, &attribute) &&
+	    dwarf_formref_die(&attribute, &from))
+		type = own_parameter(debug, &from);
+	return type;
 }
 
 /* The function is called with the memory as its first argument: a constructor's this, or what it takes a pointer to. */

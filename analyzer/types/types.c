@@ -121,6 +121,8 @@ static void infer(void *context)
 		shape_claims(t);
 		infer_spread(t);
 		settle(t);
+		if (t->fold)
+			error_destroy(fold_containers(t));
 	}
 	progress_end(outer);
 }
@@ -237,6 +239,12 @@ struct error *types_attach(struct model *model, struct symbols *symbols, enum ty
 		model->typer.infer = infer;
 	*ret = t;
 	return NULL;
+}
+
+void types_fold(struct types *t)
+{
+	t->fold = true;
+	model_infer(t->m);
 }
 
 void types_destroy(struct types *t)

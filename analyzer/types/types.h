@@ -28,6 +28,8 @@ struct types;
 struct error *types_attach(struct model *model, struct symbols *symbols, enum types_effort effort,
 			   struct types **ret);
 void types_destroy(struct types *types); /* NULL is fine */
+/* Containers' insides are to be storage of their owners: model->block_owner. Infers at once. */
+void types_fold(struct types *types);
 
 struct types_sum {
 	uint64_t blocks, bytes;

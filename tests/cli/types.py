@@ -109,7 +109,9 @@ def separate():
     equal("stripped, with --symbol-path by build-id", kinds(path, "--symbol-path", os.path.join(TMP, "store")), WANT_C)
     bare = kinds(path)
     # nothing is known of the program itself: libc's functions and what they make are
-    judge("stripped: blocks by their place in the file", bare and all(t.startswith("malloc in prog+0x") or t == "char[]" for t in bare), bare)
+    judge("stripped: blocks by their place in the file",
+          bare and all(t.startswith(("malloc in prog+0x", "list node in prog+0x")) or t == "char[]" for t in bare), bare)
+    equal("stripped: a list is known by its shape", [v for t, v in bare.items() if t.startswith("list node")], [(10, 320)])
     equal("stripped: strdup's are strings", bare.get("char[]"), (5, 125))
 
     program = build("bylink", "typed.c", "-g", "-O1", "-Wl,--build-id=none")
@@ -147,6 +149,21 @@ def classes():
     equal("a struct with a table of functions is no class", types(path).get(("Driver", 16), ("?",))[0] in ("dwarf", "site"), True)
 
 
+def folded():
+    """A map's nodes and strings and a vector's array count to the object that has them, or to the variable."""
+    path = os.path.join(TMP, "cxx.rgd")
+    def sums(*options):
+        rows = map(json.loads, ask("typestats", "--json", "--limit", "0", *options, path).splitlines())
+        return {r["type"]: (r["count"], r["bytes"]) for r in rows}
+    plain, fold = sums(), sums("--fold-containers")
+    node = [v for t, v in plain.items() if t.startswith(("std::_Rb_tree_node<std::pair<const int, ", "std::_Rb_tree_node<std::pair<int const, "))]
+    equal("nodes of a map", node, [(10, 720)])
+    equal("a vector's array", plain.get("long int[]"), (1, 160))
+    equal("folded: an object with its containers", fold.get("Shop"), (1, plain["Shop"][1] + 720 + 160 + 10 * 31))
+    equal("folded: a variable with its array", fold.get("std::vector<ns::Base*, std::allocator<ns::Base*> >"), (0, plain["ns::Base *[]"][1]))
+    equal("folded: nothing is lost", sum(b for _, b in fold.values()), sum(b for _, b in plain.values()))
+
+
 def effort():
     path = os.path.join(TMP, "plain.rgd")
     off = kinds(path, "--types", "off")
@@ -164,5 +181,6 @@ def effort():
 forms_of_c()
 separate()
 classes()
+folded()
 effort()
 sys.exit(status())

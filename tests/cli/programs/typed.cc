@@ -1,4 +1,5 @@
 /* C++ objects whose classes are known by their vtables; takes one dump and ends. Built by tests/cli/types.py. */
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -40,6 +41,11 @@ struct Driver {
 	long value;
 };
 
+struct Shop { /* what its containers hold counts to it on request */
+	std::map<int, std::string> names;
+	std::vector<long> numbers;
+};
+Shop *shop;
 ns::Base *one, *hidden, *many;
 Right *second;
 std::shared_ptr<Both> shared;
@@ -58,6 +64,10 @@ int main()
 	driver = new Driver{&operations, 1};
 	for (int i = 0; i < 10; i++)
 		all.push_back(new ns::Derived<std::string>);
+	shop = new Shop;
+	shop->numbers.reserve(20);
+	for (int i = 0; i < 10; i++)
+		shop->names[i] = "a name of exactly thirty chars";
 	refgraph_snapshot("typed");
 	return 0;
 }

@@ -1,0 +1,66 @@
+#!/usr/bin/env python3
+"""Damaged debug information: a program's DWARF with bytes changed at random, asked for types. No crash, no hang: at worst fewer names.
+
+    types_damaged.py [SEED]        TURNS=200"""
+import os
+import random
+import re
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "tools"))
+import refgraph_run
+from refgraph_run import BINARIES, Run, sanitized
+from verdict import *
+
+os.chdir(TMP)
+PROGRAMS = os.path.join(ROOT, "tests", "cli", "programs")
+
+
+def sections(path):
+    """(offset, size) of the sections with debug information and with rules for frames."""
+    text = subprocess.run(["readelf", "-SW", path], stdout=subprocess.PIPE, text=True).stdout
+    found = re.findall(r"\] (\.debug_\S+|\.eh_frame)\s+\S+\s+[0-9a-f]+ ([0-9a-f]+) ([0-9a-f]+)", text)
+    return [(int(o, 16), int(s, 16)) for _, o, s in found if int(s, 16)]
+
+
+def damage(data, places, r):
+    data = bytearray(data)
+    for _ in range(r.choice((1, 1, 4, 30, 300))):
+        offset, size = r.choice(places)
+        at = offset + r.randrange(size)
+        data[at] = r.choice((0, 1, 0x7f, 0x80, 0xff, data[at] ^ 1 << r.randrange(8), r.randrange(256)))
+    return bytes(data)
+
+
+def main():
+    r = random.Random(int(sys.argv[1]) if len(sys.argv) > 1 else 1)
+    turns = int(os.environ.get("TURNS", "200"))
+    BINARIES["san"] = sanitized() or REFGRAPH
+    for source in "typed.c", "typed.cc":
+        name = source.replace(".", "-")
+        compiler = "g++" if source.endswith("cc") else "gcc"
+        subprocess.run([compiler, "-w", "-g", "-O1", "-I" + os.path.join(ROOT, "include"), "-o", name, os.path.join(PROGRAMS, source)],
+                       check=True)
+        env = dict(os.environ, LD_PRELOAD=SHIM, REFGRAPH_DIR=TMP, REFGRAPH_DUMP=name + ".rgd")
+        subprocess.run(["./" + name], env=env, check=True, stdin=subprocess.DEVNULL)
+        whole, places = open(name, "rb").read(), sections(name)
+        bad, worse, known = [], 0, Run(["types", "--json", name + ".rgd"]).out
+        for turn in range(turns):
+            with open(name, "wb") as f:
+                f.write(damage(whole, places, r))
+            for command in (["types", "--json"], ["show-growth"], ["by-type", "--universe", "native", "--where", "size > 0"]):
+                run = Run(command + [name + ".rgd"] * (2 if command[0] == "show-growth" else 1), "san", timeout=60)
+                worse += command[0] == "types" and run.out != known
+                if run.crashed():
+                    os.rename(name, "%s.bad.%d" % (name, turn))
+                    bad.append(run.crashed())
+                    break
+        judge("%s: %d damaged files: no crash" % (source, turns), not bad, "%d: %s" % (len(bad), bad[:1]))
+        judge("%s: some of them told less" % source, worse > turns / 50, worse)
+        if os.environ.get("KEEP") and bad:
+            subprocess.run("cp -r %s %s" % (TMP, os.environ["KEEP"]), shell=True)
+
+
+main()
+sys.exit(status())
