@@ -3,13 +3,14 @@
 name; why pages are shared no more. fork, multiprocessing (fork, spawn, forkserver), concurrent.futures, gunicorn, celery."""
 import http.client
 import json
+import os
 import re
 import signal
 import socket
 import sys
 import time
 
-sys.path.insert(0, __import__("os").path.join(__import__("os").path.dirname(__import__("os").path.realpath(__file__)), "..", "tools"))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "tools"))
 from shimmed import *
 
 SYSTEM = "/usr/bin/python3"
@@ -54,7 +55,7 @@ def pool(version, python, kind):
     name = "%s-%s" % (version, kind)
     folder = os.path.join(TMP, name)
     os.mkdir(folder)
-    done = run(python, ["pool.py", kind, folder], name, env={"REFGRAPH_DUMP": name + ".%p.%n.rgd", "REFGRAPH_PYTHON_STACKS": "full"})
+    done = run(python, ["pool.py", kind, folder], name, env={"REFGRAPH_DUMP": name + ".%p.%n.rgd", "REFGRAPH_PYTHON_STACKS": "full", "REFGRAPH_STACKS": "none"})
     title = "%s %s" % (version, kind)
     if done.returncode:
         fail(title, done.stderr[-500:])
@@ -85,7 +86,7 @@ def pool(version, python, kind):
 
 def aio(version, python):
     name = "%s-aio" % version
-    done = run(python, ["aio_tasks.py"], name, env={"REFGRAPH_PYTHON_STACKS": "full"})
+    done = run(python, ["aio_tasks.py"], name, env={"REFGRAPH_PYTHON_STACKS": "full", "REFGRAPH_STACKS": "none"})
     if done.returncode:
         fail(name, done.stderr[-500:])
         return
@@ -190,15 +191,18 @@ def snapshots(name, round, pids, expected):
         dumps = []
         for pid in pids:
             path = os.path.join(TMP, "%s.%d.%d.%d.rgd" % (name, pid, round, attempt))
-            subprocess.run([REFGRAPH, "snapshot", str(pid), "-o", path], stdout=subprocess.DEVNULL, check=True, timeout=120)
-            dumps.append(path)
-        if sum(r["tasks"] or 0 for r in workers(dumps)) == expected:
+            done = subprocess.run([REFGRAPH, "snapshot", str(pid), "-o", path], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=120)
+            if done.returncode == 0:
+                dumps.append(path)
+        if len(dumps) < len(pids):
+            continue
+        if sum(info(d).get("counter.tasks.done", 0) for d in dumps) == expected:
             break
     return dumps
 
 
 def start(argv, **env):
-    full = dict(os.environ, LD_PRELOAD=SHIM, REFGRAPH_DIR=TMP, REFGRAPH_PYTHON_STACKS="full", PYTHONPATH=PROGRAMS, **env)
+    full = dict(os.environ, LD_PRELOAD=SHIM, REFGRAPH_DIR=TMP, REFGRAPH_PYTHON_STACKS="full", REFGRAPH_STACKS="none", PYTHONPATH=PROGRAMS, **env)
     return subprocess.Popen(argv, env=full, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=TMP,
                             start_new_session=True)
 
@@ -285,18 +289,18 @@ def celery():
            ("celery_tasks.clean", None, 40, 0, 0, 0, 0)])
     text = subprocess.run([REFGRAPH, "workers"] + first + second, stdout=subprocess.PIPE, universal_newlines=True).stdout
     judge("celery: in words", "celery_tasks.leak leaves 3.0 celery_tasks.Record behind" in text and "celery_tasks.clean" not in text, text)
-    settings = [r["setting"] for r in workers(first + second, "--by", "advice")]
-    judge("celery: settings to paste", len(settings) == 2 and all(re.fullmatch(r"worker_max_(tasks|memory)_per_child = \d+", s) for s in settings), settings)
+    judge("celery: settings to paste", re.search(r"(?m)^  worker_max_tasks_per_child = \d+$\n^  worker_max_memory_per_child = \d+  # ", text), text)
 
 
 def main():
     wanted = [a for a in sys.argv[1:]]
     for version, python in pythons():
-        kinds = ROLES if python == SYSTEM else ("executor",)
+        # layouts of frames and instances differ between these
+        kinds = ROLES if python == SYSTEM else ("executor",) if version.startswith(("3.8.", "3.10.", "3.12.", "3.13.")) else ()
         for kind in kinds:
             if not wanted or kind in wanted:
                 pool(version, python, kind)
-        if not wanted or "aio" in wanted:
+        if (python == SYSTEM or version.startswith(("3.8.", "3.13."))) and (not wanted or "aio" in wanted):
             aio(version, python)
         if python == SYSTEM and (not wanted or "sharing" in wanted):
             sharing(version, python)
