@@ -69,8 +69,15 @@ static struct error *close_group(void *context, uint32_t first, const uint32_t *
 {
 	uint64_t *bits = context;
 
-	for (uint32_t i = 0; i < n; i++)
-		bits[(first + i) >> 6] |= (uint64_t)!universe_gc(flags[i]) << (i & 63);
+	/* a word at a time */
+	for (uint32_t i = 0; i < n; i += 64) {
+		uint32_t end = n - i < 64 ? n - i : 64;
+		uint64_t word = 0;
+
+		for (uint32_t k = 0; k < end; k++)
+			word |= (uint64_t)!universe_gc(flags[i + k]) << k;
+		bits[(first + i) >> 6] = word;
+	}
 	return NULL;
 }
 
