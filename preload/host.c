@@ -210,6 +210,7 @@ static struct adapter_host host = {
 	.native_frame = stack_frame_native,
 	.module_range = host_module_range,
 	.region = region_marked,
+	.region_gone = region_unmapped,
 	.memory = arena_alloc,
 	.refuse = host_refuse,
 	.config = &config,

@@ -105,6 +105,8 @@ struct adapter_host {
 	/* The module that holds this code; outside hooks. */
 	bool (*module_range)(uintptr_t pc, uintptr_t *low, uintptr_t *high);
 	void (*region)(uintptr_t address, size_t size, uint32_t kind);
+	/* What was marked goes; before it does. The program's own munmap() is not seen inside a hook. */
+	void (*region_gone)(uintptr_t address, size_t size);
 	void *(*memory)(size_t size); /* zeroed, never freed, not malloc */
 	void (*refuse)(uint32_t runtime, const char *version,
 		       const char *note); /* shown in RUNTIMES */

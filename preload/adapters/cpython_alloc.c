@@ -88,7 +88,8 @@ static void *arena_alloc_marked(void *unused, size_t size)
 
 static void arena_free(void *unused, void *block, size_t size)
 {
-	arenas.free(arenas.context, block, size); /* munmap, which is followed */
+	python.host->region_gone((uintptr_t)block, size);
+	arenas.free(arenas.context, block, size);
 }
 
 static void install_arenas(void)

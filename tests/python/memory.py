@@ -91,8 +91,22 @@ def heaps():
     equal("heaps: the rest are heads", 0 <= inside["uordblks"] - total(brk, "used", "kept") < 2400 * len(brk), True)
 
 
+def freed_arenas(v, python):
+    """An arena that CPython gave back is no arena any more: the walker would read what is not there."""
+    name = "arenas-" + v.replace(" ", "")
+    program = "import ctypes\na = [object() for _ in range(400000)]\ndel a\nctypes.CDLL(None).refgraph_snapshot(b'')"
+    run(python, ["-c", program], name, program=False)
+    d = dump(name).dump
+    maps, arenas = [r[:2] for r in d.rows("MAPS")], [r for r in d.rows("REGIONS") if r[4] == 1]
+    pages = [page for r in arenas for page in range(r[0], r[0] + r[1], 4096)]
+    gone = [hex(page) for page in pages if not any(low <= page < high for low, high in maps)]
+    equal(v + " memory: arenas, none that was given back", (len(pages) > 0, gone[:4]), (True, []))
+
+
 c_program()
 heaps()
 for version, python in pythons():
-    python_program(version if python.startswith("/root") else version + " (system)", python)
+    v = version if python.startswith("/root") else version + " (system)"
+    python_program(v, python)
+    freed_arenas(v, python)
 sys.exit(status())
