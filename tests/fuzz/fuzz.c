@@ -35,6 +35,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	if (!freopen("/dev/null", "w", stdout))
 		abort();
 	setenv("REFGRAPH_THREADS", "1", 1);
+	setenv("REFGRAPH_TYPES", "off", 0); /* a dump may name programs that are here, whose debug information takes seconds */
 	memory_file = memfd_create("dump", 0);
 	snprintf(path, sizeof path, "/proc/self/fd/%d", memory_file);
 	snprintf(output, sizeof output, "/tmp/refgraph-fuzz.%d.dot", getpid());
@@ -65,6 +66,12 @@ static const char *const command_lines[][12] = {
 	{"show-chain", "#5", "--filename", "OUT", "PATH"},
 	{"show-backrefs", "#9", "--universe", "all", "--extra-info", "size,retained,refcount,age,site", "--refcounts", "--filename", "OUT",
 	 "PATH"},
+	{"show-refs", "--where", "size >= 0", "--universe", "all", "--max-nodes", "3", "--cluster", "--filename", "OUT", "PATH"},
+	{"show-backrefs", "--where", "size >= 0", "--universe", "all", "--fold", "--max-nodes", "6", "--cluster", "--json", "PATH"},
+	{"dominators", "--min", "0", "--legend", "--filename", "OUT", "PATH"},
+	{"dominators", "--min", "0", "--group-by", "type", "--format", "dot", "PATH"},
+	{"suspects", "--min", "1", "PATH", "PATH"},
+	{"suspects", "--min", "1", "--json", "PATH"},
 	{"show-refs", "#3", "--highlight", "type == Node", "--extra-node-attrs", "URL={address}", "--legend", "--filename", "OUT", "PATH"},
 	{"by-type", "--where", "is-root or module ~ app and site ~ \"a\" and name != x", "--universe", "all", "PATH"},
 	{"roots", "PATH"},
