@@ -10,7 +10,7 @@ import refgraph_run as rgd
 from refgraph_run import Run, fail, ok, make, write, TMP
 
 MEMORY = 1 << 29
-COMMANDS = [["info"], ["typestats", "--universe", "all"], ["types"], ["count", "list"], ["most-common-types"],
+COMMANDS = [["info"], ["typestats", "--universe", "all"], ["count", "list"], ["most-common-types"],
             ["find-backref-chain", "#4"], ["find-ref-chain", "#2"], ["show", "#4"], ["at", "0x10000"], ["by-type", "Node"],
             ["show-refs", "#2", "--filename", TMP + "/x.dot"], ["show-backrefs", "#5", "--filename", TMP + "/x.dot"],
             ["count", "list", "--where", "size > 1k and generation == 2 or age > 0"]]
