@@ -35,7 +35,7 @@ equal "start: no memory for the live table: counted" "$lost" 1
 
 mistake() { equal "start: $1" "$(run "$1")" "3 fine | refgraph: $1 is not understood; it stays at \"$2\""; }
 mistake REFGRAPH=maybe on
-mistake REFGRAPH_STACKS=some caller
+mistake REFGRAPH_STACKS=some hybrid
 mistake REFGRAPH_STACK_DEPTH=0 64
 mistake REFGRAPH_STACK_DEPTH=257 64
 mistake REFGRAPH_STACK_DEPTH=12x 64
