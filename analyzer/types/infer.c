@@ -9,6 +9,8 @@
 #define LOOKED_AT_EDGES 64u
 /* A union has several pointers there: only what fits well is believed. */
 #define AMBIGUOUS 40u
+/* How many words of a flexible array mean something, nobody says: behind them may lie what was there before. */
+#define FROM_TAIL 35u
 /* An object of a class may be followed by so much of its own. */
 #define POOL_SLACK 256u
 
@@ -234,23 +236,50 @@ static void claim_pointee(struct types *t, uint32_t object, uint64_t interior, s
 	infer_claim(t, object, type, form, score > less ? score - less : 0, SOURCE_DWARF);
 }
 
+/* Where the elements of a flexible array begin; UINT64_MAX without one. */
+static uint64_t tail_of(const struct typing *y)
+{
+	struct ctype *element;
+	uint64_t start;
+	bool declared;
+
+	return y->form == FORM_FLEXIBLE && ctype_flexible(y->type, &start, &element, &declared)
+		       ? start
+		       : UINT64_MAX;
+}
+
+/* Libraries make their own; what was there before is anybody's. */
+static bool other_module(const struct model *m, uint32_t a, uint32_t b)
+{
+	uint32_t x = m->stack[a] ? model_site_frame(m, m->stack[a] - 1) : MODEL_NONE,
+		 y = m->stack[b] ? model_site_frame(m, m->stack[b] - 1) : MODEL_NONE;
+
+	return x != MODEL_NONE && y != MODEL_NONE && m->frames[x].module != m->frames[y].module;
+}
+
 static void spread_from(struct types *t, uint32_t object)
 {
 	const struct graph *g = &t->m->graph;
 	struct typing y = t->typings.data[t->typing[object] - 1];
+	unsigned score = t->score[object],
+		 own = score < SCORE_CERTAIN ? SCORE_CERTAIN - score : 0; /* its own doubts */
+	uint64_t tail = tail_of(&y);
 
 	for (uint32_t e = g->out_first[object]; e < g->out_first[object + 1]; e++) {
 		struct ctype *out[CTYPE_POINTEES];
 		uint64_t inside;
-		unsigned n;
+		unsigned n, less;
 		bool scalar;
 
+		less = (uint64_t)t->edge_offset[e] * 8 >= tail ? FROM_TAIL + own : 0;
+		if (less && other_module(t->m, object, g->out_target[e]))
+			less += FROM_TAIL;
 		if (!place(&y, (uint64_t)t->edge_offset[e] * 8, &inside))
 			continue;
 		n = ctype_pointees(y.type, inside, out, &scalar);
 		for (unsigned i = 0; i < n; i++)
 			claim_pointee(t, g->out_target[e], t->edge_interior[e], out[i],
-				      n > 1 ? AMBIGUOUS : 0);
+				      less + (n > 1 ? AMBIGUOUS : 0));
 	}
 }
 

@@ -73,7 +73,7 @@ equal "no page is left" "$(ls -d /dev/shm/refgraph-*/$pid-* 2>/dev/null)" ""
 
 # ---- picture of a C program: ends at its global
 "$REFGRAPH" show-backrefs --where 'size == 101' one.rgd --json >json
-contains "native: the global that holds it" "$(grep '"kind":"root"' json)" '"label":"held+0x8 in hold er"'
+contains "native: the global that holds it" "$(grep '"kind":"root"' json)" '"label":"held[1] in hold er"'
 
 # ---- fork: the child has its own entry, and asks and answers for itself
 cat >fork.py <<'P'
