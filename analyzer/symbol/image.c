@@ -37,7 +37,7 @@ struct image {
 	bool read_symbols, read_units;
 	struct table tables[2]; /* by enum image_kind */
 	Dwarf *dwarf;
-	Dwarf_CFI *cfi; /* goes with the ELF file */
+	Dwarf_CFI *cfi;
 	struct unit_range *units;
 	size_t unit_count, unit_capacity;
 };
@@ -107,6 +107,8 @@ void image_close(struct image *image)
 	free(image->tables[IMAGE_CODE].entries);
 	free(image->tables[IMAGE_DATA].entries);
 	free(image->units);
+	if (image->cfi)
+		dwarf_cfi_end(image->cfi);
 	if (image->dwarf)
 		dwarf_end(image->dwarf);
 	if (image->elf)

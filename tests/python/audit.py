@@ -72,12 +72,10 @@ def extension(v, python):
           [[100, 100]])
     # a list out of a free list has the place of birth of the one before it
     lists = [r for r in audit("--all", after) if r["verdict"] == "lost" and r["type"] == "list"]
-    # up to 3.9 one that a variable of the interpreter holds looks as if it stood in such a free list
-    equal(v + " audit: lost lists, all that were", sum(r["references"] for r in lists) - (int(v.split(".")[1]) <= 9), 130)
+    # one or two are held by variables of the interpreter that nobody describes; they do not change
+    equal(v + " audit: lost lists, all that were", sum(r["references"] for r in lists) in (130, 131, 132), True)
     equal(v + " audit: lost lists, new ones by whom", any(r["site"].startswith("forget_list+") for r in lists), True)
-    # the first 30 may all stand in the array of a free list still, which then passes for their holder
-    grown = sum(r["references_delta"] for r in change if r["type"] == "list")
-    equal(v + " audit: lost lists between two dumps", 100 <= grown <= 130, True)
+    equal(v + " audit: lost lists between two dumps", sum(r["references_delta"] for r in change if r["type"] == "list"), 100)
     equal(v + " audit: a static cache, by its symbol", told("global", "__main__.Cached"), [1, 1, "audited_cache in audited.so"])
     equal(v + " audit: a borrowed pointer", told("borrowed", "__main__.Borrowed"), [1, 1, "audited_borrowed in audited.so"])
     equal(v + " audit: a native block", told("block", "__main__.Kept"), [1, 1, "_object *[], malloc in keep"])
