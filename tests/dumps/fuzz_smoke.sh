@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Twenty seconds of the fuzzer of dumps and five of that of indexes (tests/long/fuzz.sh runs them for long), where clang and libFuzzer are there.
+# Ten seconds of the fuzzer of dumps and five of that of indexes (tests/long/fuzz.sh runs them for long), where clang and libFuzzer are there.
 . "$(dirname "$0")/../lib.sh"
 if ! command -v clang >/dev/null || ! printf 'int LLVMFuzzerTestOneInput(void){return 0;}' | clang -x c -fsanitize=fuzzer -o "$TMP/probe" - 2>/dev/null; then
 	skip "fuzz: smoke" "no clang with libFuzzer here"; exit 0
@@ -8,7 +8,7 @@ mkdir -p "$O/fuzz" "$TMP/corpus"
 if ! "$ROOT/tests/fuzz/build" "$O/fuzz/rgdfuzz" >"$TMP/build" 2>&1; then fail "fuzz: smoke: builds" "$(tail -3 "$TMP/build" | tr '\n' '|')"; exit 1; fi
 cp "$ROOT"/tests/fuzz/corpus/* "$ROOT"/tests/dumps/*.rgd "$TMP/corpus" 2>/dev/null
 cd "$TMP" || exit 1
-if "$O/fuzz/rgdfuzz" -max_total_time=20 -max_len=65536 -rss_limit_mb=3000 -timeout=20 -seed=1 -close_fd_mask=2 corpus >"$TMP/log" 2>&1; then
+if "$O/fuzz/rgdfuzz" -max_total_time=10 -max_len=65536 -rss_limit_mb=3000 -timeout=20 -seed=1 -close_fd_mask=2 corpus >"$TMP/log" 2>&1; then
 	ok "fuzz: smoke: $(grep -c . "$TMP/log" | sed 's/$/ lines of log/')"
 else
 	fail "fuzz: smoke" "$(grep -E 'ERROR|SUMMARY' "$TMP/log" | head -3 | tr '\n' '|')"

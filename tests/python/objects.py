@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Random object graphs (programs/objects.py tells how they are made): everything that gc and objgraph say inside, beside the dump of
-that instant and the commands. OBJECTS_SEEDS: how many graphs a Python (default 40), OBJECTS_FIRST: the first seed,
+that instant and the commands. OBJECTS_SEEDS: how many graphs a Python (default 20), OBJECTS_FIRST: the first seed,
 OBJECTS_GRAPHS: how many are made before each dump (default 20)."""
 import collections
 import json
@@ -12,7 +12,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..
 import beside
 from shimmed import *
 
-SEEDS, FIRST = int(os.environ.get("OBJECTS_SEEDS", "40")), int(os.environ.get("OBJECTS_FIRST", "7"))
+SEEDS, FIRST = int(os.environ.get("OBJECTS_SEEDS", "20")), int(os.environ.get("OBJECTS_FIRST", "7"))
 GRAPHS = int(os.environ.get("OBJECTS_GRAPHS", "20"))
 INSTANTS = 10  # dumps of a process
 CALL = {"tuple", "CArgObject"}  # types of what the call of the snapshot itself makes
@@ -137,7 +137,7 @@ def compare(v, python):
             if f.startswith(name + "."):
                 os.unlink(os.path.join(TMP, f))
     summary = collections.Counter(w[1] for w in wrong)
-    judge("%s objects: %d seeds at %d instants, %d tracked objects" % (v, done, instants, objects), not wrong, (dict(summary), wrong[:8]))
+    judge("%s objects: %d seeds at %d instants, %d tracked objects" % (v, done, instants, objects), not wrong and done == SEEDS, (dict(summary), wrong[:8]))
 
 
 for version, python in pythons():

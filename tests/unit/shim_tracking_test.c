@@ -16,7 +16,11 @@ _Atomic uint32_t epoch_now = 1;
 _Atomic bool shim_sandboxed;
 __thread bool fork_holds;
 __thread struct thread *thread_current;
-const struct unwinder *unwinder, unwinder_fast, unwinder_libunwind;
+static bool unwinder_init(void)
+{
+	return true;
+}
+const struct unwinder *unwinder, unwinder_fast = {.init = unwinder_init}, unwinder_libunwind;
 const char *const stacks_words[] = {"none", "caller", "sampled", "hybrid", "exact", "full", NULL};
 static uint32_t taken;
 static int failures, sites_stale;
@@ -123,7 +127,8 @@ static void test_unbiased(void)
 
 		good &= fabs(drawn_blocks[k] / (p * ROUNDS) - 1) < 5 * spread + 1e-3;
 		tracking_weight(sizes[k], &blocks, &bytes);
-		good &= fabs((double)blocks - 1 / p) <= 0.5 && fabs((double)bytes - sizes[k] / p) <= 1;
+		good &= fabs((double)blocks - 1 / p) <= 0.5 &&
+			fabs((double)bytes - sizes[k] / p) <= 1;
 	}
 	report("each size as often as it must be, with its weight", good);
 }
@@ -166,7 +171,9 @@ static void test_history(void)
 	for (unsigned i = 0; i < 100; i++)
 		tracking_switch(i % 2 ? "exact" : "sampled");
 	tracking_history(text, sizeof(text));
-	report("a long one keeps its ends", !strncmp(text, "caller 1, ", 10) && strstr(text, ", exact 102") && tracking_was_sampled);
+	report("a long one keeps its ends", !strncmp(text, "caller 1, ", 10) &&
+						    strstr(text, ", exact 102") &&
+						    tracking_was_sampled);
 }
 
 int main(void)
