@@ -406,11 +406,12 @@ static struct error *find_copies(struct suspects *s)
 
 	for (uint32_t i = 0; i < m->nproperties; i++) {
 		const struct property *p = &m->properties[i];
-		const char *type = p->key == RGD_PROP_REPR ? model_type_name(m, p->object) : "";
 		struct weight one = {p->value, p->object, 1, m->size[p->object]};
+		const char *type;
 
-		if (is_of_code(s, p->object) || !is_whole(m, p))
+		if (p->key != RGD_PROP_REPR || is_of_code(s, p->object) || !is_whole(m, p))
 			continue;
+		type = model_type_name(m, p->object);
 		if ((strcmp(type, "str") == 0 || strcmp(type, "bytes") == 0) &&
 		    bits_get(s->q.alive->reached, p->object) && !VEC_PUSH(&w.list, one))
 			e = error_memory();
