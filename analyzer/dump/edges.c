@@ -368,6 +368,12 @@ struct error *model_edge(struct model *m, uint32_t source, uint32_t number, stru
 	struct group_detail *d = NULL;
 	const struct label *l;
 
+	/* only an index that was forged, checksums and all, names one that the dump has not */
+	if (number >= m->nedges || source >= m->nobjects)
+		return dump_error(m->dump, RGD_SEC_EDGES, RGD_EDGE_LABEL, number,
+				  "no reference %u of object %u: the index beside the dump is "
+				  "wrong, remove it",
+				  number, source);
 	TRY(group_detail(m, number / RGD_GROUP_ROWS, &d));
 	l = &m->labels[d->label[row]];
 	*ret = (struct edge){
