@@ -26,7 +26,7 @@ CFLAGS ?= -O2 -g
 BASE_CFLAGS := -std=gnu17 $(WARN) -D_GNU_SOURCE -DREFGRAPH_VERSION='"$(VERSION)"' -fno-strict-aliasing
 
 # ---- the shim ---------------------------------------------------------------------------------------------------
-SHIM_SRC := $(sort $(wildcard preload/*.c) $(wildcard preload/adapters/*.c))
+SHIM_SRC := $(sort $(wildcard preload/*.c) $(wildcard preload/adapters/*.c) $(wildcard preload/hooks/*.c))
 SHIM_OBJ := $(SHIM_SRC:%.c=$(O)/%.o)
 # No PLT detours, TLS at a fixed offset, no stack protector (it reads TLS before TLS may exist), async unwind tables for
 # the unwinder's own frames. No -fexceptions: pthread_cleanup_push would then need libgcc_s in every program.
@@ -116,7 +116,7 @@ lint:
 	@tests/tools/lint
 
 format:
-	clang-format -i $(SHIM_SRC) $(ANALYZER_SRC) $(wildcard preload/*.h preload/adapters/*.h include/*.h analyzer/*/*.h)
+	clang-format -i $(SHIM_SRC) $(ANALYZER_SRC) $(wildcard preload/*.h preload/adapters/*.h preload/hooks/*.h include/*.h analyzer/*/*.h)
 
 clean:
 	rm -rf $(O)

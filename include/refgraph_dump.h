@@ -146,6 +146,11 @@ enum rgd_section {
 	RGD_SEC_EVENTS = 20, /* reserved for ref/unref events */
 	RGD_SEC_HEAPS = 21,
 	RGD_SEC_PAGES = 22,
+	RGD_SEC_HOOKS = 23,  /* reserved: the functions of the rules, and how each is hooked */
+	RGD_SEC_POOLS = 24,  /* reserved: pools and arenas of annotations */
+	RGD_SEC_SITES = 25,  /* reserved: peaks and generations of allocation sites */
+	RGD_SEC_CALLS = 26,  /* reserved: native frames of stopped threads */
+	RGD_SEC_TRACES = 27, /* reserved: counts of tracked objects over time */
 };
 
 /* META: facts about the process and this snapshot. Both columns BYTES. Keys are listed in refgraph-dump(5). */

@@ -1,0 +1,64 @@
+/*
+ * hook.h - functions of other people's libraries that we stand before: the engine's contract.
+ *
+ *   decode.h    x86-64: length of an instruction, what it reads and jumps to, whether it may be moved   (decode.c)
+ *   patch.c     the patch of an entry, its trampoline, GOT patching where an entry cannot be patched, unhooking
+ *   thunk.c     saves what a call passes, calls call.enter, goes on in the function (or calls it and then call.leave)
+ *   rules.h     the rules' format, and which functions of which modules a rule names                     (rules.c, find.c)
+ *   record.h    what is remembered of each call: objects, counts, stacks, pairs, tombstones              (record.c)
+ *
+ * A hook is installed with the world stopped or before there are threads: host->hook does both. It is never in force half.
+ * Nothing here allocates with malloc, takes a lock of the program, or calls the function that it stands before.
+ */
+#ifndef REFGRAPH_HOOK_H
+#define REFGRAPH_HOOK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* How a function is hooked: in the dump too (RGD_SEC_HOOKS). */
+enum hook_way {
+	HOOK_NOT = 0,	/* not at all: `why` says the reason */
+	HOOK_ENTRY = 1, /* its first instructions: every call is seen */
+	HOOK_GOT =
+		2, /* the tables of imports of the modules: calls inside its own module are not seen */
+};
+
+/* One call that is seen. The memory is the thunk's, on the calling thread's stack. */
+struct hook_call {
+	uint64_t argument[6];	  /* rdi rsi rdx rcx r8 r9 */
+	uint64_t result;	  /* rax; in leave() only */
+	uintptr_t return_address; /* of the caller */
+	uintptr_t frame;	  /* stack pointer after the return (the call's CFA) */
+	uintptr_t base_pointer;	  /* rbp at the entry */
+	uint64_t kept[2];	  /* what enter() leaves for leave() of the same call; zeroed */
+	void *context;		  /* struct hook's */
+};
+
+struct hook {
+	uintptr_t function; /* resolved: no IFUNC, no PLT entry */
+	size_t size;	    /* by the symbol's size; 0 unknown */
+	/* Called at each entry, and (when not NULL) at each return. errno, all registers of arguments, results and vectors survive. A call that
+	 * is left by longjmp or an exception has no leave(). */
+	void (*enter)(struct hook_call *call);
+	void (*leave)(struct hook_call *call);
+	void *context;
+	/* filled in by hook_install() */
+	enum hook_way way;
+	const char
+		*why; /* static: "is shorter than the patch", "its prologue jumps back", ...; "" */
+	void *trampoline; /* calls the real function, unseen; NULL when way is HOOK_NOT */
+};
+
+/*
+ * Installs hooks. The world must be stopped or single-threaded (see hooks_begin in patch.c). `hooks` stay the caller's and must live as long
+ * as the hook does. Returns how many are in force. Functions that are hooked already (aliases) share the first one: `why` says so.
+ */
+size_t hook_install(struct hook *const *hooks, size_t n);
+/* Takes them out: the original bytes again. Trampolines stay mapped: a thread may be inside. */
+void hook_remove(struct hook *const *hooks, size_t n);
+/* The module that contained [low, high) is gone (dlclose): forget its hooks without touching memory. */
+void hook_forget(uintptr_t low, uintptr_t high);
+
+#endif
