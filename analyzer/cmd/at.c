@@ -104,24 +104,15 @@ static struct error *read_addresses(struct model *m, struct ids *objects, uint64
 	return e;
 }
 
-static int by_id(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return (x > y) - (x < y);
-}
-
 /* A set: sorted, each once, of the universe when the user chose one, and as --where says. */
 static void keep(const struct model *m, const struct universe *u, const struct where *where,
 		 struct ids *ids)
 {
 	size_t kept = 0;
 
-	if (ids->n)
-		qsort(ids->data, ids->n, sizeof *ids->data, by_id);
+	ids_sort_unique(ids, 0);
 	for (size_t i = 0; i < ids->n; i++)
-		if ((!kept || ids->data[kept - 1] != ids->data[i]) &&
-		    (!u->chosen || universe_has(u, m, ids->data[i])) &&
+		if ((!u->chosen || universe_has(u, m, ids->data[i])) &&
 		    (!where || where_test(where, ids->data[i])))
 			ids->data[kept++] = ids->data[i];
 	ids->n = kept;

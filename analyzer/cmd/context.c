@@ -423,35 +423,6 @@ struct error *context_universe(struct context *c, struct model *model, struct un
 
 /* ---- selections ------------------------------------------------------------------------------ */
 
-static int by_id(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return (x > y) - (x < y);
-}
-
-/* A single selector comes sorted. */
-static bool ascends(const struct ids *ids)
-{
-	for (size_t i = 1; i < ids->n; i++)
-		if (ids->data[i - 1] >= ids->data[i])
-			return false;
-	return true;
-}
-
-static void sort_unique(struct ids *ids)
-{
-	size_t kept = 0;
-
-	if (ascends(ids))
-		return;
-	qsort(ids->data, ids->n, sizeof *ids->data, by_id);
-	for (size_t i = 0; i < ids->n; i++)
-		if (!kept || ids->data[kept - 1] != ids->data[i])
-			ids->data[kept++] = ids->data[i];
-	ids->n = kept;
-}
-
 /* Keeps those for which the expression holds, whatever universe they are from: they were named. */
 static struct error *keep_where(struct model *m, const char *expression, struct ids *ids)
 {
@@ -484,7 +455,7 @@ struct error *context_select(struct context *c, struct model *m, const struct un
 		return select_where(m, u, expression, ret);
 	for (size_t i = 0; i < c->nargs; i++)
 		TRY(select_objects(m, u, c->args[i], ret));
-	sort_unique(ret);
+	ids_sort_unique(ret, 0);
 	return expression ? keep_where(m, expression, ret) : NULL;
 }
 

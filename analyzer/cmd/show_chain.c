@@ -12,25 +12,6 @@ struct chains {
 	uint32_t longest;  /* objects in the longest chain */
 };
 
-static int compare(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return (x > y) - (x < y);
-}
-
-static void sort_unique(struct ids *ids)
-{
-	size_t kept = 0;
-
-	if (ids->n)
-		qsort(ids->data, ids->n, sizeof(*ids->data), compare);
-	for (size_t i = 0; i < ids->n; i++)
-		if (!kept || ids->data[kept - 1] != ids->data[i])
-			ids->data[kept++] = ids->data[i];
-	ids->n = kept;
-}
-
 /* A chain that was found, backwards: its last object is where objgraph's drawing begins; forwards its first. */
 static struct error *add_chain(struct chains *chains, struct model *model,
 			       struct chain_query *query, uint32_t start)
@@ -77,7 +58,7 @@ static struct error *find_chains(struct context *context, struct model *model,
 	for (size_t i = 0; i < selected.n && !error; i++)
 		error = add_chain(chains, model, &query, selected.data[i]);
 	VEC_FREE(&selected);
-	sort_unique(&chains->all);
+	ids_sort_unique(&chains->all, 0);
 	return error;
 }
 

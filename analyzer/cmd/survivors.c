@@ -219,13 +219,6 @@ static const struct column columns[] = {
 };
 #define NCOLUMNS (sizeof columns / sizeof *columns)
 
-static int by_number(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return (x > y) - (x < y);
-}
-
 /* "3", or "3 (1-60)". */
 static void each_text(struct row *r, struct str *out)
 {
@@ -233,7 +226,7 @@ static void each_text(struct row *r, struct str *out)
 
 	if (!each->n)
 		return;
-	qsort(each->data, each->n, sizeof *each->data, by_number);
+	ids_sort(each);
 	str_printf(out, "%" PRIu32, each->data[(each->n - 1) / 2]);
 	if (each->data[0] != each->data[each->n - 1])
 		str_printf(out, " (%" PRIu32 "-%" PRIu32 ")", each->data[0],

@@ -203,22 +203,6 @@ static struct error *spell_reference(struct page *p, uint32_t holder, uint32_t n
 	return e;
 }
 
-static uint32_t source_of(const struct graph *g, uint32_t edge)
-{
-	uint32_t low = 0, high = g->nnodes;
-
-	/* the last node whose edges begin at or before it */
-	while (low < high) {
-		uint32_t middle = low + (high - low) / 2;
-
-		if (g->out_first[middle + 1] <= edge)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
 /* References to cut together: roots first. */
 struct references {
 	const struct ids *roots, *edges;
@@ -254,7 +238,7 @@ static struct error *spell_one(struct page *p, struct references r, size_t i, ui
 	}
 	edge = r.edges->data[i - r.roots->n];
 	*target = g->out_target[edge];
-	return spell_reference(p, source_of(g, edge), edge, out);
+	return spell_reference(p, graph_source_of(g, edge, 0), edge, out);
 }
 
 static struct error *print_references(struct page *p, struct references r)

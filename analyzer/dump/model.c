@@ -175,15 +175,14 @@ const char *model_meta(const struct model *m, const char *key)
 	return NULL;
 }
 
-/* Number of the last object that begins at or before the address, + 1. */
-static uint32_t objects_until(const struct model *m, uint64_t address)
+uint32_t model_object_from(const struct model *m, uint64_t address)
 {
 	uint32_t low = 0, high = m->nobjects;
 
 	while (low < high) {
 		uint32_t middle = low + (high - low) / 2;
 
-		if (m->address[middle] <= address)
+		if (m->address[middle] < address)
 			low = middle + 1;
 		else
 			high = middle;
@@ -193,7 +192,7 @@ static uint32_t objects_until(const struct model *m, uint64_t address)
 
 uint32_t model_find_address(const struct model *m, uint64_t address, uint64_t *offset)
 {
-	uint32_t i = objects_until(m, address);
+	uint32_t i = address == UINT64_MAX ? m->nobjects : model_object_from(m, address + 1);
 
 	/* An object may begin within a block that was listed before it: the innermost one is the
 	 * answer. */

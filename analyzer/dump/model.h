@@ -367,6 +367,8 @@ const char *model_type_name(struct model *model, uint32_t object);
 /* "module.name", or the name alone. Appended. */
 void model_long_name(const struct model *model, uint32_t type, struct str *out);
 
+/* The first object at or behind `address`; nobjects when none is. MODEL_ADDRESS. */
+uint32_t model_object_from(const struct model *model, uint64_t address);
 /* Object whose memory holds `address`: MODEL_NONE when none does. MODEL_ADDRESS and MODEL_SIZE. */
 uint32_t model_find_address(const struct model *model, uint64_t address, uint64_t *offset);
 

@@ -325,27 +325,13 @@ void free_object_columns(struct model *m)
 	free(m->rows);
 }
 
-static int by_number(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return (x > y) - (x < y);
-}
-
 struct error *unknown_objects(const uint64_t *known, const uint32_t *objects, size_t n,
 			      struct ids *ret)
 {
-	size_t kept = 0;
-
 	for (size_t i = 0; i < n; i++)
 		if (!bits_get(known, objects[i]) && !VEC_PUSH(ret, objects[i]))
 			return error_memory();
-	if (ret->n)
-		qsort(ret->data, ret->n, sizeof *ret->data, by_number);
-	for (size_t i = 0; i < ret->n; i++)
-		if (!kept || ret->data[kept - 1] != ret->data[i])
-			ret->data[kept++] = ret->data[i];
-	ret->n = kept;
+	ids_sort_unique(ret, 0);
 	return NULL;
 }
 

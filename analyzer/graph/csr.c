@@ -79,10 +79,9 @@ static void lay_out(struct job *job)
 	job->begin[job->nbuckets] = at;
 }
 
-/* The source of an edge: the last node whose run begins at or before it. */
-static uint32_t source_of(const struct graph *g, uint32_t edge)
+uint32_t graph_source_of(const struct graph *g, uint32_t edge, uint32_t low)
 {
-	uint32_t low = 0, high = g->nnodes;
+	uint32_t high = g->nnodes;
 
 	while (high - low > 1) {
 		uint32_t middle = low + (high - low) / 2;
@@ -105,7 +104,7 @@ static struct error *deal(void *context, size_t block)
 	uint32_t buckets = job->part_end - job->part;
 	uint32_t base = job->begin[job->part];
 
-	for (uint32_t s = e < end ? source_of(g, e) : 0; e < end; s++) {
+	for (uint32_t s = e < end ? graph_source_of(g, e, 0) : 0; e < end; s++) {
 		uint32_t stop = g->out_first[s + 1] < end ? g->out_first[s + 1] : end;
 
 		for (; e < stop; e++) {

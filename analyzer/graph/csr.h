@@ -27,6 +27,9 @@ struct follow {
 	bool pass[256];
 };
 
+/* The node whose out-edge this is: the last one from `low` on (0, or one that is known not to be behind it) whose run begins at or before it. */
+uint32_t graph_source_of(const struct graph *graph, uint32_t edge, uint32_t low);
+
 /* In-edges of every node, of those edges that were followed. Sources ascend; parallel edges
  * appear each. */
 struct reverse {

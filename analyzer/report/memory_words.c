@@ -31,26 +31,10 @@ static bool add_place(const struct model *m, uint32_t stack, struct str *out)
 	return true;
 }
 
-/* The first object at or behind this address. */
-static uint32_t object_from(const struct model *m, uint64_t address)
-{
-	uint32_t low = 0, high = m->nobjects;
-
-	while (low < high) {
-		uint32_t middle = low + (high - low) / 2;
-
-		if (m->address[middle] < address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
 struct error *memory_place_of_arena(const struct model *m, const struct arena *arena,
 				    struct str *ret)
 {
-	uint32_t first = object_from(m, arena->address), n = arena->objects;
+	uint32_t first = model_object_from(m, arena->address), n = arena->objects;
 	struct pin *pins = calloc((size_t)n + 1, sizeof *pins);
 	uint32_t used = 0;
 
@@ -136,7 +120,7 @@ static void add_heap(struct heaps *all, const struct heap *h)
 /* The block that keeps what is free below it from going back: the last one that lives. */
 static void add_last_block(const struct model *m, const struct heap *h, struct str *out)
 {
-	uint32_t o = object_from(m, h->address + h->size - h->top);
+	uint32_t o = model_object_from(m, h->address + h->size - h->top);
 
 	if (!o-- || m->address[o] < h->address)
 		return;

@@ -278,20 +278,12 @@ struct error *owner_series_last(struct model *m, size_t ndumps, uint64_t least,
 static uint32_t same_object(const struct reading *r, const struct owner *w)
 {
 	const struct model *m = r->m;
-	uint32_t low = 0, high = m->nobjects;
 
-	while (low < high) {
-		uint32_t middle = low + (high - low) / 2;
-
-		if (m->address[middle] < w->address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	for (; low < m->nobjects && m->address[low] == w->address; low++)
-		if (m->epoch[low] == w->epoch &&
-		    strcmp(model_type_name(r->m, low), r->s->texts.names[w->type]) == 0)
-			return low;
+	for (uint32_t o = model_object_from(m, w->address);
+	     o < m->nobjects && m->address[o] == w->address; o++)
+		if (m->epoch[o] == w->epoch &&
+		    strcmp(model_type_name(r->m, o), r->s->texts.names[w->type]) == 0)
+			return o;
 	return MODEL_NONE;
 }
 

@@ -321,21 +321,6 @@ static struct error *draw_forwards(struct picture *p)
 
 /* Backwards --------------------------------------------------------------------------------------------------------- */
 
-/* The object whose out-edge this is, at `low` or behind it. */
-static uint32_t source_of(const struct graph *graph, uint32_t edge, uint32_t low)
-{
-	uint32_t high = graph->nnodes;
-
-	while (low + 1 < high) {
-		uint32_t middle = low + (high - low) / 2;
-		if (graph->out_first[middle] <= edge)
-			low = middle;
-		else
-			high = middle;
-	}
-	return low;
-}
-
 /*
  * Appends the edges [first, last) that end at the frontier. The loop looks at targets alone, one after the other; whose edge it
  * is is only asked about the few that hit.
@@ -350,7 +335,7 @@ static bool collect(const struct picture *p, uint32_t first, uint32_t last, uint
 		struct hit hit;
 		if (!bits_get(p->frontier, target[e]) || !p->follow.pass[graph->edge_class[e]])
 			continue;
-		source = source_of(graph, e, source);
+		source = graph_source_of(graph, e, source);
 		if (p->closed && bits_get(p->closed, source))
 			continue;
 		hit = (struct hit){p->node[target[e]] - 1, source, e};

@@ -16,25 +16,6 @@ static int by_of(const void *a, const void *b)
 	return (x->number > y->number) - (x->number < y->number);
 }
 
-static int by_id(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return (x > y) - (x < y);
-}
-
-static void sort_unique(struct ids *ids)
-{
-	size_t kept = 0;
-
-	if (ids->n)
-		qsort(ids->data, ids->n, sizeof *ids->data, by_id);
-	for (size_t i = 0; i < ids->n; i++)
-		if (!kept || ids->data[kept - 1] != ids->data[i])
-			ids->data[kept++] = ids->data[i];
-	ids->n = kept;
-}
-
 static uint64_t references_to(const struct reverse *reverse, const struct ids *objects)
 {
 	uint64_t n = 0;
@@ -60,7 +41,7 @@ struct error *references_sources(struct model *m, const struct ids *objects, str
 			fits = VEC_PUSH(ret, reverse.in_source[k]);
 	reverse_deinit(&reverse);
 	if (fits) {
-		sort_unique(ret);
+		ids_sort_unique(ret, 0);
 		return NULL;
 	}
 	VEC_FREE(ret);
@@ -84,9 +65,9 @@ static struct error *scan(const struct scan *s, uint32_t e, uint32_t end, uint32
 	for (; e < end; e++) {
 		uint32_t target = g->out_target[e];
 
-		if (objects->n == 1
-			    ? target != objects->data[0]
-			    : !bsearch(&target, objects->data, objects->n, sizeof target, by_id))
+		if (objects->n == 1 ? target != objects->data[0]
+				    : !bsearch(&target, objects->data, objects->n, sizeof target,
+					       ids_compare))
 			continue;
 		if (s->follow && !s->follow->pass[g->edge_class[e]])
 			continue;

@@ -317,26 +317,6 @@ static bool root_is_named(struct model *m, const struct root *r, const char *nam
 	       strncmp(scratch->data + n, " in ", 4) == 0;
 }
 
-static int by_id(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return (x > y) - (x < y);
-}
-
-static void sort_unique(struct ids *ids, size_t from)
-{
-	size_t kept = from;
-
-	if (ids->n == from)
-		return;
-	qsort(ids->data + from, ids->n - from, sizeof *ids->data, by_id);
-	for (size_t i = from; i < ids->n; i++)
-		if (kept == from || ids->data[kept - 1] != ids->data[i])
-			ids->data[kept++] = ids->data[i];
-	ids->n = kept;
-}
-
 static struct error *select_root(struct model *m, const char *name, struct ids *ret)
 {
 	size_t before = ret->n;
@@ -355,7 +335,7 @@ static struct error *select_root(struct model *m, const char *name, struct ids *
 	if (ret->n == before)
 		return error_usage("no root '%s' in %s; `refgraph roots` lists them", name,
 				   m->path);
-	sort_unique(ret, before);
+	ids_sort_unique(ret, before);
 	return NULL;
 }
 

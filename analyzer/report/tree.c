@@ -190,13 +190,6 @@ static struct error *list_tops(struct work *w)
 
 /* ---- accumulation points ---------------------------------------------------------------------- */
 
-static int by_number(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return (x > y) - (x < y);
-}
-
 static bool is_most(uint64_t part, uint64_t whole)
 {
 	return part >= whole / 10 * 7;
@@ -240,7 +233,7 @@ static struct error *find_points(struct work *w)
 			return error_memory();
 	}
 	if (w->points.n)
-		qsort(w->points.data, w->points.n, sizeof *w->points.data, by_number);
+		qsort(w->points.data, w->points.n, sizeof *w->points.data, ids_compare);
 	return NULL;
 }
 
@@ -282,7 +275,7 @@ static struct tree_row make_row(const struct work *w, const struct candidate *c,
 	}
 	row.hidden_bytes = row.retained - row.size;
 	if (w->points.n &&
-	    bsearch(&row.object, w->points.data, w->points.n, sizeof *w->points.data, by_number))
+	    bsearch(&row.object, w->points.data, w->points.n, sizeof *w->points.data, ids_compare))
 		row.accumulates = row.hidden;
 	return row;
 }

@@ -46,4 +46,33 @@ static inline bool vec_grow(void **data, size_t *room, size_t want, size_t size)
 	return true;
 }
 
+static inline int ids_compare(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+static inline void ids_sort(struct ids *ids)
+{
+	if (ids->n)
+		qsort(ids->data, ids->n, sizeof *ids->data, ids_compare);
+}
+
+/* Sorts those from the `from`th on, and keeps each once. Costs one look at each where they ascend already. */
+static inline void ids_sort_unique(struct ids *ids, size_t from)
+{
+	size_t kept = from, i = from + 1;
+
+	while (i < ids->n && ids->data[i - 1] < ids->data[i])
+		i++;
+	if (i >= ids->n)
+		return;
+	qsort(ids->data + from, ids->n - from, sizeof *ids->data, ids_compare);
+	for (i = from; i < ids->n; i++)
+		if (kept == from || ids->data[kept - 1] != ids->data[i])
+			ids->data[kept++] = ids->data[i];
+	ids->n = kept;
+}
+
 #endif
