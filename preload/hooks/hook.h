@@ -9,6 +9,14 @@
  *
  * A hook is installed with the world stopped or before there are threads: host->hook does both. It is never in force half.
  * Nothing here allocates with malloc, takes a lock of the program, or calls the function that it stands before.
+ *
+ * What find.c asks of the engine
+ *   - _dl_debug_state of ld.so (one byte, `ret`, then padding up to the next function at a multiple of 16) can be hooked by its
+ *     entry: padding behind a function counts as its own. The loader calls it when a dlopen has mapped its libraries and before
+ *     it relocates them or runs their code: the one moment at which hooks may be installed in them with nobody inside and no
+ *     stop of the world. enter() of that hook calls hook_install() for the new functions, with the loader's lock held.
+ *   - Tables of imports (HOOK_GOT) of such libraries are not relocated yet at that moment, and later libraries may import what is
+ *     hooked so already.
  */
 #ifndef REFGRAPH_HOOK_H
 #define REFGRAPH_HOOK_H
