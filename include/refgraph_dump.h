@@ -143,14 +143,15 @@ enum rgd_section {
 	RGD_SEC_SUMMARY = 17,
 	RGD_SEC_EPOCHS = 18,
 	RGD_SEC_REGIONS = 19,
-	RGD_SEC_EVENTS = 20, /* reserved for ref/unref events */
+	RGD_SEC_EVENTS = 20,
 	RGD_SEC_HEAPS = 21,
 	RGD_SEC_PAGES = 22,
-	RGD_SEC_HOOKS = 23,  /* reserved: the functions of the rules, and how each is hooked */
+	RGD_SEC_HOOKS = 23,
 	RGD_SEC_POOLS = 24,  /* reserved: pools and arenas of annotations */
 	RGD_SEC_SITES = 25,  /* reserved: peaks and generations of allocation sites */
 	RGD_SEC_CALLS = 26,  /* reserved: native frames of stopped threads */
 	RGD_SEC_TRACES = 27, /* reserved: counts of tracked objects over time */
+	RGD_SEC_COUNTED = 28,
 };
 
 /* META: facts about the process and this snapshot. Both columns BYTES. Keys are listed in refgraph-dump(5). */
@@ -502,6 +503,91 @@ enum rgd_pages_state {
 	RGD_PAGES_SHARED = 2,  /* somebody has: the parent, or another child of it */
 	RGD_PAGES_SHIM = 3,    /* the shim's own memory */
 };
+
+/*
+ * HOOKS: the functions of the rules that were found in the process, and how each is hooked. All VARINT unless said.
+ */
+enum rgd_hooks_column {
+	RGD_HOOK_NAME = 0,   /* string: the function */
+	RGD_HOOK_MODULE = 1, /* +1 module */
+	RGD_HOOK_OFFSET = 2, /* function - module base */
+	RGD_HOOK_FAMILY = 3, /* string: the rules' family, "gobject" */
+	RGD_HOOK_TYPE = 4,   /* string: the rule's type, "GObject" */
+	RGD_HOOK_ROLE = 5,   /* U8 enum rgd_event_kind */
+	RGD_HOOK_WAY = 6,    /* U8 enum rgd_hook_way */
+	RGD_HOOK_WHY = 7,    /* string: why it is not hooked at its entry, "" */
+	RGD_HOOK_CALLS = 8,  /* that were seen, in all threads; those of other objects too */
+};
+enum rgd_hook_way {
+	RGD_HOOK_NOT = 0,
+	RGD_HOOK_ENTRY = 1, /* its first instructions are patched: every call is seen */
+	RGD_HOOK_GOT =
+		2, /* the tables of imports: calls inside its own module are not seen, nor by pointer */
+};
+
+/*
+ * COUNTED: what is known of objects that count their references: a row for each that lives (and, on request, for those that ended
+ * last), and a row for each way of living of those that ended. Its events are the next `events` rows of EVENTS, so both are read
+ * together. All VARINT unless said.
+ */
+enum rgd_counted_column {
+	RGD_COUNTED_STATE = 0, /* U8 enum rgd_counted_state */
+	RGD_COUNTED_ADDRESS =
+		1, /* U64: where it lies or lay (or its number, of objects without memory); of lives 0 */
+	RGD_COUNTED_OBJECT = 2,	 /* +1 object: of those that live, when they lie in one */
+	RGD_COUNTED_TYPE = 3,	 /* type */
+	RGD_COUNTED_OBJECTS = 4, /* how many lived so; else 1 */
+	RGD_COUNTED_COUNT = 5,	 /* +1: references after the last event; 0 unknown */
+	RGD_COUNTED_MEMORY =
+		6, /* +1: references as the object itself says at the snapshot; 0 unknown */
+	RGD_COUNTED_EVENTS = 7, /* rows of EVENTS */
+	RGD_COUNTED_LOST = 8,	/* events that are not among them */
+	RGD_COUNTED_EPOCH = 9,	/* of its first event */
+	RGD_COUNTED_FLAGS = 10, /* RGD_COUNTED_F_* */
+};
+enum rgd_counted_state {
+	RGD_COUNTED_ALIVE = 0,
+	RGD_COUNTED_ENDED = 1, /* a tombstone */
+	RGD_COUNTED_LIFE =
+		2, /* `objects` of this type ended after exactly these events, in some order */
+	RGD_COUNTED_REST = 3, /* the sums of lives that have no row of their own */
+};
+#define RGD_COUNTED_F_BEFORE                                                                       \
+	1u /* nobody saw it begin: it was there before its functions were hooked */
+#define RGD_COUNTED_F_THREADS 2u /* more than one thread had to do with it */
+#define RGD_COUNTED_F_NO_BLOCK                                                                     \
+	4u /* no live block is there: it ended by a way that no rule names, or is no memory of malloc's */
+#define RGD_COUNTED_F_ID 8u /* it is a number (an XID, a descriptor), no address */
+
+/* EVENTS: what happened to them, in order. All VARINT unless said. */
+enum rgd_events_column {
+	RGD_EVENT_KIND = 0,   /* U8 enum rgd_event_kind */
+	RGD_EVENT_FLAGS = 1,  /* U8 RGD_EVENT_F_* */
+	RGD_EVENT_HOOK = 2,   /* +1: row of HOOKS */
+	RGD_EVENT_STACK = 3,  /* +1 */
+	RGD_EVENT_THREAD = 4, /* tid, 0 unknown */
+	RGD_EVENT_BEFORE = 5, /* +1: references before it; 0 unknown */
+	RGD_EVENT_AFTER = 6,  /* +1: and after it */
+	RGD_EVENT_TIMES = 7,  /* 1; more in rows that stand for many (FOLDED, and of lives) */
+};
+enum rgd_event_kind {
+	RGD_EVENT_CREATE = 1,  /* begins, with a reference (or what its count says) */
+	RGD_EVENT_DESTROY = 2, /* ends */
+	RGD_EVENT_REF = 3,
+	RGD_EVENT_UNREF = 4,
+	RGD_EVENT_SINK =
+		5, /* the reference that it was born with belongs to this caller from now on */
+	RGD_EVENT_FLOATS = 6,
+	RGD_EVENT_DEFER = 7,   /* an unref that somebody else carries out later */
+	RGD_EVENT_ACQUIRE = 8, /* a reference that the function returns */
+	RGD_EVENT_UNSEEN =
+		9, /* the count is another than after the last event: macros, inlined code, GOT */
+};
+#define RGD_EVENT_F_FOLDED                                                                         \
+	1u /* the sum of `times` events that came before all rows without this flag, in unknown order */
+#define RGD_EVENT_F_DRAIN 2u /* an unref that a DEFER announced: it is that caller's */
+#define RGD_EVENT_F_ENDED                                                                          \
+	4u /* the object had ended: a reference after free, or an unref too many */
 
 /*
  * The control page
