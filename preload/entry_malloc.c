@@ -335,14 +335,9 @@ uint32_t entry_stack(struct thread *t, uintptr_t caller, uintptr_t frame)
 
 uint32_t entry_stack_rare(struct thread *t, uintptr_t caller, uintptr_t frame)
 {
-	switch (atomic_load_explicit(&stacks_mode, memory_order_relaxed)) {
-	case STACKS_NONE:
-		return 0;
-	case STACKS_CALLER:
-		return stack_site_cached(t, caller);
-	default:
-		return full_stack(t, caller, frame);
-	}
+	bool hybrid = atomic_load_explicit(&stacks_mode, memory_order_relaxed) == STACKS_HYBRID;
+
+	return hybrid ? full_stack(t, caller, frame) : entry_stack(t, caller, frame);
 }
 
 void entry_count_made(struct thread *t, uint32_t stack, uint64_t size)

@@ -16,11 +16,11 @@ trylock_t epoch_lock;
 static struct epoch_record records[RECORDS_MAX];
 static uint32_t records_used;
 
-static uint64_t wall_clock(void)
+uint64_t wall_clock(void)
 {
 	struct timespec now;
 
-	if (clock_gettime(CLOCK_REALTIME, &now)) /* of the vdso */
+	if (clock_gettime(CLOCK_REALTIME, &now))
 		return 0;
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }

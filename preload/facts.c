@@ -308,19 +308,6 @@ static const struct {
 	unsigned sum;
 } smaps_keys[] = {{"Rss:", 0}, {"Pss:", 1}, {"Private_Dirty:", 2}, {"Anonymous:", 3}, {"Swap:", 4}};
 
-static const char *number_at(const char *p, const char *end, unsigned base, uint64_t *value)
-{
-	for (*value = 0; p < end; p++) {
-		unsigned c = (unsigned char)*p, digit = c - '0';
-		if (digit >= 10 && base == 16)
-			digit = (c | 32) - 'a' + 10;
-		if (digit >= base)
-			break;
-		*value = *value * base + digit;
-	}
-	return p;
-}
-
 static const char *skip_field(const char *p, const char *end)
 {
 	while (p < end && *p != ' ')
@@ -335,16 +322,16 @@ static bool smaps_head(struct walk *w, const char *p, const char *end, struct sm
 {
 	const char *perms;
 	memset(r, 0, sizeof *r);
-	p = number_at(p, end, 16, &r->start);
+	p = sys_number(p, end, 16, &r->start);
 	if (p == end || *p != '-')
 		return false;
-	p = number_at(p + 1, end, 16, &r->end);
+	p = sys_number(p + 1, end, 16, &r->end);
 	perms = p = skip_field(p, end);
 	if (end - p < 4)
 		return false;
 	r->perms = intern_string(&w->intern, perms, 4);
 	p = skip_field(p, end);
-	p = number_at(p, end, 16, &r->offset);
+	p = sys_number(p, end, 16, &r->offset);
 	for (unsigned i = 0; i < 3; i++)
 		p = skip_field(p, end);
 	r->path = intern_string(&w->intern, p, (size_t)(end - p));
@@ -357,7 +344,7 @@ static void smaps_sum(const char *p, const char *end, struct smaps_row *r)
 		size_t n = strlen(smaps_keys[i].key);
 		if ((size_t)(end - p) < n || memcmp(p, smaps_keys[i].key, n))
 			continue;
-		number_at(skip_field(p, end), end, 10, &r->sums[smaps_keys[i].sum]);
+		sys_number(skip_field(p, end), end, 10, &r->sums[smaps_keys[i].sum]);
 		r->sums[smaps_keys[i].sum] *= 1024;
 	}
 }

@@ -3,22 +3,11 @@
  * that it says it has done (refgraph_task_done).
  */
 #include <string.h>
-#include <time.h>
 
 #include "glue.h"
 #include "snapshot.h"
 
 static struct lineage lineage;
-
-/* From the vdso: neither a system call nor a lock. */
-static uint64_t wall_clock(void)
-{
-	struct timespec now;
-
-	if (clock_gettime(CLOCK_REALTIME, &now))
-		return 0;
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 void lineage_started(void)
 {

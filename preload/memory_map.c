@@ -29,20 +29,6 @@ static bool map_add(struct memory_map *m, struct pool *pool, const struct mappin
 	return true;
 }
 
-static const char *parse_hex(const char *p, uintptr_t *value)
-{
-	for (*value = 0;; p++) {
-		unsigned c = (unsigned char)*p, digit;
-		if (c - '0' < 10)
-			digit = c - '0';
-		else if ((c | 32) - 'a' < 6)
-			digit = (c | 32) - 'a' + 10;
-		else
-			return p;
-		*value = *value << 4 | digit;
-	}
-}
-
 static bool starts(const char *text, const char *with)
 {
 	return !strncmp(text, with, strlen(with));
@@ -52,11 +38,11 @@ static bool starts(const char *text, const char *with)
 static void map_line(struct memory_map *m, struct pool *pool, const char *line)
 {
 	struct mapping one = {0};
-	const char *p = parse_hex(line, &one.low);
+	const char *end = line + strlen(line), *p = sys_number(line, end, 16, &one.low);
 	if (*p++ != '-')
 		return;
-	p = parse_hex(p, &one.high);
-	if (*p++ != ' ' || strlen(p) < 4)
+	p = sys_number(p, end, 16, &one.high);
+	if (*p++ != ' ' || end - p < 4)
 		return;
 	one.readable = p[0] == 'r';
 	one.writable = p[1] == 'w';

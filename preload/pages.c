@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "glue.h"
+#include "sys.h"
 
 #define PAGE 4096u
 #define PRESENT (1ull << 63)
@@ -86,27 +87,14 @@ static void read_range(struct reader *r, uintptr_t low, uintptr_t high)
 	}
 }
 
-static const char *hex_at(const char *p, uintptr_t *value)
-{
-	for (*value = 0;; p++) {
-		unsigned c = (unsigned char)*p, digit = c - '0';
-
-		if (digit >= 10)
-			digit = (c | 32) - 'a' + 10;
-		if (digit >= 16 || (c > '9' && (c | 32) < 'a'))
-			return p;
-		*value = *value << 4 | digit;
-	}
-}
-
 /* "low-high rw-p ...": memory that a fork shares until it is written. */
-static bool is_head(const char *line, uintptr_t *low, uintptr_t *high)
+static bool is_head(const char *line, const char *end, uintptr_t *low, uintptr_t *high)
 {
-	const char *p = hex_at(line, low);
+	const char *p = sys_number(line, end, 16, low);
 
 	if (p == line || *p != '-')
 		return false;
-	p = hex_at(p + 1, high);
+	p = sys_number(p + 1, end, 16, high);
 	return *p == ' ' && p[1] && p[2] == 'w' && p[3] && p[4] == 'p' && *high > *low;
 }
 
@@ -120,7 +108,7 @@ static void each_mapping(struct reader *r, const char *smaps, size_t size)
 		if (!end)
 			return;
 		if ((*p >= '0' && *p <= '9') || (*p >= 'a' && *p <= 'f')) {
-			if (!is_head(p, &low, &high))
+			if (!is_head(p, end, &low, &high))
 				low = high = 0;
 		} else if (low < high && end - p > 10 && !memcmp(p, "Anonymous:", 10)) {
 			p += 10;

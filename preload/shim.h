@@ -361,6 +361,8 @@ char **shim_environment(void);
 
 /* ---- epoch.c -------------------------------------------------------------------------------------------------------- */
 
+/* ns since 1970; 0 when there is no clock. From the vdso: neither a system call nor a lock. */
+uint64_t wall_clock(void);
 extern _Atomic uint32_t epoch_now; /* from 1; 21 bits; sticks at the top */
 /* kind as RGD_EPOCH_KIND. Returns the new epoch. Labels are copied. */
 uint32_t epoch_advance(uint32_t kind, const char *label);

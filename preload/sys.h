@@ -69,6 +69,21 @@ static inline long sys_write_all(int fd, const void *data, size_t size)
 	return 0;
 }
 
+/* A number as /proc writes it, of base 10 or 16. Returns where it ends: `p` when there is none. Knows no overflow. */
+static inline const char *sys_number(const char *p, const char *end, unsigned base, uint64_t *value)
+{
+	for (*value = 0; p < end; p++) {
+		unsigned c = (unsigned char)*p, digit = c - '0';
+
+		if (digit >= 10)
+			digit = (c | 32) - 'a' < 6 ? (c | 32) - 'a' + 10 : 16;
+		if (digit >= base)
+			break;
+		*value = *value * base + digit;
+	}
+	return p;
+}
+
 /* Reads a small file into buffer, always NUL-terminated. Length or a negative errno. */
 static inline long sys_read_file(const char *path, char *buffer, size_t size)
 {
