@@ -67,8 +67,9 @@ unsigned heuristics_of(struct walk *w, uint32_t number, uintptr_t address, uint6
 	struct live_block block;
 	unsigned flags = 0;
 
-	if (w->kind[number] || !live_find(address, &block) || interior >= block.size ||
-	    block.size < 16 || memory_readable(&w->map, address, block.size) != block.size)
+	if (w->kind[number] || !walk_block_find(w, address, false, &block) ||
+	    interior >= block.size || block.size < 16 ||
+	    memory_readable(&w->map, address, block.size) != block.size)
 		return 0;
 	if (is_string(words, block.size, interior))
 		flags |= RGD_LABEL_F_STDSTRING;

@@ -95,6 +95,40 @@ static bool add_block(const struct live_block *block, void *context)
 	return !w->pool.failed;
 }
 
+void walk_block_add(struct walk *w, const struct walk_block *block)
+{
+	add_block(&(struct live_block){.address = block->address, .size = block->size}, w);
+}
+
+bool walk_block_find(struct walk *w, uintptr_t address, bool inside, struct live_block *block)
+{
+	struct walk_block found;
+
+	if (inside ? live_find_containing(address, block) : live_find(address, block))
+		return true;
+	for (unsigned i = 0; adapters[i]; i++) {
+		if (w->plan->skip & 1u << i || !adapters[i]->block ||
+		    !adapters[i]->block(w, address, inside, &found))
+			continue;
+		*block = (struct live_block){found.address, found.size, found.stack, found.epoch};
+		return true;
+	}
+	return false;
+}
+
+/* Blocks of allocators on top of mmap. */
+static void adapters_blocks(struct walk *w)
+{
+	for (unsigned i = 0; adapters[i]; i++) {
+		if (w->plan->skip & 1u << i || !adapters[i]->blocks)
+			continue;
+		__atomic_store_n(&w->page->adapter, i + 1, __ATOMIC_RELAXED);
+		if (!adapters[i]->blocks(w))
+			walk_partial(w, "not all blocks of a runtime were found");
+	}
+	__atomic_store_n(&w->page->adapter, 0, __ATOMIC_RELAXED);
+}
+
 static bool claim_keep(struct walk *w, uint64_t claim)
 {
 	size_t chunk = w->claim_count / CLAIMS_CHUNK;
@@ -144,7 +178,7 @@ bool walk_readable(struct walk *w, uintptr_t address, size_t size)
 bool walk_block(struct walk *w, uintptr_t address, uint64_t *size)
 {
 	struct live_block block;
-	if (!live_find(address, &block))
+	if (!walk_block_find(w, address, false, &block))
 		return false;
 	*size = block.size;
 	return true;
@@ -184,12 +218,12 @@ static void settle_claims(struct walk *w)
 /* ---- resolving --------------------------------------------------------------------------------------------------------------- */
 
 /* The block that holds the object: false when it lies in none. */
-static bool object_block(const struct walk *w, uint32_t number, uintptr_t address,
+static bool object_block(struct walk *w, uint32_t number, uintptr_t address,
 			 struct live_block *block)
 {
 	if (w->back[number] == 255)
-		return live_find_containing(address, block);
-	return live_find(address - w->back[number] * 8u, block);
+		return walk_block_find(w, address, true, block);
+	return walk_block_find(w, address - w->back[number] * 8u, false, block);
 }
 
 /* An address before the object in its own block (a collector's header) is not a reference to it. */
@@ -451,7 +485,7 @@ static void visit_bare(struct walk *w, uintptr_t address)
 	struct live_block block;
 	uint32_t owner = w->batch_count;
 
-	if (!live_find(address, &block))
+	if (!walk_block_find(w, address, false, &block))
 		block = (struct live_block){.address = address};
 	w->batch[owner].degree = 0;
 	w->batch[owner].block = block;
@@ -798,6 +832,7 @@ void walk_main(const struct walk_plan *plan)
 	w->offset_label = intern_label(&w->intern, RGD_EDGE_CONSERVATIVE, RGD_LABEL_OFFSET, 0, 0);
 	phase(w, WALK_BLOCKS);
 	live_each(add_block, w);
+	adapters_blocks(w);
 	phase(w, WALK_DISCOVER);
 	adapters_discover(w);
 	phase(w, WALK_NUMBER);

@@ -216,6 +216,8 @@ struct walk {
 
 /* The whole walk; does not return. */
 void walk_main(const struct walk_plan *plan) __attribute__((noreturn));
+/* A block of malloc or of a runtime's own allocator: the one that starts at address, or, `inside`, that holds it. */
+bool walk_block_find(struct walk *w, uintptr_t address, bool inside, struct live_block *block);
 /* An address inside or at the start of an object. */
 bool walk_resolve(struct walk *w, uintptr_t address, uint32_t *number, uint64_t *interior);
 /* Quick refusal of words that cannot be pointers to objects. */

@@ -41,6 +41,13 @@ struct walk_type {
 	uint32_t base;	  /* type number + 1, 0 none */
 };
 
+/* A block of a runtime's own allocator. */
+struct walk_block {
+	uintptr_t address;
+	uint64_t size;
+	uint32_t stack, epoch; /* 0 unknown; stack as host->stack() returned it */
+};
+
 /* A row of RGD_SEC_HEAPS, in the order of its columns. */
 struct walk_heap {
 	uint64_t kind, address, size, used_blocks, used, requested, free_chunks, free, kept_chunks,
@@ -166,6 +173,11 @@ struct adapter {
 	void (*take_back)(void *token);
 
 	/* ---- in the walker ---- */
+	/* A runtime with an allocator whose blocks are not in the live table: blocks() reports each with walk_block_add(), before
+	 * anybody's discover(); block() finds the one that starts at `address`, or, `inside`, the one that holds it. Both or
+	 * none. They are objects as blocks of malloc are, until somebody claims them with walk_add(). */
+	bool (*blocks)(struct walk *walk);
+	bool (*block)(struct walk *walk, uintptr_t address, bool inside, struct walk_block *out);
 	/* Report every object with walk_add(). */
 	bool (*discover)(struct walk *walk);
 	/* One object that this adapter added, in ascending order of address; then edges() for the same object at once. */
@@ -186,6 +198,8 @@ extern const struct adapter *const adapters[]; /* registry.c; ends with NULL */
  * already. A block claimed so is no longer a bare native block and is not scanned conservatively.
  * discover() phase only. */
 bool walk_add(struct walk *walk, uint32_t runtime, uintptr_t address, uintptr_t base, unsigned tag);
+/* blocks() phase only. `address` is a multiple of 8. */
+void walk_block_add(struct walk *walk, const struct walk_block *block);
 bool walk_has(struct walk *walk, uintptr_t address);
 /* True when walk_add() was called for this address before. Cheap: ask before reading the object. */
 bool walk_claimed(struct walk *walk, uintptr_t address);
