@@ -46,6 +46,7 @@ const char *const stacks_words[] = {
 };
 static const char *const unwinder_words[] = {"fast", "libunwind", NULL};
 static const char *const python_stacks_words[] = {"off", "site", "full", "mixed", NULL};
+static const char *const php_stacks_words[] = {"off", "site", "full", NULL};
 static const char *const fault_words[] = {
 	[FAULT_NONE] = "none",
 	[FAULT_CRASH] = "crash",
@@ -85,6 +86,14 @@ static const struct variable variables[] = {
 	{"REFGRAPH_PYTHON_TRACER", VALUE_BOOL, FIELD(python_tracer), .fallback = "on",
 	 .help = "3.13: the place of objects out of free lists too, by the reference tracer"},
 	{"REFGRAPH_PYTHON", VALUE_BOOL, FIELD(python), .fallback = "on", .help = "follow CPython"},
+	{"REFGRAPH_PHP_STACKS", VALUE_WORD, FIELD(php_stacks), .words = php_stacks_words,
+	 .fallback = "site", .help = "PHP frames of an allocation: none, the innermost, all"},
+	{"REFGRAPH_PHP_REQUEST", VALUE_NUMBER, FIELD(php_request), 1, UINT64_MAX >> 1,
+	 .fallback = "", .help = "a snapshot at the end of that request of each process"},
+	{"REFGRAPH_PHP_MEMORY", VALUE_SIZE, FIELD(php_memory), 1 << 20, UINT64_MAX >> 1,
+	 .fallback = "", .help = "a snapshot when a script's memory comes to so much: 64M"},
+	{"REFGRAPH_PHP_EPOCH_FUNCTION", VALUE_TEXT, FIELD(php_epoch_function), .fallback = "",
+	 .help = "a function of PHP whose calls each begin an epoch: the job of a worker's loop"},
 	{"REFGRAPH_NATIVE", VALUE_BOOL, FIELD(native), .fallback = "on",
 	 .help = "follow malloc and its family"},
 	{"REFGRAPH_DUMP", VALUE_NAME, FIELD(dump_name), .fallback = "%e.%p.%n.rgd",

@@ -10,6 +10,7 @@
 #include "adapters/adapter.h"
 #include "entry.h"
 #include "park_signal.h"
+#include "snapshot.h"
 #include "sys.h"
 
 #define ADAPTERS_MAX 16u
@@ -182,6 +183,24 @@ static void host_exiting(void)
 	ERRNO_KEPT(control_exit_snapshot());
 }
 
+static void host_mark(const char *label)
+{
+	struct thread *t = hook_enter(FRAME);
+
+	ERRNO_KEPT(epoch_advance(1, label));
+	if (t)
+		hook_leave(t);
+}
+
+static int host_snapshot(const char *reason, const char *label, char *message, size_t size)
+{
+	struct snapshot_result result;
+
+	ERRNO_KEPT(control_snapshot(reason, label, "", 0, &result));
+	log_format(message, size, "%s", result.message);
+	return result.status;
+}
+
 static bool host_module_range(uintptr_t pc, uintptr_t *low, uintptr_t *high)
 {
 	uint32_t index;
@@ -219,6 +238,10 @@ static struct adapter_host host = {
 	.block_reborn = host_reborn,
 	.processor_time = host_processor_time,
 	.thread = host_thread,
+	.epoch = (const uint32_t *)&epoch_now,
+	.mark = host_mark,
+	.snapshot = host_snapshot,
+	.task_done = task_done,
 	.exiting = host_exiting,
 	.cancelled = control_cancelled,
 };
@@ -251,6 +274,12 @@ void adapters_start(void)
 	host.python_tracer = config.python_tracer;
 	host.stack_depth = config.stack_depth;
 	host.on_exit = config.on_exit;
+	host.on_fatal = config.on_fatal;
+	host.values = config.values;
+	host.php_stacks = config.php_stacks;
+	host.php_request = config.php_request;
+	host.php_memory = config.php_memory;
+	host.php_epoch_function = config.php_epoch_function;
 	probe_all(NULL);
 	modules_probed = modules_count();
 }

@@ -44,6 +44,7 @@ enum python_stacks {
 	PYTHON_STACKS_FULL,
 	PYTHON_STACKS_MIXED
 };
+enum php_stacks { PHP_STACKS_OFF, PHP_STACKS_SITE, PHP_STACKS_FULL };
 enum stacks_mode {
 	STACKS_NONE,   /* blocks only */
 	STACKS_CALLER, /* and the return address of the allocating call */
@@ -64,7 +65,11 @@ struct config {
 	bool mixed;	       /* between native frames; stacks is FULL then */
 	bool python_tracer;    /* REFGRAPH_PYTHON_TRACER */
 	bool python;	       /* REFGRAPH_PYTHON=off: no adapter */
-	bool native;	       /* REFGRAPH_NATIVE=off: no native blocks in the live table */
+	int php_stacks;	       /* REFGRAPH_PHP_STACKS: enum php_stacks */
+	uint64_t php_request;  /* REFGRAPH_PHP_REQUEST=100: a snapshot at the end of that request */
+	uint64_t php_memory;   /* REFGRAPH_PHP_MEMORY=64M: a snapshot when a script uses so much */
+	char php_epoch_function[256]; /* REFGRAPH_PHP_EPOCH_FUNCTION: each call of it is an epoch */
+	bool native;		      /* REFGRAPH_NATIVE=off: no native blocks in the live table */
 	char dump_name
 		[512]; /* REFGRAPH_DUMP: file name pattern, default "%e.%p.%n.rgd"; %p %n %e %t %% */
 	char dump_dir[1024]; /* REFGRAPH_DIR, absolute; default: working directory at start */

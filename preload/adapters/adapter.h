@@ -139,12 +139,24 @@ struct adapter_host {
 			     uintptr_t frame);
 	/* Nanoseconds of processor time that the process has used; 0 when that must not be asked for (a sandbox). */
 	uint64_t (*processor_time)(void);
+	/* The present epoch; atomic. */
+	const uint32_t *epoch;
+	/* A new epoch, with a label. In the program's thread, outside hooks. */
+	void (*mark)(const char *label);
+	/* A snapshot now, for this reason; waits until the dump is written. In the program's thread, outside hooks, where the
+	 * runtime's heap may be read. 0 or errno; `message` then says what went wrong. */
+	int (*snapshot)(const char *reason, const char *label, char *message, size_t size);
+	/* A task of this name was done: counts it for RGD_SEC_COUNTERS, as refgraph_task_done(). */
+	uint64_t (*task_done)(const char *name);
 	/* Settings, from struct config. */
 	int python_stacks;  /* 0 off, 1 site, 2 full or mixed */
 	bool mixed;	    /* native stacks are walked, and mix() is asked */
 	bool python_tracer; /* may take the runtime's tracer of references */
 	unsigned stack_depth;
-	bool on_exit;
+	bool on_exit, on_fatal, values;
+	int php_stacks; /* 0 off, 1 site, 2 full */
+	uint64_t php_request, php_memory;
+	const char *php_epoch_function;
 };
 
 struct adapter {
