@@ -281,6 +281,11 @@ enum rgd_objects_column {
 /* Its full stack was drawn with probability 1 / META "share" from the allocations of its innermost frame; the stacks of others
  * from there have that frame alone, except for the first ones, which have neither this flag nor a single frame. */
 #define RGD_OBJ_F_SHARE 0x4000u
+/*
+ * PHP: in the collector's buffer of possible roots, where its next run begins. TRACKED are there the arrays, objects and references that
+ * the collector follows (not GC_NOT_COLLECTABLE); edges are TRAVERSED that get_gc, an array or a reference shows it.
+ */
+#define RGD_OBJ_F_BUFFERED 0x8000u
 
 /*
  * EDGES, in order of their source object (RGD_OBJ_DEGREE of each), in groups.

@@ -159,12 +159,22 @@ static void summary_text(const struct context *c, const struct collection *k)
 
 	for (unsigned fate = FATE_ALIVE; fate <= FATE_HELD; fate++)
 		looked += k->count[fate];
-	printf("gc.collect(%u) would look at %" PRIu64 " objects and find %" PRIu64
-	       " unreachable\n",
-	       k->generation, looked, looked - k->count[FATE_ALIVE]);
+	if (k->php)
+		printf("gc_collect_cycles() would look at %" PRIu64 " objects and find %" PRIu64
+		       " unreachable; it would return %" PRIu64 "\n",
+		       looked, looked - k->count[FATE_ALIVE], k->answer);
+	else
+		printf("gc.collect(%u) would look at %" PRIu64 " objects and find %" PRIu64
+		       " unreachable\n",
+		       k->generation, looked, looked - k->count[FATE_ALIVE]);
 	for (unsigned fate = FATE_ALIVE; fate < FATE_NUMBER_OF; fate++)
 		if (k->count[fate] || fate == FATE_FREED)
 			line(c, fate_name(fate), k->count[fate], k->bytes[fate], texts[fate]);
+	if (k->php) {
+		printf("%-14s %9zu              run, of objects, generators and fibers\n",
+		       "destructors", k->finalizers.n);
+		return;
+	}
 	printf("%-14s %9zu              run: __del__, or a generator that is closed\n",
 	       "finalizers", k->finalizers.n);
 	printf("%-14s %9zu              cleared, and %zu callbacks called\n", "weak refs",
@@ -186,7 +196,10 @@ static void summary_json(const struct collection *k)
 
 	json_begin(&j, stdout);
 	json_text(&j, "record", "collection");
-	json_number(&j, "generation", k->generation);
+	if (k->php)
+		json_number(&j, "answer", k->answer);
+	else
+		json_number(&j, "generation", k->generation);
 	for (unsigned fate = FATE_ALIVE; fate < FATE_NUMBER_OF; fate++) {
 		json_number(&j, fields[fate][0], k->count[fate]);
 		json_number(&j, fields[fate][1], k->bytes[fate]);
@@ -228,8 +241,8 @@ static struct error *run(struct context *c)
 		return error_usage("collect: --generation takes 0, 1 or 2");
 	TRY(context_model(c, 0, &m));
 	TRY(model_load(m, MODEL_TYPES | MODEL_RUNTIMES));
-	if (!model_has_runtime(m, RGD_RT_CPYTHON))
-		return error_usage("collect: %s holds no objects of CPython", m->path);
+	if (!model_has_runtime(m, RGD_RT_CPYTHON) && !model_has_runtime(m, RGD_RT_PHP))
+		return error_usage("collect: %s holds no objects of CPython or PHP", m->path);
 	TRY(context_universe(c, m, &universe));
 	TRY(collection_compute(m, generation, &collection));
 	if (chosen)
@@ -247,6 +260,8 @@ static struct error *run(struct context *c)
 static const struct column json_columns[] = {
 	{"record", NULL, CELL_TEXT, .about = "collection: the summary"},
 	{"generation", NULL, CELL_NUMBER, .about = "the oldest that is collected"},
+	{"answer", NULL, CELL_NUMBER,
+	 .about = "PHP, instead: what gc_collect_cycles() would return"},
 	{"alive", NULL, CELL_NUMBER, .about = "objects reached from outside"},
 	{"alive_bytes", NULL, CELL_SIZE, .about = "bytes of them"},
 	{"freed", NULL, CELL_NUMBER, .about = "objects the collector would free"},
@@ -272,7 +287,8 @@ static const struct column json_columns[] = {
 const struct command cmd_collect = {
 	.name = "collect",
 	.usage = "[SELECTOR...] DUMP",
-	.summary = "tell what gc.collect() would free at the instant of the dump, and what stays "
+	.summary = "tell what gc.collect() or gc_collect_cycles() would free at the instant of the "
+		   "dump, and what stays "
 		   "and why",
 	.about = "By the collector's own algorithm, on the dump: the program keeps its evidence. "
 		 "With selectors or --where, or with --list: "

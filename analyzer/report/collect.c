@@ -76,16 +76,42 @@ static void subtract(struct work *w, uint32_t from, uint32_t o)
 		w->c->external[o]--;
 }
 
+static void look_at(struct work *w, uint32_t o)
+{
+	uint64_t count = w->m->refcount[o];
+
+	w->c->fate[o] = FATE_FREED; /* until something is found that holds it */
+	w->c->external[o] = count > UINT32_MAX ? UINT32_MAX : count;
+}
+
+static void look_below(struct work *w, uint32_t from, uint32_t o)
+{
+	if (looked_at(w, o) || !(w->m->flags[o] & RGD_OBJ_F_TRACKED))
+		return;
+	look_at(w, o);
+	push(w, o);
+}
+
+/* PHP's collector knows no generations: it begins at the buffer of possible roots. */
+static void look_from_buffer(struct work *w)
+{
+	const uint32_t want = RGD_OBJ_F_BUFFERED | RGD_OBJ_F_TRACKED;
+
+	for (uint32_t o = 0; o < w->m->nobjects && !w->error; o++)
+		if ((w->m->flags[o] & want) == want)
+			look_below(w, o, o);
+	expand(w, look_below);
+}
+
 static void count_references(struct work *w)
 {
 	struct model *m = w->m;
 
-	for (uint32_t o = 0; o < m->nobjects; o++) {
-		if (!is_tracked_in(m, o, w->c->generation))
-			continue;
-		w->c->fate[o] = FATE_FREED; /* until something is found that holds it */
-		w->c->external[o] = m->refcount[o] > UINT32_MAX ? UINT32_MAX : m->refcount[o];
-	}
+	if (w->c->php)
+		look_from_buffer(w);
+	for (uint32_t o = 0; !w->c->php && o < m->nobjects; o++)
+		if (is_tracked_in(m, o, w->c->generation))
+			look_at(w, o);
 	for (uint32_t o = 0; o < m->nobjects; o++)
 		if (looked_at(w, o))
 			traverse(w, o, subtract);
@@ -306,6 +332,14 @@ static bool is_all_or_nothing(const struct model *m)
 	return false;
 }
 
+/* What gc_collect_cycles() counts: strings go with what holds them, and references are not counted. */
+static bool is_counted(const struct work *w, uint32_t o)
+{
+	return w->c->fate[o] != FATE_OUTSIDE && w->c->fate[o] != FATE_DROPPED &&
+	       w->c->fate[o] != FATE_DROPPED_UNSURE &&
+	       strcmp(type_of(w->m, o)->name, "reference") != 0;
+}
+
 static struct error *run(struct work *w)
 {
 	struct collection *c = w->c;
@@ -321,6 +355,7 @@ static struct error *run(struct work *w)
 	for (uint32_t o = 0; o < c->nobjects; o++) {
 		c->count[c->fate[o]]++;
 		c->bytes[c->fate[o]] += w->m->size[o];
+		c->answer += c->php && c->fate[o] != FATE_ALIVE && is_counted(w, o);
 	}
 	return NULL;
 }
@@ -333,6 +368,8 @@ struct error *collection_compute(struct model *m, unsigned generation, struct co
 	TRY(model_load(m, MODEL_REPR | MODEL_EDGES | MODEL_REFCOUNT | MODEL_SIZE | MODEL_RUNTIMES));
 	*ret = (struct collection){.nobjects = m->nobjects,
 				   .generation = generation,
+				   .php = !model_has_runtime(m, RGD_RT_CPYTHON) &&
+					  model_has_runtime(m, RGD_RT_PHP),
 				   .all_or_nothing = is_all_or_nothing(m)};
 	e = big_alloc(m->nobjects, sizeof *ret->fate, &ret->fate);
 	if (!e)
@@ -369,7 +406,9 @@ static void add_object(struct model *m, const char *before, uint32_t o, struct s
 
 static void outside_reason(const struct model *m, uint32_t o, struct str *out)
 {
-	if (!(m->flags[o] & RGD_OBJ_F_TRACKED))
+	if ((m->flags[o] & RGD_OBJ_F_RUNTIME_MASK) == RGD_RT_PHP)
+		str_add(out, "nothing in the collector's buffer of possible roots leads to it");
+	else if (!(m->flags[o] & RGD_OBJ_F_TRACKED))
 		str_add(out, "not tracked, and held by something else");
 	else if (model_generation(m, o) == 3)
 		str_add(out, "in the permanent generation (gc.freeze)");

@@ -17,6 +17,11 @@
  * code: what such code can reach it may keep, so that is marked unknowable. What goes because a
  * count of references falls to 0 (untracked objects, older ones that only garbage held) is told
  * apart from what the collector itself frees.
+ *
+ * PHP's gc_collect_cycles() (Zend/zend_gc.c of 8.2; Bacon and Rajan, Concurrent Cycle Collection in Reference Counted Systems,
+ * ECOOP 2001) does the same with what can be reached from its buffer of possible roots: mark_grey is 1, mark_scan and scan_black are 2;
+ * there is no 3 and no callback in 4; destructors, generators and fibers that are destroyed are 5, and in 6 what they did not touch
+ * goes in the second run that follows at once.
  */
 #ifndef REFGRAPH_COLLECT_H
 #define REFGRAPH_COLLECT_H
@@ -40,6 +45,8 @@ struct collection {
 	uint32_t nobjects;
 	unsigned generation;
 	bool all_or_nothing; /* 3.8: one resurrected object keeps all */
+	bool php;	     /* gc_collect_cycles(): no generations */
+	uint64_t answer;     /* PHP: what it returns, when no destructor keeps anything */
 	uint8_t *fate;	     /* by object, enum fate */
 	/*
 	 * Why, by object: ALIVE: the object it is reached from (its own number: from outside, see
