@@ -196,10 +196,8 @@ static void summary_json(const struct collection *k)
 
 	json_begin(&j, stdout);
 	json_text(&j, "record", "collection");
-	if (k->php)
-		json_number(&j, "answer", k->answer);
-	else
-		json_number(&j, "generation", k->generation);
+	json_number(&j, "generation", k->generation);
+	json_number(&j, "answer", k->answer);
 	for (unsigned fate = FATE_ALIVE; fate < FATE_NUMBER_OF; fate++) {
 		json_number(&j, fields[fate][0], k->count[fate]);
 		json_number(&j, fields[fate][1], k->bytes[fate]);
@@ -244,6 +242,8 @@ static struct error *run(struct context *c)
 	if (!model_has_runtime(m, RGD_RT_CPYTHON) && !model_has_runtime(m, RGD_RT_PHP))
 		return error_usage("collect: %s holds no objects of CPython or PHP", m->path);
 	TRY(context_universe(c, m, &universe));
+	if (!model_has_runtime(m, RGD_RT_CPYTHON))
+		generation = 0;
 	TRY(collection_compute(m, generation, &collection));
 	if (chosen)
 		e = context_select(c, m, &universe, &objects);
@@ -259,9 +259,9 @@ static struct error *run(struct context *c)
 /* Fields of --json. */
 static const struct column json_columns[] = {
 	{"record", NULL, CELL_TEXT, .about = "collection: the summary"},
-	{"generation", NULL, CELL_NUMBER, .about = "the oldest that is collected"},
+	{"generation", NULL, CELL_NUMBER, .about = "the oldest that is collected; PHP has none: 0"},
 	{"answer", NULL, CELL_NUMBER,
-	 .about = "PHP, instead: what gc_collect_cycles() would return"},
+	 .about = "what the call would return, when no finalizer keeps anything"},
 	{"alive", NULL, CELL_NUMBER, .about = "objects reached from outside"},
 	{"alive_bytes", NULL, CELL_SIZE, .about = "bytes of them"},
 	{"freed", NULL, CELL_NUMBER, .about = "objects the collector would free"},

@@ -332,12 +332,13 @@ static bool is_all_or_nothing(const struct model *m)
 	return false;
 }
 
-/* What gc_collect_cycles() counts: strings go with what holds them, and references are not counted. */
+/* In the number that the call returns: what is unreachable. PHP does not count references; in neither do strings count. */
 static bool is_counted(const struct work *w, uint32_t o)
 {
-	return w->c->fate[o] != FATE_OUTSIDE && w->c->fate[o] != FATE_DROPPED &&
-	       w->c->fate[o] != FATE_DROPPED_UNSURE &&
-	       strcmp(type_of(w->m, o)->name, "reference") != 0;
+	unsigned fate = w->c->fate[o];
+
+	return fate > FATE_ALIVE && fate <= FATE_HELD &&
+	       !(w->c->php && strcmp(type_of(w->m, o)->name, "reference") == 0);
 }
 
 static struct error *run(struct work *w)
@@ -355,7 +356,7 @@ static struct error *run(struct work *w)
 	for (uint32_t o = 0; o < c->nobjects; o++) {
 		c->count[c->fate[o]]++;
 		c->bytes[c->fate[o]] += w->m->size[o];
-		c->answer += c->php && c->fate[o] != FATE_ALIVE && is_counted(w, o);
+		c->answer += is_counted(w, o);
 	}
 	return NULL;
 }

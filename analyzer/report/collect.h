@@ -46,7 +46,7 @@ struct collection {
 	unsigned generation;
 	bool all_or_nothing; /* 3.8: one resurrected object keeps all */
 	bool php;	     /* gc_collect_cycles(): no generations */
-	uint64_t answer;     /* PHP: what it returns, when no destructor keeps anything */
+	uint64_t answer;     /* what the call returns, when no finalizer keeps anything */
 	uint8_t *fate;	     /* by object, enum fate */
 	/*
 	 * Why, by object: ALIVE: the object it is reached from (its own number: from outside, see
