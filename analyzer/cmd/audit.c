@@ -169,8 +169,9 @@ static struct error *compute(struct context *c, size_t dump, struct audit *ret)
 
 	TRY(context_model(c, dump, &m));
 	TRY(model_load(m, MODEL_TYPES | MODEL_RUNTIMES));
-	if (!model_has_runtime(m, RGD_RT_CPYTHON))
-		return error_usage("audit: %s holds no objects of CPython", m->path);
+	if (!audit_can(m))
+		return error_usage("audit: %s holds no objects of CPython, PHP or GObject",
+				   m->path);
 	return audit_compute(m, option_text(c, OPT_WHERE, NULL), ret);
 }
 

@@ -83,13 +83,25 @@ struct work {
 
 enum { SKIP, UNEXPLAINED, EXPLAINED };
 
+/* Of a runtime that counts references. */
+static bool is_of_runtime(const struct model *m, uint32_t o)
+{
+	uint32_t runtime = m->flags[o] & RGD_OBJ_F_RUNTIME_MASK;
+
+	return runtime == RGD_RT_CPYTHON || runtime == RGD_RT_PHP || runtime == RGD_RT_GOBJECT;
+}
+
+bool audit_can(const struct model *m)
+{
+	return model_has_runtime(m, RGD_RT_CPYTHON) || model_has_runtime(m, RGD_RT_PHP) ||
+	       model_has_runtime(m, RGD_RT_GOBJECT);
+}
+
 static bool is_candidate(const struct work *w, uint32_t o)
 {
 	const struct model *m = w->m;
-	uint32_t flags = m->flags[o];
 
-	return (flags & RGD_OBJ_F_RUNTIME_MASK) == RGD_RT_CPYTHON &&
-	       !(flags & RGD_OBJ_F_INTERNAL) && m->refcount[o];
+	return is_of_runtime(m, o) && !(m->flags[o] & RGD_OBJ_F_INTERNAL) && m->refcount[o];
 }
 
 static bool is_pinned(const struct model *m, uint32_t o)
@@ -169,10 +181,11 @@ static bool is_libc(const struct work *w, uint32_t module)
 
 static bool is_system(const struct work *w, uint32_t module)
 {
-	static const char *const names[] = {"libpython"};
+	static const char *const names[] = {"libpython", "php", "libphp", "libgobject-",
+					    "libglib-"};
 
 	return module == MODEL_NONE || module == w->interpreter || is_libc(w, module) ||
-	       begins_with_any(file_of_module(w->m, module), names, 1);
+	       begins_with_any(file_of_module(w->m, module), names, sizeof names / sizeof *names);
 }
 
 /* The native frame that asked for the block, when it is one; its module is what the block belongs
@@ -191,7 +204,7 @@ static enum verdict verdict_of_source(const struct work *w, uint32_t source)
 	const struct model *m = w->m;
 	uint32_t module;
 
-	if ((m->flags[source] & RGD_OBJ_F_RUNTIME_MASK) == RGD_RT_CPYTHON)
+	if (is_of_runtime(m, source))
 		return VERDICT_FIELD;
 	module = module_of_block(m, source);
 	return module != MODEL_NONE && is_system(w, module) ? VERDICT_INTERPRETER : VERDICT_BLOCK;

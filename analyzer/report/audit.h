@@ -48,8 +48,10 @@ struct audit {
 		pinned; /* objects: looked at; whole; not; skipped */
 };
 
+/* True when the dump has objects of a runtime that counts references. MODEL_RUNTIMES. */
+bool audit_can(const struct model *model);
 /*
- * Of all objects of CPython whose count can change. `where` NULL or an expression. The caller frees
+ * Of all objects of such runtimes whose count can change. `where` NULL or an expression. The caller frees
  * with audit_deinit(). Loads what it needs.
  */
 struct error *audit_compute(struct model *model, const char *where, struct audit *ret);
