@@ -36,6 +36,12 @@ SHIM_LDFLAGS := -shared -Wl,-z,defs -Wl,-z,now -Wl,-z,relro -Wl,--version-script
 	-Wl,--exclude-libs,ALL -Wl,--gc-sections -Wl,-soname,librefgraph.so
 SHIM_LIBS := -l:libzstd.a -ldl -lpthread
 
+# ---- rules of reference counts: the shim looks for them in the folder beside itself ------------------------------
+RULES := $(patsubst rules/%,$(O)/rules/%,$(sort $(wildcard rules/*.rules)))
+$(RULES): $(O)/%: %
+	@mkdir -p $(@D)
+	$(Q)cp $< $@
+
 # ---- the analyzer -----------------------------------------------------------------------------------------------
 ANALYZER_SRC := $(sort $(wildcard analyzer/*.c) $(wildcard analyzer/*/*.c))
 ANALYZER_OBJ := $(ANALYZER_SRC:%.c=$(O)/%.o)
@@ -45,7 +51,7 @@ ANALYZER_LIBS := -lcgraph -lcdt -lzstd -ldw -lelf -lsqlite3 -lstdc++ -lpthread -
 
 .PHONY: all check check-long bench demo lint format deps install uninstall clean help
 .DELETE_ON_ERROR:
-all: deps-check $(O)/refgraph $(O)/librefgraph.so
+all: deps-check $(O)/refgraph $(O)/librefgraph.so $(RULES)
 
 # Objects, libraries and programs are rebuilt when the list of sources or the flags change, not only when a file does:
 # these stamps change their time only with their text.
@@ -95,9 +101,10 @@ demo: all
 	@samples/demo $(O)
 
 install: all
-	install -d $(BINDIR) $(LIBDIR) $(INCDIR) $(MANDIR)/man1 $(MANDIR)/man5 $(MANDIR)/man7 $(BASHDIR)
+	install -d $(BINDIR) $(LIBDIR)/rules $(INCDIR) $(MANDIR)/man1 $(MANDIR)/man5 $(MANDIR)/man7 $(BASHDIR)
 	install -m 755 $(O)/refgraph $(BINDIR)/refgraph
 	install -m 644 $(O)/librefgraph.so $(LIBDIR)/librefgraph.so
+	install -m 644 $(RULES) $(LIBDIR)/rules/
 	install -m 644 include/refgraph.h $(INCDIR)/refgraph.h
 	install -m 644 completion/refgraph.bash $(BASHDIR)/refgraph
 	install -m 644 $(wildcard man/*.1) $(MANDIR)/man1/
@@ -109,7 +116,8 @@ uninstall:
 	rm -f $(patsubst man/%,$(MANDIR)/man1/%,$(wildcard man/*.1))
 	rm -f $(patsubst man/%,$(MANDIR)/man5/%,$(wildcard man/*.5))
 	rm -f $(patsubst man/%,$(MANDIR)/man7/%,$(wildcard man/*.7))
-	-rmdir $(LIBDIR)
+	rm -f $(patsubst rules/%,$(LIBDIR)/rules/%,$(wildcard rules/*.rules))
+	-rmdir $(LIBDIR)/rules $(LIBDIR)
 
 lint:
 	@tests/tools/deps lint

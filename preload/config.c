@@ -120,6 +120,9 @@ static const struct variable variables[] = {
 	 .help = "short values of objects in dumps"},
 	{"REFGRAPH_CHILDREN", VALUE_BOOL, FIELD(children), .fallback = "on",
 	 .help = "follow the children of fork"},
+	{"REFGRAPH_RULES", VALUE_TEXT, FIELD(rules), .fallback = "",
+	 .help = "rules of reference counts that are followed: gobject:cairo, all, or paths of "
+		 "files"},
 	{"REFGRAPH_HELPER", VALUE_BOOL, FIELD(helper), .fallback = "on",
 	 .help = "off: no thread of ours; dumps only by call and at exit"},
 	{"REFGRAPH_VERBOSE", VALUE_BOOL, FIELD(verbose), .fallback = "off",

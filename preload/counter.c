@@ -13,6 +13,7 @@ const char *const counter_names[COUNTER_MAX] = {
 	[COUNTER_LOST_OBJECTS] = "lost.objects",
 	[COUNTER_LOST_EDGES] = "lost.edges",
 	[COUNTER_LOST_REGIONS] = "lost.regions",
+	[COUNTER_LOST_HOOKS] = "lost.hooks",
 	[COUNTER_LOST_EPOCHS] = "lost.epochs",
 	[COUNTER_UNKNOWN_FREES] = "unknown.frees",
 	[COUNTER_SNAPSHOTS] = "snapshots",

@@ -77,7 +77,7 @@ static inline void trylock_release(trylock_t *lock)
 
 /* The locks of the tracking half, outer first; fork takes them all so that the child finds whole tables. */
 extern trylock_t threads_lock, epoch_lock, modules_lock, regions_lock, stack_lock, live_odd_lock,
-	annotate_lock;
+	annotate_lock, rules_lock;
 
 static inline uint32_t glue_tid(void)
 {

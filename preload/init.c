@@ -14,6 +14,7 @@
 #include <time.h>
 
 #include "entry.h"
+#include "hooks/rules.h"
 
 _Atomic uint32_t shim_state = SHIM_NEW;
 uint32_t shim_pid;
@@ -79,8 +80,9 @@ enum shim_state shim_start(void)
 
 /* ---- fork -------------------------------------------------------------------------------------------------------------- */
 
-static trylock_t *const fork_locks[] = {&threads_lock, &epoch_lock,    &modules_lock, &regions_lock,
-					&stack_lock,   &live_odd_lock, &annotate_lock};
+static trylock_t *const fork_locks[] = {&threads_lock,	&epoch_lock, &modules_lock,
+					&regions_lock,	&stack_lock, &live_odd_lock,
+					&annotate_lock, &rules_lock};
 #define FORK_LOCKS (sizeof(fork_locks) / sizeof(fork_locks[0]))
 
 /*
@@ -175,6 +177,7 @@ __attribute__((constructor(101))) static void shim_constructor(void)
 		modules_init();
 		tracking_unwinder();
 		pthread_atfork(fork_prepare, fork_parent, fork_child);
+		rules_start();
 		adapters_start();
 		control_init();
 	});

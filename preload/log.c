@@ -74,7 +74,7 @@ static void put_signed(struct out *o, int64_t value)
 	put_number(o, value < 0 ? -(uint64_t)value : (uint64_t)value, 10);
 }
 
-static void log_vformat(struct out *o, const char *format, va_list args)
+static void put_format(struct out *o, const char *format, va_list args)
 {
 	for (; *format; format++) {
 		bool is_long = false;
@@ -118,18 +118,26 @@ static void log_vformat(struct out *o, const char *format, va_list args)
 	}
 }
 
-int log_format(char *buffer, size_t size, const char *format, ...)
+int log_vformat(char *buffer, size_t size, const char *format, va_list args)
 {
 	struct out o = {buffer, size, 0};
-	va_list args;
 
 	if (!size)
 		return 0;
-	va_start(args, format);
-	log_vformat(&o, format, args);
-	va_end(args);
+	put_format(&o, format, args);
 	buffer[o.used] = 0;
 	return (int)o.used;
+}
+
+int log_format(char *buffer, size_t size, const char *format, ...)
+{
+	va_list args;
+	int n;
+
+	va_start(args, format);
+	n = log_vformat(buffer, size, format, args);
+	va_end(args);
+	return n;
 }
 
 void log_line2(const char *text, const char *detail)

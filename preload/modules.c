@@ -70,6 +70,8 @@ static void read_bounds(struct module *m, const struct dl_phdr_info *info)
 		const ElfW(Phdr) *p = &info->dlpi_phdr[i];
 		uintptr_t low = m->base + p->p_vaddr, high = low + p->p_memsz;
 
+		if (p->p_type == PT_DYNAMIC)
+			m->dynamic = low;
 		if (p->p_type != PT_LOAD)
 			continue;
 		if ((low & ~(uintptr_t)4095) < m->low)

@@ -25,6 +25,7 @@
 #ifndef REFGRAPH_SHIM_H
 #define REFGRAPH_SHIM_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -86,6 +87,8 @@ struct config {
 	bool children;		 /* REFGRAPH_CHILDREN=off: forget fork children */
 	bool helper;  /* REFGRAPH_HELPER=off: no thread, snapshots only by call and at exit */
 	bool verbose; /* REFGRAPH_VERBOSE=1 */
+	char rules
+		[4096]; /* REFGRAPH_RULES=gobject:/path/my.rules: whose references are counted; "" nobody's */
 	int test_fault; /* REFGRAPH_TEST_FAULT=crash|hang|enomem|...: planted faults for our own tests */
 };
 /* config.test_fault, as the words in config.c's table. */
@@ -119,6 +122,8 @@ void log_line2(const char *text, const char *detail);
 /* Small formatter for messages: %s %d %u %x %lu %lx %p only. Returns the length, always terminates. */
 int log_format(char *buffer, size_t size, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+int log_vformat(char *buffer, size_t size, const char *format, va_list args)
+	__attribute__((format(printf, 3, 0)));
 
 /* ---- counter.c: what was counted and lost; dumped in COUNTERS ------------------------------------------------- */
 
@@ -130,6 +135,7 @@ enum counter {
 	COUNTER_LOST_OBJECTS, /* lost.objects: a walker skipped an object that it could not read */
 	COUNTER_LOST_EDGES,
 	COUNTER_LOST_REGIONS, /* lost.regions: an mmap of the program is not in the list */
+	COUNTER_LOST_HOOKS,   /* lost.hooks: functions of rules for which there was no room */
 	COUNTER_LOST_EPOCHS,  /* lost.epochs: records of old marks dropped */
 	COUNTER_UNKNOWN_FREES, /* blocks freed that were never seen: allocated before us or around us */
 	COUNTER_SNAPSHOTS,
@@ -425,6 +431,7 @@ struct module {
 	} writable[8]; /* .data, .bss: roots */
 	unsigned nwritable;
 	uint32_t loaded, unloaded; /* epochs; unloaded + 1, 0 = still there */
+	uintptr_t dynamic;	   /* its PT_DYNAMIC; 0 none */
 	char build_id[41];
 	const char *path; /* in the arena */
 	bool own;	  /* librefgraph.so itself: no root, no frame */

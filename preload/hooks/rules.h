@@ -16,16 +16,23 @@
  * What a role means for the recorder
  *   create      an object begins at the return, with the references that its count says (1 when the type has no count). When it is known and
  *               was born within this same call (creators call each other: g_variant_new_string, g_variant_new_from_bytes), it is the
- *               same birth, and belongs to the outer caller. Known and older: a reference more, as acquire (a creator with a cache)
- *   acquire     +1 at the return, on an object that may be unknown yet: av_buffer_ref, dbus_bus_get
+ *               same birth, and belongs to the outer caller. Known and older (a creator with a cache): as acquire
+ *   acquire     +1 at the return, on an object that may be unknown yet: av_buffer_ref, dbus_bus_get. Nothing when the library called
+ *               a ref of the rules for this object within this same call: that one was seen already
  *   ref         +1 at the entry (at the return when rule->success asks for the result)
  *   unref       -1 at the entry. The object ends here when its count was 1 before and the type dies at zero
- *   destroy     the object ends at the entry, whatever its count
+ *   destroy     the object ends at the entry, whatever its count; nothing when it is not known
  *   sink        no reference by itself: where the object floats, the one it was born with belongs to this caller from now on; where it does not,
  *               the library calls its own ref, which is seen. With rule->counts set the library does that inline: +1 when not floating
  *   floats      the object floats again; no reference
  *   defer       -1 that somebody else carries out later, by a call of unref on behalf of this caller (autorelease)
- * An unref, ref, ... of an object that nobody saw begin is recorded too: the object is "of unknown birth".
+ * rule->wraps: calls of the rules' functions for the same object inside this call are part of it and do not count (g_bytes_unref_to_data
+ * calls g_bytes_unref, or not). There is a leave() then.
+ * Events are looked up by the object's address (or number) alone: the type is the one that it was born with, not rule->type, which
+ * matters only for objects that nobody saw begin ("of unknown birth": they are recorded too).
+ * An object whose count is below 1 before a ref or unref and that is not known is one of the library's constants (cairo's and harfbuzz's nil
+ * objects): not recorded. Some deaths are not seen (a static function inside the library): at a snapshot, an object whose address is no
+ * live block's start any more, though its birth was in one, is gone.
  */
 #ifndef REFGRAPH_RULES_H
 #define REFGRAPH_RULES_H
@@ -74,6 +81,7 @@ struct rule_function {
 	uint8_t success; /* enum rule_success */
 	bool at_return;	 /* record_leave() does it; record_enter() only fills call->kept */
 	bool counts;	 /* sink: see above */
+	bool wraps;	 /* see above */
 	bool glob;
 	bool local;	 /* look in .symtab and debug symbols too */
 	uint32_t number; /* in all rules, from 0 */
@@ -113,7 +121,8 @@ struct rule_type {
 	uint8_t count_width; /* bytes: 1 2 4 8 */
 	bool count_signed;
 	int32_t count_bias; /* is added to what is read: -1 where a count of 0 means one reference is written as bias 1 */
-	uint8_t count_shift; /* is shifted right by so much first: where flags are kept in the lowest bits */
+	uint64_t count_mask; /* what is not the count's is cut off first */
+	uint8_t count_shift; /* is shifted right by so much then: where flags are kept in the lowest bits */
 	int32_t count_offset;
 	struct rule_path count_path;
 	struct rule_call count_call;
@@ -121,13 +130,25 @@ struct rule_type {
 	int32_t floating_offset;
 	uint64_t floating_mask;
 	uint8_t name_from; /* enum rule_name_from */
+	bool name_detail;  /* what is read follows the type's own name: "GVariant a{sv}" */
 	uint8_t name_width;
 	struct rule_path name_path;
 	int32_t name_offset;
 	struct rule_call name_call;
 	const char *const *name_words;
 	uint32_t name_nwords;
+	/* What begins is one of this type only when only_call(object, only_argument) is not 0. rule_object() sees to it. */
+	struct rule_call only_call;
+	uint64_t only_argument;
 	uint32_t number; /* in all rules, from 0 */
+};
+
+/* The functions of a rules file that are looked for in the same libraries: [first, first + functions) of all. */
+struct rule_group {
+	const char *const
+		*libraries; /* globs on a library's soname or file's name; "program"; "*" */
+	uint32_t nlibraries;
+	uint32_t first, functions;
 };
 
 /* A function that was found. Lives for ever: the recorder may keep pointers. */
@@ -140,7 +161,20 @@ struct rule_hook {
 	_Atomic bool gone;  /* its library was unloaded */
 };
 
-/* ---- rules.c, find.c ------------------------------------------------------------------------------------------------- */
+/* ---- rules.c: the parser; what it has read is constant from then on ----------------------------------------------------- */
+
+/* Reads all that `list` names: "gobject:cairo:/path/of/my.rules", "all", "none". False: there is nothing in force. `folder` is that of the
+ * shipped rules. */
+bool rules_read(const char *list, const char *folder);
+/* One file's text, which must stay; [size] is a 0. NULL, or what is wrong in which line: "12: ...". */
+const char *rules_parse(char *text, size_t size);
+size_t rules_groups(const struct rule_group *const **groups);
+size_t rules_types(const struct rule_type *const **types);
+/* Function i of the rules; NULL past the last. For those that no module had. */
+const struct rule_function *rules_function(uint32_t number);
+bool rule_glob(const char *pattern, const char *name);
+
+/* ---- find.c ------------------------------------------------------------------------------------------------- */
 
 /* Reads what REFGRAPH_RULES names and hooks what is loaded. Once, in the constructor. */
 void rules_start(void);
@@ -150,9 +184,6 @@ bool rules_on(void);
 void rules_modules(void);
 /* All that were found up to now, also those that could not be hooked (hook.way, hook.why) or are gone. */
 size_t rules_hooks(const struct rule_hook *const **hooks);
-size_t rules_types(const struct rule_type *const **types);
-/* Function i of the rules; NULL past the last. For those that no module had. */
-const struct rule_function *rules_function(uint32_t number);
 
 /* ---- read.c ------------------------------------------------------------------------------------------------------------ */
 
