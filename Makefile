@@ -36,18 +36,14 @@ SHIM_LDFLAGS := -shared -Wl,-z,defs -Wl,-z,now -Wl,-z,relro -Wl,--version-script
 	-Wl,--exclude-libs,ALL -Wl,--gc-sections -Wl,-soname,librefgraph.so
 SHIM_LIBS := -l:libzstd.a -ldl -lpthread
 
-# ---- rules of reference counts: the shim looks for them in the folder beside itself ------------------------------
-RULES := $(patsubst rules/%,$(O)/rules/%,$(sort $(wildcard rules/*.rules)))
-$(RULES): $(O)/%: %
-	@mkdir -p $(@D)
-	$(Q)cp $< $@
-
 # ---- the analyzer -----------------------------------------------------------------------------------------------
 ANALYZER_SRC := $(sort $(wildcard analyzer/*.c) $(wildcard analyzer/*/*.c))
 ANALYZER_OBJ := $(ANALYZER_SRC:%.c=$(O)/%.o)
 ANALYZER_LIB_OBJ := $(filter-out $(O)/analyzer/main.o,$(ANALYZER_OBJ))
 ANALYZER_CFLAGS := $(BASE_CFLAGS) -Ianalyzer -pthread $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer)
 ANALYZER_LIBS := -lcgraph -lcdt -lzstd -ldw -lelf -lsqlite3 -lstdc++ -lpthread -lm
+
+RULES := $(patsubst rules/%,$(O)/rules/%,$(sort $(wildcard rules/*.rules)))
 
 .PHONY: all check check-long bench demo lint format deps install uninstall clean help
 .DELETE_ON_ERROR:
@@ -84,6 +80,11 @@ $(ANALYZER_OBJ): $(O)/%.o: %.c $(O)/.analyzer-flags | deps-check
 $(O)/refgraph: $(ANALYZER_OBJ) $(O)/.analyzer-sources
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) $(ANALYZER_CFLAGS) -o $@ $(ANALYZER_OBJ) $(ANALYZER_LIBS)
+
+# Rules of reference counts: the shim looks for them in the folder beside itself.
+$(RULES): $(O)/%: %
+	@mkdir -p $(@D)
+	$(Q)cp $< $@
 
 -include $(SHIM_OBJ:.o=.d) $(ANALYZER_OBJ:.o=.d)
 include tests/tests.mk

@@ -206,6 +206,8 @@ const struct option_row option_table[] = {
 	 "--no-helper: no thread of ours; snapshots by call and at exit only"},
 	{OPT_NATIVE, OPTIONS_RUN, "native", 0, OPTION_FLAG, NULL,
 	 "--no-native: do not follow malloc"},
+	{OPT_RULES, OPTIONS_RUN, "rules", 0, OPTION_TEXT, "NAMES",
+	 "follow reference counts by these rules: gobject,cairo, all, or files (refgraph rules)"},
 	{OPT_PYTHON_TRACER, OPTIONS_RUN, "python-tracer", 0, OPTION_FLAG, NULL,
 	 "--no-python-tracer: objects out of 3.13's free lists keep the place of older ones"},
 	{OPT_PYTHON, OPTIONS_RUN, "python", 0, OPTION_FLAG, NULL,

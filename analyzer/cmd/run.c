@@ -10,6 +10,7 @@
 
 #include "cmd/cmd.h"
 #include "cmd/leak_check.h"
+#include "control/rules.h"
 #include "control/target.h"
 #include "util/str.h"
 
@@ -92,9 +93,6 @@ static struct error *set_variables(const struct context *context)
 
 /* The shim ---------------------------------------------------------------------------------------------------------- */
 
-/* Folders where the shim may lie, from the folder of this program. */
-static const char *const shim_places[] = {"/", "/../lib/refgraph/", "/../lib/"};
-
 static struct error *use_shim(const char *path, char shim[PATH_MAX])
 {
 	char reason[128];
@@ -112,24 +110,26 @@ static struct error *use_shim(const char *path, char shim[PATH_MAX])
 
 static struct error *find_shim(char shim[PATH_MAX])
 {
-	const char *wish = getenv("REFGRAPH_LIB");
-	char self[PATH_MAX], path[PATH_MAX + 64];
-	ssize_t length;
+	char path[PATH_MAX];
 
-	if (wish && wish[0])
-		return use_shim(wish, shim);
-	length = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	self[length > 0 ? length : 0] = 0;
-	if (strrchr(self, '/'))
-		*strrchr(self, '/') = 0;
-	for (size_t i = 0; i < sizeof(shim_places) / sizeof(*shim_places); i++) {
-		snprintf(path, sizeof(path), "%s%s%s", self, shim_places[i], SHIM_NAME);
-		if (access(path, F_OK) == 0)
-			return use_shim(path, shim);
-	}
-	return error_input(NULL, NULL, ERROR_NO_OFFSET,
-			   "cannot find " SHIM_NAME " beside this program or in ../lib/refgraph; "
-			   "set REFGRAPH_LIB to its path");
+	TRY(shim_path(path));
+	return use_shim(path, shim);
+}
+
+/* Names and files are judged here, before the program runs; what is in them by the shim. */
+static struct error *set_rules(const struct context *context, const char *shim)
+{
+	const char *wish = option_text(context, OPT_RULES, NULL);
+	struct str list = {0};
+	struct error *error;
+
+	if (!wish)
+		return NULL;
+	error = rules_resolve(wish, shim, &list);
+	if (!error)
+		error = put("REFGRAPH_RULES", str_text(&list));
+	str_free(&list);
+	return error;
 }
 
 /* Ours comes first, so that its malloc stands before another preloaded allocator's; it is named once. */
@@ -203,6 +203,8 @@ static struct error *run(struct context *context)
 		TRY(leak_check_offer(context));
 
 		error = find_shim(shim);
+		if (!error && option_text(context, OPT_RULES, NULL))
+			TRY(set_rules(context, shim));
 		if (!error)
 			error = set_preload(shim);
 		if (!error && checks)

@@ -641,12 +641,13 @@ static const struct {
 	const char *word;
 	bool (*read)(struct reader *r);
 } statements[] = {
-	{"family", on_family},	   {"library", on_library},  {"symbols", on_symbols},
-	{"type", on_type},	   {"object", on_object},    {"count", on_count},
-	{"floating", on_floating}, {"name", on_name},	     {"dies", on_dies},
-	{"create", on_function},   {"destroy", on_function}, {"ref", on_function},
-	{"unref", on_function},	   {"sink", on_function},    {"floats", on_function},
-	{"defer", on_function},	   {"acquire", on_function},
+	{"family", on_family},	 {"needs", on_needs},	    {"library", on_library},
+	{"symbols", on_symbols}, {"type", on_type},	    {"object", on_object},
+	{"count", on_count},	 {"floating", on_floating}, {"name", on_name},
+	{"detail", on_name},	 {"only", on_only},	    {"dies", on_dies},
+	{"create", on_function}, {"destroy", on_function},  {"ref", on_function},
+	{"unref", on_function},	 {"sink", on_function},	    {"floats", on_function},
+	{"defer", on_function},	 {"acquire", on_function},
 };
 #define STATEMENTS (sizeof(statements) / sizeof(*statements))
 
@@ -656,12 +657,12 @@ static bool read_statement(struct reader *r)
 		if (!strcmp(statements[i].word, r->words[0]))
 			return statements[i].read(r);
 	}
-	return wrong(r,
-		     "%s: no such statement; there are family, needs, library, symbols, type, "
-		     "object, count, floating, name, detail, only, dies, and create, destroy, ref, "
-		     "unref, sink, floats, "
-		     "defer, acquire",
-		     r->words[0]);
+	return wrong(
+		r,
+		"%s: no such statement; there are family, needs, library, symbols, type, object, "
+		"count, floating, name, detail, only, dies, and create, destroy, ref, unref, "
+		"sink, floats, defer, acquire",
+		r->words[0]);
 }
 
 const char *rules_parse(char *text, size_t size)
@@ -758,7 +759,7 @@ static void read_file(const char *path)
 
 static void read_shipped(const char *folder, const char *name)
 {
-	char path[1024];
+	char path[2048];
 
 	log_format(path, sizeof(path), "%s/%s.rules", folder, name);
 	read_file(path);
@@ -819,8 +820,10 @@ bool rules_read(const char *list, const char *folder)
 		}
 		list += length + (list[length] == ':');
 	}
-	for (size_t i = 0; i < needs_used; i++) /* which may grow */
-		read_shipped(folder, needs[i]);
+	for (size_t i = 0; i < needs_used; i++) { /* which may grow */
+		if (needs[i])
+			read_shipped(folder, needs[i]);
+	}
 	return functions_used > 0;
 }
 

@@ -49,7 +49,7 @@ LINES = {
     "show-chain": ["Session[5] p1.rgd -u all"], "roots": ["p1.rgd"], "suspects": ["life1.rgd life2.rgd", "p1.rgd p2.rgd --min 1k"],
     "query": ["select~*~limit~50 p1.rgd", "select~type,count(*),avg(size)~group~by~1 p1.rgd"], "retained": ["Session p1.rgd"],
     "dominators": ["p1.rgd"], "cycles": ["p1.rgd"], "why": ["Session[7] p1.rgd", "Session p1.rgd --merge"], "leaks": ["p1.rgd"],
-    "gc": ["p1.rgd", "p1.rgd --events"], "collect": ["p1.rgd", "p1.rgd --list"], "audit": ["p1.rgd", "p1.rgd -a"], "index": ["p3.rgd"],
+    "gc": ["p1.rgd", "p1.rgd --events"], "collect": ["p1.rgd", "p1.rgd --list"], "audit": ["p1.rgd", "p1.rgd -a"], "index": ["p3.rgd"], "rules": ["", "gobject"],
 }
 # Of processes, and of dumps of several of them: other tests look at what they say. The fields of `info` and `query` are whatever a dump or the query has.
 PROCESSES = {"ps", "watch", "workers"}
