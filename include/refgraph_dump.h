@@ -147,11 +147,13 @@ enum rgd_section {
 	RGD_SEC_HEAPS = 21,
 	RGD_SEC_PAGES = 22,
 	RGD_SEC_HOOKS = 23,
-	RGD_SEC_POOLS = 24,  /* reserved: pools and arenas of annotations */
-	RGD_SEC_SITES = 25,  /* reserved: peaks and generations of allocation sites */
-	RGD_SEC_CALLS = 26,  /* reserved: native frames of stopped threads */
+	RGD_SEC_POOLS = 24, /* reserved: pools and arenas of annotations */
+	RGD_SEC_SITES = 25, /* reserved: peaks and generations of allocation sites */
+	RGD_SEC_CALLS = 26,
 	RGD_SEC_TRACES = 27, /* reserved: counts of tracked objects over time */
 	RGD_SEC_COUNTED = 28,
+	RGD_SEC_CALL_REGISTERS = 29,
+	RGD_SEC_TLS = 30,
 };
 
 /* META: facts about the process and this snapshot. Both columns BYTES. Keys are listed in refgraph-dump(5). */
@@ -394,6 +396,43 @@ enum rgd_thread_state {
 	RGD_THREAD_BLOCKED = 1,
 	RGD_THREAD_HELPER = 2,
 	RGD_THREAD_MISSED = 3
+};
+
+/*
+ * CALLS: native frames of the threads, as they stood; those of one thread follow one another, innermost first. With them a word
+ * of a stack has a function, and by debug information a variable.
+ */
+enum rgd_calls_column {
+	RGD_CALL_THREAD = 0, /* VARINT row of THREADS */
+	RGD_CALL_MODULE = 1, /* VARINT +1 */
+	RGD_CALL_OFFSET =
+		2,	 /* VARINT return address - module base, or the address when module is 0 */
+	RGD_CALL_SP = 3, /* U64 stack pointer in the frame */
+	RGD_CALL_CFA =
+		4, /* U64 canonical frame address: where the caller's frame begins; 0 unknown */
+	RGD_CALL_FLAGS = 5, /* VARINT RGD_CALL_F_* */
+};
+#define RGD_CALL_F_EXACT                                                                           \
+	1u /* OFFSET is of the instruction itself, which was interrupted: no return address */
+#define RGD_CALL_F_LAST 2u /* the outermost frame of the stack */
+#define RGD_CALL_F_CUT 4u  /* there are more, and they cannot be told */
+
+/* CALL_REGISTERS: where a frame's registers were at that moment; of each frame those whose place is known. */
+enum rgd_call_registers_column {
+	RGD_CALLREG_CALL = 0,	/* VARINT row of CALLS; ascending */
+	RGD_CALLREG_NUMBER = 1, /* U8 DWARF number */
+	RGD_CALLREG_SLOT =
+		2, /* U64 address where a deeper frame saved it; 0: in the register itself */
+	RGD_CALLREG_VALUE =
+		3, /* U64 what was in it, when that is an address in the thread's own stack; else 0 */
+};
+
+/* TLS: where threads have the thread-local variables of modules. */
+enum rgd_tls_column {
+	RGD_TLS_THREAD = 0,  /* VARINT row of THREADS */
+	RGD_TLS_MODULE = 1,  /* VARINT module */
+	RGD_TLS_ADDRESS = 2, /* U64 */
+	RGD_TLS_SIZE = 3,    /* VARINT */
 };
 
 enum rgd_runtimes_column {

@@ -30,6 +30,7 @@
 #include "guard.h"
 #include "park_signal.h"
 #include "snapshot.h"
+#include "unwind.h"
 
 /* Enough for nearly all; more come from the arena when a freeze found that they are needed. */
 #define THREADS_FIRST 64u
@@ -117,6 +118,7 @@ static void save_registers(struct frozen_thread *f, const ucontext_t *uc)
 	f->nregisters = sizeof dwarf;
 	f->sp = CONTEXT_SP(uc);
 	f->pc = (uintptr_t)uc->uc_mcontext.gregs[REG_RIP];
+	f->known = (1u << sizeof dwarf) - 1;
 }
 
 /* "mov $number, %eax; syscall" that our signal ended with EINTR: back to the syscall instruction. */
@@ -142,6 +144,17 @@ static inline uintptr_t stack_pointer(void)
 	__asm__ volatile("mov %%rsp, %0" : "=r"(sp));
 	return sp;
 }
+
+/* From here the stack can be unwound. */
+static inline __attribute__((always_inline)) void park_registers(struct thread *t)
+{
+	struct wide_registers here;
+
+	wide_here(&here);
+	memcpy(t->registers, here.r, sizeof t->registers);
+	t->parked_sp = here.r[DW_RSP];
+	t->parked_pc = here.r[DW_PC];
+}
 #elif defined(__aarch64__)
 #define CONTEXT_SP(uc) ((uintptr_t)(uc)->uc_mcontext.sp)
 
@@ -164,6 +177,12 @@ static inline uintptr_t stack_pointer(void)
 	uintptr_t sp;
 	__asm__ volatile("mov %0, sp" : "=r"(sp));
 	return sp;
+}
+
+static inline __attribute__((always_inline)) void park_registers(struct thread *t)
+{
+	t->parked_pc = (uintptr_t)__builtin_return_address(0);
+	t->parked_sp = stack_pointer();
 }
 #endif
 
@@ -208,8 +227,7 @@ __attribute__((noinline)) void freeze_park_here(struct thread *t)
 	if (!(frozen & 1))
 		return;
 	__builtin_unwind_init();
-	t->parked_pc = (uintptr_t)__builtin_return_address(0);
-	t->parked_sp = stack_pointer();
+	park_registers(t);
 	__atomic_store_n(&t->parked_in, frozen, __ATOMIC_RELEASE);
 	wait_for_thaw(frozen);
 }
@@ -301,7 +319,7 @@ static enum state read_state(uint32_t tid, struct frozen_thread *f)
 	f->sp = (uintptr_t)value;
 	number(pc, 16, &value);
 	f->pc = (uintptr_t)value;
-	f->nregisters = 0;
+	f->nregisters = f->known = 0;
 	return f->sp ? STATE_BLOCKED : STATE_GONE;
 }
 
@@ -380,6 +398,7 @@ static void list_meet(uint32_t tid)
 		looks[at].record = record_of(tid);
 	if (looks[at].record) {
 		list[at].stack_top = looks[at].record->stack_top;
+		list[at].thread_pointer = looks[at].record->thread_pointer;
 		if (looks[at].record->internal) {
 			list[at].state = RGD_THREAD_HELPER;
 			looks[at].settled = true;
@@ -467,6 +486,9 @@ static bool look_parked(size_t at)
 	list[at].sp = t->parked_sp;
 	list[at].pc = t->parked_pc;
 	list[at].nregisters = 0;
+	for (unsigned i = 0; i < sizeof t->registers / sizeof *t->registers; i++)
+		list[at].registers[i] = t->registers[i];
+	list[at].known = KEPT_REGISTERS;
 	list[at].state = RGD_THREAD_PARKED;
 	return true;
 }
@@ -614,8 +636,11 @@ static void note_self(void)
 	looks[at].seen = enumeration;
 	list[at].state = t && t->internal ? RGD_THREAD_HELPER : RGD_THREAD_PARKED;
 	list[at].sp = stack_pointer(); /* the callers' registers lie above: see freeze_world() */
-	if (t)
+	list[at].self = true;
+	if (t) {
 		list[at].stack_top = t->stack_top;
+		list[at].thread_pointer = t->thread_pointer;
+	}
 }
 
 static void note_missed(void)

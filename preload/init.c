@@ -176,6 +176,7 @@ __attribute__((constructor(101))) static void shim_constructor(void)
 	ERRNO_KEPT({
 		modules_init();
 		tracking_unwinder();
+		calls_init();
 		pthread_atfork(fork_prepare, fork_parent, fork_child);
 		rules_start();
 		adapters_start();

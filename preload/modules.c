@@ -72,6 +72,10 @@ static void read_bounds(struct module *m, const struct dl_phdr_info *info)
 
 		if (p->p_type == PT_DYNAMIC)
 			m->dynamic = low;
+		if (p->p_type == PT_TLS) {
+			m->tls_id = info->dlpi_tls_modid;
+			m->tls_size = p->p_memsz;
+		}
 		if (p->p_type != PT_LOAD)
 			continue;
 		if ((low & ~(uintptr_t)4095) < m->low)
@@ -123,6 +127,7 @@ static bool module_revive(const struct module *found, const char *path)
 			if (strcmp(m->build_id, found->build_id) != 0)
 				continue;
 			m->unloaded = 0;
+			m->tls_id = found->tls_id;
 			stack_recall(i);
 		}
 		module_seen[i] = true;

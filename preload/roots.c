@@ -74,6 +74,9 @@ static void word_root(struct walk *w, uint32_t class, uint32_t owner, uint64_t v
 		return;
 	if (row.interior)
 		row.flags = heuristics_of(w, row.target, word - row.interior, row.interior);
+	/* glibc puts the thread-local variables of all but the main thread on top of its stack */
+	if (class == RGD_ROOT_STACK && tls_holds(w, owner - 1, value))
+		row.class = RGD_ROOT_TLS;
 	emit_root(w, &row);
 }
 
@@ -321,6 +324,7 @@ void walk_roots(struct walk *w)
 {
 	if (!table_open(&w->writer, &w->roots, RGD_SEC_ROOTS, root_columns, 16384))
 		return;
+	walk_tls(w);
 	if (w->nodes.count) {
 		modules_roots(w);
 		threads_roots(w);
@@ -336,4 +340,5 @@ void walk_roots(struct walk *w)
 	}
 	__atomic_store_n(&w->page->adapter, 0, __ATOMIC_RELAXED);
 	table_close(&w->writer, &w->roots);
+	walk_calls(w);
 }

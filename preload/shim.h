@@ -269,6 +269,10 @@ struct unwinder {
 extern const struct unwinder unwinder_fast, unwinder_libunwind;
 extern const struct unwinder *unwinder; /* the one in force, NULL when stacks are off */
 
+/* ---- calls.c: native frames of stopped threads ------------------------------------------------------------------------- */
+
+void calls_init(void); /* in the constructor */
+
 /* ---- threads.c: one record per thread ------------------------------------------------------------------------------ */
 
 #define TICK_BYTES (1u << 20)
@@ -293,6 +297,7 @@ struct thread {
 	uint32_t state;	     /* atomic, enum thread_record; a free record's fields are stale */
 	uint32_t end_rounds; /* threads.c */
 	uintptr_t stack_top; /* an address in the thread's own stack, above its frames */
+	uintptr_t thread_pointer;
 	struct site {
 		uint64_t key;
 		uint32_t stack;
@@ -304,8 +309,8 @@ struct thread {
 	struct thread *spare;  /* threads.c: list of free records */
 	uintptr_t parked_sp, parked_pc; /* set when parked */
 	uint32_t parked_in;		/* atomic: number of the freeze it parked in */
-	uint64_t registers[32];		/* set when parked, DWARF numbering, count in nregisters */
-	uint32_t nregisters;
+	uintptr_t registers
+		[17];  /* by DWARF number, pc last: where it parked, what is kept over calls */
 	bool internal; /* the helper */
 	void *unwind;  /* private memory of the unwinder in force */
 };
@@ -432,6 +437,7 @@ struct module {
 	unsigned nwritable;
 	uint32_t loaded, unloaded; /* epochs; unloaded + 1, 0 = still there */
 	uintptr_t dynamic;	   /* its PT_DYNAMIC; 0 none */
+	size_t tls_id, tls_size;   /* the loader's number of its thread-local storage, 0 none */
 	char build_id[41];
 	const char *path; /* in the arena */
 	bool own;	  /* librefgraph.so itself: no root, no frame */
@@ -545,9 +551,11 @@ void thaw_world(void);
 struct frozen_thread {
 	uint32_t tid, state; /* enum rgd_thread_state */
 	uintptr_t sp, pc;
-	uintptr_t stack_top; /* of its record; 0: not known */
-	uint64_t registers[32];
-	uint32_t nregisters;
+	uintptr_t stack_top, thread_pointer; /* of its record; 0: not known */
+	uint64_t registers[32];		     /* by DWARF number */
+	uint32_t nregisters;		     /* those that the program itself had there: roots */
+	uint32_t known;			     /* bit set: those that help to unwind from pc and sp */
+	bool self;			     /* the thread that stopped the others */
 	char name[16];
 };
 size_t frozen_threads(const struct frozen_thread **threads);

@@ -148,10 +148,10 @@ static void record_reset(struct thread *t)
 	t->tid = glue_tid();
 	t->end_rounds = 0;
 	t->stack_top = stack_top();
+	t->thread_pointer = (uintptr_t)__builtin_thread_pointer();
 	t->next_tick = t->made_bytes + TICK_BYTES;
 	t->parked_sp = t->parked_pc = 0;
 	__atomic_store_n(&t->parked_in, 0, __ATOMIC_RELAXED);
-	t->nregisters = 0;
 	t->internal = thread_is_ours;
 }
 

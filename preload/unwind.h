@@ -1,5 +1,6 @@
 /*
- * unwind.h - what the parts of the built-in unwinder (x86-64) share. Nobody else includes it: see struct unwinder in shim.h.
+ * unwind.h - what the parts of the built-in unwinder (x86-64) share. Beside them only
+ * freeze.c and calls.c include it, for stopped threads: see struct unwinder in shim.h.
  *
  *   unwind_cfi.c    .eh_frame: the row of the CFA table for one code address; its compact rule
  *   unwind_stack.c  what may be read of a stack
@@ -12,6 +13,8 @@
  */
 #ifndef REFGRAPH_UNWIND_H
 #define REFGRAPH_UNWIND_H
+
+#include <string.h>
 
 #include "shim.h"
 
@@ -53,6 +56,8 @@ bool cfi_init(void);
 void cfi_refresh(void);
 /* The row for the instruction that contains or starts at `address`. No locks, no allocation. */
 enum cfi_result cfi_find(uintptr_t address, struct cfi_row *row);
+/* Where the code that its entry is about begins: a function, mostly. 0: there is none. */
+uintptr_t cfi_start(uintptr_t address);
 
 /*
  * A rule: one row in 31 bits, as far as the three registers pc, sp, rbp need it.
@@ -197,6 +202,49 @@ static inline bool unwind_step(struct unwind_state *state, uint32_t rule, struct
 uint32_t memo_stack(uintptr_t return_address, uintptr_t cfa, uintptr_t frame_pointer);
 
 /* ---- unwind_wide.c ------------------------------------------------------------------------------------------------------ */
+
+/* All registers of a frame, by DWARF number. */
+struct wide_registers {
+	uintptr_t r[DW_MAX];
+	uintptr_t slot
+		[DW_MAX]; /* where a deeper frame saved it; 0: it is in the register still, or was worked out */
+	uint32_t known; /* bit set */
+	bool exact;	/* as in unwind_state */
+};
+#define WIDE_ALL ((1u << DW_MAX) - 1)
+/* What a function must preserve for its caller: rbx, rbp, rsp, r12 to r15. */
+#define KEPT_REGISTERS (1u << DW_RBX | 1u << DW_RBP | 1u << DW_RSP | 15u << DW_R12)
+
+/*
+ * The calling function's own: what it must preserve for its caller, its sp, and a pc for which the unwind tables describe
+ * exactly this moment. The others count as known, since no sound row asks for them.
+ */
+static inline __attribute__((always_inline)) void wide_here(struct wide_registers *regs)
+{
+	memset(regs, 0, sizeof(*regs));
+	regs->known = WIDE_ALL;
+	regs->exact = true;
+	__asm__ volatile("movq %%rbx, 24(%0)\n\t"
+			 "movq %%rbp, 48(%0)\n\t"
+			 "movq %%rsp, 56(%0)\n\t"
+			 "movq %%r12, 96(%0)\n\t"
+			 "movq %%r13, 104(%0)\n\t"
+			 "movq %%r14, 112(%0)\n\t"
+			 "movq %%r15, 120(%0)\n\t"
+			 "leaq 0(%%rip), %%rax\n\t"
+			 "movq %%rax, 128(%0)"
+			 :
+			 : "r"(regs->r)
+			 : "rax", "memory");
+}
+
+/* One step in parts: the CFA of a frame by its row (false: a register that it takes is not known); then its caller's registers. */
+bool wide_cfa(const struct cfi_row *row, const struct wide_registers *regs, struct stack_view *view,
+	      uintptr_t *cfa);
+bool wide_caller(const struct cfi_row *row, uintptr_t cfa, struct wide_registers *regs,
+		 struct stack_view *view);
+/* From a signal's frame to what it interrupted. */
+bool wide_interrupted(struct wide_registers *regs, struct stack_view *view);
 
 /* Unwinds with all registers from its own caller through `origin` to `state` and one frame further. */
 bool wide_step(struct unwind_state *state, struct stack_view *view,

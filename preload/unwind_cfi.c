@@ -473,6 +473,13 @@ enum cfi_result cfi_find(uintptr_t address, struct cfi_row *row)
 	return execute(&m, &program.own) ? CFI_OK : CFI_BAD;
 }
 
+uintptr_t cfi_start(uintptr_t address)
+{
+	struct program program;
+
+	return find_program(address, &program) == CFI_OK ? program.start : 0;
+}
+
 /* ---- from a row to a rule ---------------------------------------------------------------------------------------------- */
 
 enum { OP_DEREF = 0x06, OP_BREG0 = 0x70 };

@@ -4,16 +4,15 @@
  * A few rows cannot be said in pc, sp and rbp: the dynamic linker's resolver (CFA from rbx), hand-written assembly, code
  * interrupted in its prologue. For them the walk starts again here, in a frame of our own whose registers are known,
  * and carries all of them along. That costs microseconds and is rare.
+ *
+ * calls.c walks the stacks of stopped threads with the same step: there not all registers are known, and where each of them was saved
+ * matters as much as its value.
  */
 #include <string.h>
 #include <ucontext.h>
 
 #include "unwind.h"
 #include "unwind_cursor.h"
-
-struct registers {
-	uintptr_t r[DW_MAX];
-};
 
 /* The ucontext's order in DWARF numbers. */
 static const uint8_t ucontext_order[] = {
@@ -23,12 +22,13 @@ static const uint8_t ucontext_order[] = {
 	[15] = REG_R15, [16] = REG_RIP,
 };
 
-static bool load_signal(struct registers *regs, struct stack_view *view)
+static bool load_signal(struct wide_registers *regs, struct stack_view *view)
 {
 	uintptr_t context = regs->r[DW_RSP] + offsetof(ucontext_t, uc_mcontext.gregs);
-	struct registers next;
+	struct wide_registers next = {.known = WIDE_ALL};
 	for (unsigned i = 0; i < DW_MAX; i++) {
-		if (!view_read(view, context + 8 * ucontext_order[i], &next.r[i]))
+		next.slot[i] = context + 8 * ucontext_order[i];
+		if (!view_read(view, next.slot[i], &next.r[i]))
 			return false;
 	}
 	*regs = next;
@@ -41,7 +41,7 @@ static bool load_signal(struct registers *regs, struct stack_view *view)
 #define EXPRESSION_STEPS 256 /* no loop runs longer */
 
 struct evaluation {
-	const struct registers *regs;
+	const struct wide_registers *regs;
 	struct stack_view *view;
 	uintptr_t stack[EXPRESSION_STACK];
 	unsigned depth;
@@ -112,6 +112,7 @@ static void evaluate_op(struct evaluation *e, struct cursor *c, unsigned op)
 		push(e, op - 0x30); /* litN */
 	} else if (op >= 0x70 && op < 0x70 + DW_MAX) {
 		push(e, e->regs->r[op - 0x70] + (uintptr_t)take_sleb(c)); /* bregN */
+		e->bad |= !(e->regs->known >> (op - 0x70) & 1);
 	} else if (op == 0x06) {
 		if (!view_read(e->view, pop(e), &a))
 			e->bad = true;
@@ -154,56 +155,92 @@ static bool evaluate(struct evaluation *e, const struct cfi_register *expression
 
 /* ---- one step --------------------------------------------------------------------------------------------------------------- */
 
-static bool caller_register(const struct cfi_register *how, const struct registers *regs,
-			    uintptr_t cfa, struct stack_view *view, uintptr_t *value)
+/* Of what a row does not tell the register may be lost: then it is not known any more. False: the stack cannot be read. */
+static bool caller_register(const struct cfi_register *how, unsigned number,
+			    const struct wide_registers *regs, uintptr_t cfa,
+			    struct stack_view *view, struct wide_registers *next)
 {
 	struct evaluation e = {.regs = regs, .view = view, .stack = {cfa}, .depth = 1};
-	uintptr_t address;
+	uintptr_t *value = &next->r[number], *slot = &next->slot[number];
+	uint32_t bit = 1u << number;
+
 	switch (how->how) {
 	case CFI_OFFSET:
-		return view_read(view, cfa + (uintptr_t)how->value, value);
+		next->known |= bit;
+		*slot = cfa + (uintptr_t)how->value;
+		return view_read(view, *slot, value);
 	case CFI_VALUE_OFFSET:
+		next->known |= bit;
+		*slot = 0;
 		*value = cfa + (uintptr_t)how->value;
 		return true;
 	case CFI_REGISTER:
 		if ((uint64_t)how->value >= DW_MAX)
 			return false;
 		*value = regs->r[how->value];
+		*slot = regs->slot[how->value];
+		next->known =
+			regs->known >> how->value & 1 ? next->known | bit : next->known & ~bit;
 		return true;
 	case CFI_EXPRESSION:
-		return evaluate(&e, how, &address) && view_read(view, address, value);
+		next->known |= bit;
+		return evaluate(&e, how, slot) && view_read(view, *slot, value);
 	case CFI_VALUE_EXPRESSION:
+		next->known |= bit;
+		*slot = 0;
 		return evaluate(&e, how, value);
 	default:
 		return true; /* unchanged; what is undefined is never used by a sound row */
 	}
 }
 
-static bool full_step(struct registers *regs, bool *exact, struct stack_view *view)
+bool wide_cfa(const struct cfi_row *row, const struct wide_registers *regs, struct stack_view *view,
+	      uintptr_t *cfa)
+{
+	struct evaluation e = {.regs = regs, .view = view};
+
+	if (row->cfa_is_expression)
+		return evaluate(&e, &row->cfa, cfa);
+	*cfa = regs->r[row->cfa_register] + (uintptr_t)row->cfa.value;
+	return regs->known >> row->cfa_register & 1;
+}
+
+bool wide_caller(const struct cfi_row *row, uintptr_t cfa, struct wide_registers *regs,
+		 struct stack_view *view)
+{
+	struct wide_registers next = *regs;
+
+	for (unsigned i = 0; i < DW_MAX; i++)
+		if (!caller_register(&row->registers[i], i, regs, cfa, view, &next))
+			return false;
+	next.r[DW_RSP] = cfa;
+	next.slot[DW_RSP] = 0;
+	next.exact = false;
+	*regs = next;
+	return next.known >> DW_PC & 1 && is_code(next.r[DW_PC]);
+}
+
+bool wide_interrupted(struct wide_registers *regs, struct stack_view *view)
+{
+	if (!load_signal(regs, view))
+		return false;
+	regs->exact = true;
+	return true;
+}
+
+static bool full_step(struct wide_registers *regs, struct stack_view *view)
 {
 	struct cfi_row row;
 	uintptr_t cfa;
-	if (cfi_find(*exact ? regs->r[DW_PC] : regs->r[DW_PC] - 1, &row) != CFI_OK)
+
+	if (cfi_find(regs->exact ? regs->r[DW_PC] : regs->r[DW_PC] - 1, &row) != CFI_OK)
 		return false;
-	if ((*exact = row.signal_frame))
-		return load_signal(regs, view);
+	if (row.signal_frame)
+		return wide_interrupted(regs, view);
 	if (row.registers[DW_PC].how == CFI_UNDEFINED)
 		return false;
-	struct evaluation e = {.regs = regs, .view = view};
-	if (!row.cfa_is_expression)
-		cfa = regs->r[row.cfa_register] + (uintptr_t)row.cfa.value;
-	else if (!evaluate(&e, &row.cfa, &cfa))
-		return false;
-	if (cfa <= regs->r[DW_RSP])
-		return false;
-	struct registers next = *regs;
-	for (unsigned i = 0; i < DW_MAX; i++) {
-		if (!caller_register(&row.registers[i], regs, cfa, view, &next.r[i]))
-			return false;
-	}
-	next.r[DW_RSP] = cfa;
-	*regs = next;
-	return is_code(next.r[DW_PC]);
+	return wide_cfa(&row, regs, view, &cfa) && cfa > regs->r[DW_RSP] &&
+	       wide_caller(&row, cfa, regs, view);
 }
 
 /* How many frames a walk through all registers may take to come where the fast one is. */
@@ -212,34 +249,21 @@ static bool full_step(struct registers *regs, bool *exact, struct stack_view *vi
 __attribute__((noinline)) bool wide_step(struct unwind_state *state, struct stack_view *view,
 					 const struct unwind_origin *origin)
 {
-	struct registers regs;
-	memset(&regs, 0, sizeof(regs));
-	/* what a function must preserve, and a pc for which the unwind tables describe exactly this moment */
-	__asm__ volatile("movq %%rbx, 24(%0)\n\t"
-			 "movq %%rbp, 48(%0)\n\t"
-			 "movq %%rsp, 56(%0)\n\t"
-			 "movq %%r12, 96(%0)\n\t"
-			 "movq %%r13, 104(%0)\n\t"
-			 "movq %%r14, 112(%0)\n\t"
-			 "movq %%r15, 120(%0)\n\t"
-			 "leaq 0(%%rip), %%rax\n\t"
-			 "movq %%rax, 128(%0)"
-			 :
-			 : "r"(regs.r)
-			 : "rax", "memory");
+	struct wide_registers regs;
+	wide_here(&regs);
 	struct stack_view below = view_open(regs.r[DW_RSP] + 8);
 	const struct unwind_state wanted = *state;
-	bool exact = true, begun = false;
+	bool begun = false;
 	for (unsigned i = 0; i < WIDE_MAX; i++) {
 		begun |= regs.r[DW_RSP] == origin->sp && regs.r[DW_PC] == origin->pc;
 		bool there = begun && regs.r[DW_RSP] == wanted.sp && regs.r[DW_PC] == wanted.pc;
-		if (!full_step(&regs, &exact, &below))
+		if (!full_step(&regs, &below))
 			return false;
 		if (there) {
 			*state = (struct unwind_state){.pc = regs.r[DW_PC],
 						       .sp = regs.r[DW_RSP],
 						       .rbp = regs.r[DW_RBP],
-						       .exact = exact};
+						       .exact = regs.exact};
 			*view = below;
 			return true;
 		}

@@ -209,6 +209,8 @@ struct walk {
 	uint32_t batch_count;
 
 	struct vtables *vtables; /* vtable.c; NULL until the first block */
+	struct tls_block *tls;	 /* tls.c: of threads, ascending by thread */
+	uint32_t tls_count;
 
 	uint64_t lost_edges, lost_objects, lost_blocks, skipped_regions;
 	uint64_t live_bytes;
@@ -237,6 +239,18 @@ uint32_t vtable_type(struct walk *w, uintptr_t address, uint64_t size);
 
 /* RGD_LABEL_F_STDSTRING and its like, for a pointer `interior` bytes into the object `number` at `address`. */
 unsigned heuristics_of(struct walk *w, uint32_t number, uintptr_t address, uint64_t interior);
+
+/* ---- calls.c ----------------------------------------------------------------------------------------------------------- */
+
+/* Native frames of all threads. */
+void walk_calls(struct walk *w);
+
+/* ---- tls.c ------------------------------------------------------------------------------------------------------------- */
+
+/* The places of thread-local variables: made once, then all threads' in a row. */
+void walk_tls(struct walk *w);
+/* The address lies in such a place of the thread (index in frozen_threads()). */
+bool tls_holds(const struct walk *w, uint32_t thread, uintptr_t address);
 
 /* ---- roots.c -------------------------------------------------------------------------------------------------------- */
 

@@ -5,7 +5,7 @@
 #include "util/big.h"
 #include "util/bits.h"
 
-enum { NAME, CLASS, KIND, TYPE, REPR, SIZE, ADDRESS, ID };
+enum { NAME, CLASS, KIND, INTERIOR, DECLARED, TYPE, REPR, SIZE, ADDRESS, ID };
 
 static const struct column columns[] = {
 	[NAME] = {"root", "ROOT", CELL_TEXT, .about = "what refers to the object"},
@@ -13,6 +13,12 @@ static const struct column columns[] = {
 		   .about = "global, stack, register, tls, runtime, local, module, ..."},
 	[KIND] = {"kind", "KIND", CELL_TEXT, .hidden = true,
 		  .about = "strong, weak, conservative, ..."},
+	[INTERIOR] = {"interior", "INTERIOR", CELL_NUMBER, .hidden = true,
+		      .about = "bytes behind the beginning of the object that it points to"},
+	[DECLARED] = {"declared", "DECLARED", CELL_TEXT, .hidden = true,
+		      .about = "what debug information says of the word: pointer; other, when "
+			       "something else is declared there and the reference is a "
+			       "coincidence, likely; null: nothing"},
 	[TYPE] = {"type", "TYPE", CELL_TEXT, .about = "of the object"},
 	[REPR] = {"repr", "WHAT", CELL_TEXT, .about = "the object in a few words"},
 	[SIZE] = {"size", "SIZE", CELL_SIZE, .about = "of the object"},
@@ -28,6 +34,9 @@ static void add_row(struct table *t, struct model *m, const struct root *r, stru
 	table_text(t, NAME, str_text(scratch));
 	table_text(t, CLASS, model_root_class_name(r->class));
 	table_text(t, KIND, model_edge_kind_name(r->kind));
+	table_number(t, INTERIOR, r->interior);
+	if (root_declared(m, r))
+		table_text(t, DECLARED, root_declared(m, r));
 	table_text(t, TYPE, model_type_name(m, r->target));
 	str_clear(scratch);
 	repr_object(m, r->target, scratch);

@@ -36,6 +36,7 @@ static void reference_json(struct page *p, uint32_t object, const char *directio
 	json_text(&j, "kind", model_edge_kind_name(edge->kind));
 	json_bool(&j, "traversed", edge->flags & RGD_LABEL_F_TRAVERSED);
 	json_number(&j, "interior", edge->interior);
+	json_text(&j, "declared", edge_declared(p->m, edge));
 	json_number(&j, "id", other);
 	json_address(&j, "address", p->m->address[other]);
 	json_text(&j, "type", model_type_name(p->m, other));
@@ -143,6 +144,8 @@ static void roots(struct page *p, uint32_t object)
 			json_text(&j, "root", str_text(&p->text));
 			json_text(&j, "class", model_root_class_name(r->class));
 			json_text(&j, "kind", model_edge_kind_name(r->kind));
+			json_number(&j, "interior", r->interior);
+			json_text(&j, "declared", root_declared(p->m, r));
 			json_end(&j);
 			continue;
 		}
@@ -416,6 +419,9 @@ static const struct column json_reference[] = {
 	{"kind", NULL, CELL_TEXT, .about = "strong, internal, conservative, borrowed, weak"},
 	{"traversed", NULL, CELL_BOOL, .about = "the collector sees it"},
 	{"interior", NULL, CELL_NUMBER, .about = "bytes behind the beginning of the target"},
+	{"declared", NULL, CELL_TEXT,
+	 .about = "what debug information says of the word: pointer; other, when something else "
+		  "is declared there; null: nothing"},
 	{"id", NULL, CELL_ID, .about = "of the other object"},
 	{"address", NULL, CELL_ADDRESS, .about = "of the other object"},
 	{"type", NULL, CELL_TEXT, .about = "of the other object"},
@@ -429,6 +435,8 @@ static const struct column json_root[] = {
 	{"root", NULL, CELL_TEXT, .about = "its name"},
 	{"class", NULL, CELL_TEXT, .about = "module, global, stack, ..."},
 	{"kind", NULL, CELL_TEXT, .about = "as of a reference"},
+	{"interior", NULL, CELL_NUMBER, .about = "as of a reference"},
+	{"declared", NULL, CELL_TEXT, .about = "as of a reference"},
 };
 
 const struct command cmd_show = {

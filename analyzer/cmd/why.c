@@ -27,6 +27,8 @@ enum {
 	RECORD,
 	WAY,
 	KIND,
+	INTERIOR,
+	DECLARED,
 	PATH,
 	ADDRESS,
 	SIZE,
@@ -58,6 +60,12 @@ static const struct column columns[] = {
 		 .about = "1 is the shortest; no two share a reference"},
 	[KIND] = {"kind", "KIND", CELL_TEXT, .hidden = true,
 		  .about = "of the reference: strong, internal, conservative (a guess)"},
+	[INTERIOR] = {"interior", "INTERIOR", CELL_NUMBER, .hidden = true,
+		      .about = "bytes behind the beginning of the object that it points to"},
+	[DECLARED] = {"declared", "DECLARED", CELL_TEXT, .hidden = true,
+		      .about = "what debug information says of a conservative reference's word: "
+			       "pointer; other, when something else is declared there and the "
+			       "reference is a coincidence, likely; null: nothing"},
 	[PATH] = {"path", "PATH", CELL_TEXT, .hidden = true,
 		  .about = "the way up to here as a programmer would write it; null in very long "
 			   "ways"},
@@ -117,19 +125,30 @@ static void add_object(struct page *p, struct table *t, const char *record, uint
 	}
 }
 
-/* "['k']", ".handlers", or the name of a root. */
-static struct error *name_reference(struct page *p, uint32_t holder, uint32_t number,
-				    struct str *out)
+/* "['k']", ".handlers", or the name of a root; and how sure it is. */
+static struct error *add_reference(struct page *p, struct table *t, uint32_t holder,
+				   uint32_t number)
 {
 	struct model *m = p->subject.m;
+	const struct root *root;
+	const char *declared;
 	struct edge edge;
 
+	str_clear(&p->text);
 	if (holder == MODEL_NONE) {
-		root_name(m, &m->roots[p->subject.alive.root_rows.data[number]], out);
-		return NULL;
+		root = &m->roots[p->subject.alive.root_rows.data[number]];
+		root_name(m, root, &p->text);
+		declared = root_declared(m, root);
+		table_number(t, INTERIOR, root->interior);
+	} else {
+		TRY(model_edge(m, holder, number, &edge));
+		edge_name(m, &edge, &p->text);
+		declared = edge_declared(m, &edge);
+		table_number(t, INTERIOR, edge.interior);
 	}
-	TRY(model_edge(m, holder, number, &edge));
-	edge_name(m, &edge, out);
+	table_text(t, EDGE, str_text(&p->text));
+	if (declared)
+		table_text(t, DECLARED, declared);
 	return NULL;
 }
 
@@ -141,10 +160,7 @@ static struct error *add_step(struct page *p, struct table *t, size_t n, size_t 
 
 	add_object(p, t, "step", o);
 	table_number(t, WAY, n + 1);
-	str_clear(&p->text);
-	TRY(name_reference(p, i ? way->nodes.data[i - 1] : MODEL_NONE, way->edges.data[i],
-			   &p->text));
-	table_text(t, EDGE, str_text(&p->text));
+	TRY(add_reference(p, t, i ? way->nodes.data[i - 1] : MODEL_NONE, way->edges.data[i]));
 	table_text(t, KIND, model_edge_kind_name(ways_kind(&p->ways, way, i)));
 	if (n == 0 && ways_is_cut(&p->ways, way, i, &bytes))
 		table_number(t, FREES, bytes);

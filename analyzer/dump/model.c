@@ -44,6 +44,7 @@ static const struct {
 	{MODEL_REGIONS, 0, load_regions},
 	{MODEL_HEAPS, 0, load_heaps},
 	{MODEL_PAGES, 0, load_pages},
+	{MODEL_CALLS, MODEL_MODULES | MODEL_THREADS, load_calls},
 };
 
 static struct error *load_parts(struct model *m, unsigned want)
@@ -108,6 +109,9 @@ struct error *model_open(const char *path, struct model **ret)
 	m->nheaps = dump_rows(m->dump, RGD_SEC_HEAPS);
 	m->nmeta = dump_rows(m->dump, RGD_SEC_META);
 	m->npages = dump_rows(m->dump, RGD_SEC_PAGES);
+	m->ncalls = dump_rows(m->dump, RGD_SEC_CALLS);
+	m->ncall_registers = dump_rows(m->dump, RGD_SEC_CALL_REGISTERS);
+	m->ntls = dump_rows(m->dump, RGD_SEC_TLS);
 	*ret = m;
 	return NULL;
 }
@@ -150,6 +154,9 @@ void model_close(struct model *m)
 	big_free(m->regions, m->nregions, sizeof *m->regions);
 	big_free(m->heaps, m->nheaps, sizeof *m->heaps);
 	big_free(m->pages, m->npages, sizeof *m->pages);
+	big_free(m->calls, m->ncalls, sizeof *m->calls);
+	big_free(m->call_registers, m->ncall_registers, sizeof *m->call_registers);
+	big_free(m->tls, m->ntls, sizeof *m->tls);
 	free(m->types);
 	dump_close(m->dump);
 	free(m);

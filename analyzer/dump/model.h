@@ -48,6 +48,7 @@ enum model_part {
 	MODEL_META = 1u << 25,
 	MODEL_HEAPS = 1u << 26,
 	MODEL_PAGES = 1u << 27,
+	MODEL_CALLS = 1u << 28, /* and their registers, and TLS */
 	/* what model_type_of() needs to tell native blocks apart by their allocation site */
 	MODEL_SITES = MODEL_STRINGS | MODEL_TYPES | MODEL_TYPE | MODEL_STACK | MODEL_STACKS |
 		      MODEL_FRAMES | MODEL_MODULES,
@@ -163,6 +164,25 @@ struct pages {
 	uint8_t state; /* enum rgd_pages_state */
 };
 
+/* A native frame of a stopped thread: see RGD_SEC_CALLS. */
+struct call {
+	uint32_t thread, module; /* module: MODEL_NONE none */
+	uint64_t offset, sp, cfa;
+	uint32_t flags;
+};
+
+struct call_register {
+	uint32_t call;
+	uint8_t number;
+	uint64_t slot, value;
+};
+
+/* A thread's copy of a module's thread-local variables. */
+struct tls_block {
+	uint32_t thread, module;
+	uint64_t address, size;
+};
+
 /* One edge in full. */
 struct edge {
 	uint32_t source, target;
@@ -227,12 +247,23 @@ extern const char *const type_source_names[TYPE_SOURCES]; /* "annotation", "runt
  * Types of native blocks come from outside, too: from debug information (types/types.h). `infer` is called once, when the type of such
  * a block is first asked for, and fills model->block_type; what it cannot load stays unknown.
  */
+enum word_kind {
+	WORD_UNKNOWN,
+	WORD_POINTER, /* debug information says that a pointer lies there */
+	WORD_OTHER,   /* it says that something else does */
+};
 struct typer {
 	void (*infer)(void *context);
 	/* "->next", "[17].name" for the word at `offset` of a block; false when it has no name (`out` unchanged) */
 	bool (*field)(void *context, uint32_t object, uint64_t offset, struct str *out);
 	/* "cache.buckets[17]" for the word at `offset` of a module's data */
 	bool (*variable)(void *context, uint32_t module, uint64_t offset, struct str *out);
+	/* "handler() req.buf at server.c:120", or without a variable "in handler() at server.c:120", for what lies on a stack or in a
+	 * register; "cache.head in libfoo.so" for what is thread-local */
+	bool (*local)(void *context, const struct root *root, struct str *out);
+	/* What is declared to lie in a root, and at an offset of a block. */
+	enum word_kind (*check_root)(void *context, const struct root *root);
+	enum word_kind (*check_field)(void *context, uint32_t object, uint64_t offset);
 	void *context;
 	bool asked;
 };
@@ -252,7 +283,7 @@ struct model {
 	/* known from the start */
 	uint32_t nstrings, ntypes, nlabels, nobjects, nedges, nroots, nframes, nstacks, nmodules,
 		nmaps, nthreads, nruntimes, ngc, ncounters, nproperties, nsummary, nepochs,
-		nregions, nheaps, nmeta, npages;
+		nregions, nheaps, nmeta, npages, ncalls, ncall_registers, ntls;
 
 	char *text;
 	size_t text_size;
@@ -282,7 +313,10 @@ struct model {
 	struct region *regions;
 	struct heap *heaps;
 	struct pages *pages; /* ascending, apart from each other */
-	char *meta_text[2];  /* keys, values */
+	struct call *calls;  /* by thread, ascending; of one thread innermost first */
+	struct call_register *call_registers; /* ascending by call */
+	struct tls_block *tls;
+	char *meta_text[2]; /* keys, values */
 	size_t meta_size[2];
 	uint64_t *meta_start[2];
 

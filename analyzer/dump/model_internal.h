@@ -26,6 +26,7 @@ struct error *load_epochs(struct model *m);
 struct error *load_regions(struct model *m);
 struct error *load_heaps(struct model *m);
 struct error *load_pages(struct model *m);
+struct error *load_calls(struct model *m);
 
 /* objects.c */
 struct error *load_object_column(struct model *m, unsigned part);

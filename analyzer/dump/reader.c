@@ -22,9 +22,11 @@
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "headers are read in place");
 
 static const char *const section_names[KNOWN_SECTIONS] = {
-	"TOC",	      "META",	 "STRINGS", "TYPES",   "LABELS",  "OBJECTS",  "EDGES", "ROOTS",
-	"FRAMES",     "STACKS",	 "MODULES", "MAPS",    "THREADS", "RUNTIMES", "GC",    "COUNTERS",
-	"PROPERTIES", "SUMMARY", "EPOCHS",  "REGIONS", "EVENTS",  "HEAPS",    "PAGES",
+	"TOC",	   "META",	     "STRINGS",	   "TYPES",   "LABELS", "OBJECTS", "EDGES",
+	"ROOTS",   "FRAMES",	     "STACKS",	   "MODULES", "MAPS",	"THREADS", "RUNTIMES",
+	"GC",	   "COUNTERS",	     "PROPERTIES", "SUMMARY", "EPOCHS", "REGIONS", "EVENTS",
+	"HEAPS",   "PAGES",	     "HOOKS",	   "POOLS",   "SITES",	"CALLS",   "TRACES",
+	"COUNTED", "CALL_REGISTERS", "TLS",
 };
 
 /*
@@ -32,13 +34,18 @@ static const char *const section_names[KNOWN_SECTIONS] = {
  * rows may be coded in a way that we cannot hold against the size of their chunk.
  */
 static const uint8_t known_columns[KNOWN_SECTIONS] = {
-	[RGD_SEC_META] = 2,	  [RGD_SEC_STRINGS] = 1, [RGD_SEC_TYPES] = 7,
-	[RGD_SEC_LABELS] = 4,	  [RGD_SEC_OBJECTS] = 9, [RGD_SEC_EDGES] = 4,
-	[RGD_SEC_ROOTS] = 9,	  [RGD_SEC_FRAMES] = 7,	 [RGD_SEC_STACKS] = 2,
-	[RGD_SEC_MODULES] = 7,	  [RGD_SEC_MAPS] = 10,	 [RGD_SEC_THREADS] = 6,
-	[RGD_SEC_RUNTIMES] = 4,	  [RGD_SEC_GC] = 4,	 [RGD_SEC_COUNTERS] = 2,
-	[RGD_SEC_PROPERTIES] = 3, [RGD_SEC_SUMMARY] = 5, [RGD_SEC_EPOCHS] = 4,
-	[RGD_SEC_REGIONS] = 5,	  [RGD_SEC_HEAPS] = 12,	 [RGD_SEC_PAGES] = 3,
+	[RGD_SEC_META] = 2,	      [RGD_SEC_STRINGS] = 1,
+	[RGD_SEC_TYPES] = 7,	      [RGD_SEC_LABELS] = 4,
+	[RGD_SEC_OBJECTS] = 9,	      [RGD_SEC_EDGES] = 4,
+	[RGD_SEC_ROOTS] = 9,	      [RGD_SEC_FRAMES] = 7,
+	[RGD_SEC_STACKS] = 2,	      [RGD_SEC_MODULES] = 7,
+	[RGD_SEC_MAPS] = 10,	      [RGD_SEC_THREADS] = 6,
+	[RGD_SEC_RUNTIMES] = 4,	      [RGD_SEC_GC] = 4,
+	[RGD_SEC_COUNTERS] = 2,	      [RGD_SEC_PROPERTIES] = 3,
+	[RGD_SEC_SUMMARY] = 5,	      [RGD_SEC_EPOCHS] = 4,
+	[RGD_SEC_REGIONS] = 5,	      [RGD_SEC_HEAPS] = 12,
+	[RGD_SEC_PAGES] = 3,	      [RGD_SEC_CALLS] = 6,
+	[RGD_SEC_CALL_REGISTERS] = 4, [RGD_SEC_TLS] = 4,
 };
 
 static bool is_known(const struct rgd_chunk_header *h)

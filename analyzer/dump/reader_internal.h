@@ -4,7 +4,7 @@
 
 #include "dump/reader.h"
 
-#define KNOWN_SECTIONS 23u
+#define KNOWN_SECTIONS 31u
 #define KNOWN_COLUMNS 16u
 
 /* Chunks of a column: numbers in dump.toc, in the order of their rows. */

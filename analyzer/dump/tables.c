@@ -11,7 +11,7 @@
 #include "util/big.h"
 
 /* Below what a column's values must lie: a count of the model. */
-enum limit { ANY, STRINGS, TYPES, OBJECTS, FRAMES, STACKS, MODULES };
+enum limit { ANY, STRINGS, TYPES, OBJECTS, FRAMES, STACKS, MODULES, THREADS, CALLS };
 
 struct field {
 	uint8_t column;
@@ -54,6 +54,12 @@ static uint64_t limit_of(const struct model *m, const struct field *f)
 		break;
 	case MODULES:
 		n = m->nmodules;
+		break;
+	case THREADS:
+		n = m->nthreads;
+		break;
+	case CALLS:
+		n = m->ncalls;
 		break;
 	}
 	/* nothing can lie below 0: the reader takes 0 for "any", so an empty table fails here by
@@ -461,5 +467,65 @@ struct error *load_pages(struct model *m)
 		}
 	}
 	m->pages = rows;
+	return NULL;
+}
+
+static const struct field call_fields[] = {
+	FIELD(RGD_CALL_THREAD, call, thread, THREADS),
+	FIELD_OR_NONE(RGD_CALL_MODULE, call, module, MODULES),
+	FIELD(RGD_CALL_OFFSET, call, offset, ANY),
+	FIELD(RGD_CALL_SP, call, sp, ANY),
+	FIELD(RGD_CALL_CFA, call, cfa, ANY),
+	FIELD(RGD_CALL_FLAGS, call, flags, ANY),
+};
+static const struct field call_register_fields[] = {
+	FIELD(RGD_CALLREG_CALL, call_register, call, CALLS),
+	FIELD(RGD_CALLREG_NUMBER, call_register, number, ANY),
+	FIELD(RGD_CALLREG_SLOT, call_register, slot, ANY),
+	FIELD(RGD_CALLREG_VALUE, call_register, value, ANY),
+};
+static const struct field tls_fields[] = {
+	FIELD(RGD_TLS_THREAD, tls_block, thread, THREADS),
+	FIELD(RGD_TLS_MODULE, tls_block, module, MODULES),
+	FIELD(RGD_TLS_ADDRESS, tls_block, address, ANY),
+	FIELD(RGD_TLS_SIZE, tls_block, size, ANY),
+};
+
+/* Both are searched by halves. */
+static struct error *check_calls(const struct model *m, const struct call *calls,
+				 const struct call_register *registers)
+{
+	for (uint32_t i = 1; i < m->ncalls; i++)
+		if (calls[i].thread < calls[i - 1].thread)
+			return dump_error(m->dump, RGD_SEC_CALLS, RGD_CALL_THREAD, i,
+					  "the frames of a thread do not stand together");
+	for (uint32_t i = 1; i < m->ncall_registers; i++)
+		if (registers[i].call < registers[i - 1].call)
+			return dump_error(m->dump, RGD_SEC_CALL_REGISTERS, RGD_CALLREG_CALL, i,
+					  "the registers of a frame do not stand together");
+	return NULL;
+}
+
+struct error *load_calls(struct model *m)
+{
+	struct call *calls;
+	struct call_register *registers = NULL;
+	struct error *e;
+
+	TRY(LOAD_ROWS(m, RGD_SEC_CALLS, call_fields, m->ncalls, calls));
+	e = LOAD_ROWS(m, RGD_SEC_CALL_REGISTERS, call_register_fields, m->ncall_registers,
+		      registers);
+	if (!e)
+		e = check_calls(m, calls, registers);
+	if (!e)
+		e = LOAD_ROWS(m, RGD_SEC_TLS, tls_fields, m->ntls, m->tls);
+	if (e) {
+		big_free(calls, m->ncalls, sizeof *calls);
+		if (registers)
+			big_free(registers, m->ncall_registers, sizeof *registers);
+		return e;
+	}
+	m->calls = calls;
+	m->call_registers = registers;
 	return NULL;
 }

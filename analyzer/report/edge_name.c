@@ -115,6 +115,25 @@ void edge_name(struct model *m, const struct edge *e, struct str *out)
 		str_add(out, " (borrowed)");
 }
 
+static const char *word_kind_name(enum word_kind kind)
+{
+	return kind == WORD_POINTER ? "pointer" : kind == WORD_OTHER ? "other" : NULL;
+}
+
+const char *edge_declared(const struct model *m, const struct edge *e)
+{
+	if (e->class != RGD_LABEL_OFFSET || !m->typer.check_field)
+		return NULL;
+	return word_kind_name(m->typer.check_field(m->typer.context, e->source, e->value));
+}
+
+const char *root_declared(const struct model *m, const struct root *r)
+{
+	if (r->kind != RGD_EDGE_CONSERVATIVE || !m->typer.check_root)
+		return NULL;
+	return word_kind_name(m->typer.check_root(m->typer.context, r));
+}
+
 /* ---- roots ----------------------------------------------------------------------------------- */
 
 static const char *const x86_64_registers[] = {"rax", "rdx", "rcx", "rbx", "rsi", "rdi",
@@ -170,6 +189,16 @@ static void global_name(const struct model *m, const struct root *r, const char 
 	str_printf(out, "+0x%" PRIx64, r->value);
 }
 
+/* ": handler() req.buf at server.c:120" */
+static void add_local(const struct model *m, const struct root *r, struct str *out)
+{
+	struct str text = {0};
+
+	if (m->typer.local && m->typer.local(m->typer.context, r, &text))
+		str_printf(out, ": %s", str_text(&text));
+	str_free(&text);
+}
+
 static void register_name(const struct model *m, const struct root *r, struct str *out)
 {
 	const size_t known = sizeof x86_64_registers / sizeof *x86_64_registers;
@@ -197,13 +226,17 @@ void root_name(struct model *m, const struct root *r, struct str *out)
 		add_thread(m, r->owner, out);
 		if (label[0])
 			str_printf(out, ": %s", label);
+		else
+			add_local(m, r, out);
 		break;
 	case RGD_ROOT_REGISTER:
 		register_name(m, r, out);
+		add_local(m, r, out);
 		break;
 	case RGD_ROOT_TLS:
 		str_add(out, "thread-local storage of ");
 		add_thread(m, r->owner, out);
+		add_local(m, r, out);
 		break;
 	case RGD_ROOT_LOCAL:
 		str_printf(out, "local %s%s%s", label, context[0] ? " of " : "", context);

@@ -20,5 +20,9 @@ bool edge_field(struct model *model, const struct edge *edge, bool general, stru
 /* "sys.modules['app']", "g_cache+0x10 in app", "stack of thread 17 (worker)", ... MODEL_ROOTS |
  * STRINGS | MODULES | THREADS */
 void root_name(struct model *model, const struct root *root, struct str *out);
+/* What debug information says of the word that a conservative reference is: "pointer", or "other", when a number or text is
+ * declared there and the reference is a coincidence, most likely. NULL: it says nothing. */
+const char *edge_declared(const struct model *model, const struct edge *edge);
+const char *root_declared(const struct model *model, const struct root *root);
 
 #endif

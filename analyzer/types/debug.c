@@ -2,6 +2,7 @@
 #include "types/debug.h"
 
 #include <dwarf.h>
+#include <gelf.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,7 +21,9 @@ struct debug {
 	Dwarf *dwarf;
 	bool scanned;
 	VEC(struct debug_variable) variables; /* ascending by address, once scanned */
-	VEC(struct debug_code) functions;     /* ascending by start, once scanned */
+	VEC(struct debug_variable)
+	locals;				  /* thread-local ones, by offset in the module's storage */
+	VEC(struct debug_code) functions; /* ascending by start, once scanned */
 };
 
 struct named_die {
@@ -430,6 +433,49 @@ struct ctype *debug_template_argument(struct ctype *t)
 
 static void scan(struct debug *debug, Dwarf_Die *parent, const char *prefix, unsigned depth);
 
+/* An address in the operation itself, or by its index in a table. */
+static bool operand_address(Dwarf_Attribute *attribute, Dwarf_Op *op, uint64_t *ret)
+{
+	Dwarf_Attribute address;
+	Dwarf_Op indexed = *op;
+
+	switch (op->atom) {
+	case DW_OP_addr:
+	case DW_OP_const4u:
+	case DW_OP_const8u:
+	case DW_OP_constu:
+		*ret = op->number;
+		return true;
+	case DW_OP_constx: /* of the same table */
+	case DW_OP_GNU_const_index:
+	case DW_OP_addrx:
+	case DW_OP_GNU_addr_index:
+		indexed.atom = DW_OP_addrx;
+		return dwarf_getlocation_attr(attribute, &indexed, &address) == 0 &&
+		       dwarf_formaddr(&address, ret) == 0;
+	default:
+		return false;
+	}
+}
+
+/* gcc's split debug information has, where the offset in the storage was to be, the address in the storage's first image. */
+static uint64_t thread_local_offset(const struct debug *debug, uint64_t address)
+{
+	size_t n;
+	Elf *elf = dwarf_getelf(debug->dwarf);
+
+	if (!elf || elf_getphdrnum(elf, &n) != 0)
+		return address;
+	for (size_t i = 0; i < n; i++) {
+		GElf_Phdr p;
+
+		if (gelf_getphdr(elf, (int)i, &p) && p.p_type == PT_TLS && address >= p.p_memsz &&
+		    address >= p.p_vaddr && address - p.p_vaddr < p.p_memsz)
+			return address - p.p_vaddr;
+	}
+	return address;
+}
+
 static void note_variable(struct debug *debug, Dwarf_Die *die)
 {
 	Dwarf_Attribute attribute;
@@ -438,20 +484,17 @@ static void note_variable(struct debug *debug, Dwarf_Die *die)
 	size_t n;
 
 	if (!dwarf_attr(die, DW_AT_location, &attribute) ||
-	    dwarf_getlocation(&attribute, &ops, &n) != 0 || n != 1)
+	    dwarf_getlocation(&attribute, &ops, &n) != 0 || n == 0 || n > 2 ||
+	    !operand_address(&attribute, &ops[0], &v.address))
 		return;
-	if (ops[0].atom == DW_OP_addr) {
-		v.address = ops[0].number;
-	} else if (ops[0].atom == DW_OP_addrx || ops[0].atom == DW_OP_GNU_addr_index) {
-		Dwarf_Attribute address;
-
-		if (dwarf_getlocation_attr(&attribute, ops, &address) != 0 ||
-		    dwarf_formaddr(&address, &v.address) != 0)
-			return;
-	} else {
-		return;
+	if (n == 1 && (ops[0].atom == DW_OP_addr || ops[0].atom == DW_OP_addrx ||
+		       ops[0].atom == DW_OP_GNU_addr_index))
+		VEC_PUSH(&debug->variables, v);
+	if (n == 2 &&
+	    (ops[1].atom == DW_OP_GNU_push_tls_address || ops[1].atom == DW_OP_form_tls_address)) {
+		v.address = thread_local_offset(debug, v.address);
+		VEC_PUSH(&debug->locals, v);
 	}
-	VEC_PUSH(&debug->variables, v);
 }
 
 static const char *join(struct debug_world *w, const char *prefix, const char *name)
@@ -584,34 +627,49 @@ static void scan_file(struct debug *debug)
 	if (debug->variables.n)
 		qsort(debug->variables.data, debug->variables.n, sizeof *debug->variables.data,
 		      by_address);
+	if (debug->locals.n)
+		qsort(debug->locals.data, debug->locals.n, sizeof *debug->locals.data, by_address);
 }
 
 /* ---- what is asked --------------------------------------------------------------------------- */
 
-bool debug_variable(struct debug *debug, uint64_t address, struct ctype **type, uint64_t *offset,
-		    const char **name)
+static bool find_variable(struct debug *debug, struct debug_variable *list, size_t n,
+			  uint64_t address, struct ctype **type, uint64_t *offset,
+			  const char **name)
 {
-	size_t low = 0, high = debug->variables.n;
-	struct debug_variable *v;
+	size_t low = 0, high = n;
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 
-		if (debug->variables.data[middle].address <= address)
+		if (list[middle].address <= address)
 			low = middle + 1;
 		else
 			high = middle;
 	}
 	/* several may stand for one address, as a declaration beside its definition */
 	for (size_t tries = 0; low-- > 0 && tries < 8; tries++) {
-		v = &debug->variables.data[low];
-		*type = debug_type_of(debug, &v->die);
-		*offset = address - v->address;
-		*name = dwarf_diename(&v->die);
+		*type = debug_type_of(debug, &list[low].die);
+		*offset = address - list[low].address;
+		*name = dwarf_diename(&list[low].die);
 		if (*name && *offset < (*type)->size)
 			return true;
 	}
 	return false;
+}
+
+bool debug_variable(struct debug *debug, uint64_t address, struct ctype **type, uint64_t *offset,
+		    const char **name)
+{
+	return find_variable(debug, debug->variables.data, debug->variables.n, address, type,
+			     offset, name);
+}
+
+bool debug_thread_local(struct debug *debug, uint64_t offset, struct ctype **type, uint64_t *inside,
+			const char **name)
+{
+	return find_variable(debug, debug->locals.data, debug->locals.n, offset, type, inside,
+			     name);
 }
 
 bool debug_function(struct debug *debug, uint64_t address, Dwarf_Die *ret)
@@ -662,6 +720,7 @@ void debug_world_destroy(struct debug_world *w)
 	}
 	for (size_t i = 0; i < w->ndebugs; i++) {
 		VEC_FREE(&w->debugs[i]->variables);
+		VEC_FREE(&w->debugs[i]->locals);
 		VEC_FREE(&w->debugs[i]->functions);
 		free(w->debugs[i]);
 	}

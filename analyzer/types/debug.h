@@ -47,6 +47,10 @@ struct ctype *debug_find(struct debug_world *world, const char *name);
 bool debug_variable(struct debug *debug, uint64_t address, struct ctype **type, uint64_t *offset,
 		    const char **name);
 
+/* The same for a thread-local variable, by its offset in the module's thread-local storage. */
+bool debug_thread_local(struct debug *debug, uint64_t offset, struct ctype **type, uint64_t *inside,
+			const char **name);
+
 /* The function that covers a code address, as it was compiled there: not what is inlined in it. */
 bool debug_function(struct debug *debug, uint64_t address, Dwarf_Die *ret);
 

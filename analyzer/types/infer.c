@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "types/locals.h"
 #include "util/bits.h"
 
 #define LOOKED_AT_EDGES 64u
@@ -11,6 +12,8 @@
 #define AMBIGUOUS 40u
 /* How many words of a flexible array mean something, nobody says: behind them may lie what was there before. */
 #define FROM_TAIL 35u
+/* A local variable that has got no value yet holds what was there before. */
+#define FROM_LOCAL 15u
 /* An object of a class may be followed by so much of its own. */
 #define POOL_SLACK 256u
 
@@ -77,8 +80,7 @@ static unsigned fit_size(struct ctype *type, uint64_t size, bool asked, enum for
 	}
 }
 
-/* Where in an element of the type a word of the block lies; false: behind what the type describes. */
-static bool place(const struct typing *y, uint64_t offset, uint64_t *inside)
+bool infer_place(const struct typing *y, uint64_t offset, uint64_t *inside)
 {
 	uint64_t size = y->type->size;
 
@@ -108,7 +110,7 @@ static void tally_edges(const struct types *t, uint32_t object, const struct typ
 		uint64_t offset = (uint64_t)t->edge_offset[e] * 8, inside;
 		bool scalar;
 
-		if (!place(y, offset, &inside))
+		if (!infer_place(y, offset, &inside))
 			continue;
 		ret->later += offset >= y->type->size;
 		if (ctype_pointees(y->type, inside, out, &scalar))
@@ -274,7 +276,7 @@ static void spread_from(struct types *t, uint32_t object)
 		less = (uint64_t)t->edge_offset[e] * 8 >= tail ? FROM_TAIL + own : 0;
 		if (less && other_module(t->m, object, g->out_target[e]))
 			less += FROM_TAIL;
-		if (!place(&y, (uint64_t)t->edge_offset[e] * 8, &inside))
+		if (!infer_place(&y, (uint64_t)t->edge_offset[e] * 8, &inside))
 			continue;
 		n = ctype_pointees(y.type, inside, out, &scalar);
 		for (unsigned i = 0; i < n; i++)
@@ -294,6 +296,24 @@ void infer_spread(struct types *t)
 	t->queue.n = 0;
 }
 
+bool infer_root_variable(struct types *t, const struct root *r, struct ctype **type,
+			 uint64_t *offset)
+{
+	struct local_word word;
+	struct debug *debug;
+	const char *name;
+
+	if (r->class == RGD_ROOT_GLOBAL) {
+		debug = types_debug(t, r->owner);
+		return debug && debug_variable(debug, r->value, type, offset, &name);
+	}
+	if (!locals_find(t, r, &word) || !word.variable)
+		return false;
+	*type = word.type;
+	*offset = word.offset;
+	return true;
+}
+
 void infer_roots(struct types *t)
 {
 	const struct model *m = t->m;
@@ -301,20 +321,18 @@ void infer_roots(struct types *t)
 	for (uint32_t i = 0; i < m->nroots; i++) {
 		const struct root *r = &m->roots[i];
 		struct ctype *type, *out[CTYPE_POINTEES];
+		unsigned n, less = r->class == RGD_ROOT_GLOBAL || r->class == RGD_ROOT_TLS
+					   ? 0
+					   : FROM_LOCAL;
 		uint64_t offset;
-		struct debug *debug;
-		const char *name;
-		unsigned n;
 		bool scalar;
 
-		if (r->class != RGD_ROOT_GLOBAL || r->owner >= m->nmodules)
-			continue;
-		debug = types_debug(t, r->owner);
-		if (!debug || !debug_variable(debug, r->value, &type, &offset, &name))
+		if (!infer_root_variable(t, r, &type, &offset))
 			continue;
 		n = ctype_pointees(type, offset, out, &scalar);
 		for (unsigned k = 0; k < n; k++)
-			claim_pointee(t, r->target, r->interior, out[k], n > 1 ? AMBIGUOUS : 0);
+			claim_pointee(t, r->target, r->interior, out[k],
+				      less + (n > 1 ? AMBIGUOUS : 0));
 	}
 }
 

@@ -1,5 +1,5 @@
 /* infer.h - what the files of the inference share: types.c (life, naming), infer.c (claims and their way along pointers), origin.c
- * (claims by allocation site), shape.c (containers without debug information). */
+ * (claims by allocation site), locals.c (variables on stacks), shape.c (containers without debug information). */
 #ifndef REFGRAPH_TYPES_INFER_H
 #define REFGRAPH_TYPES_INFER_H
 
@@ -57,9 +57,10 @@ struct types {
 	/* by edge: offset in the source and in the target, in words; of blocks only */
 	uint32_t *edge_offset, *edge_interior;
 	struct ids queue;
-	struct names texts; /* kept */
-	uint64_t budget;    /* bytes of debug information that may still be read */
-	bool ready;	    /* the arrays are there */
+	struct names texts;    /* kept */
+	struct locals *locals; /* locals.c; NULL until somebody asks */
+	uint64_t budget;       /* bytes of debug information that may still be read */
+	bool ready;	       /* the arrays are there */
 	bool fold;
 	struct types_coverage coverage;
 	bool failed;
@@ -80,6 +81,11 @@ void infer_claim(struct types *t, uint32_t object, struct ctype *type, enum form
 		 unsigned score, enum type_source source);
 /* Lets claims go along pointers until none is left. */
 void infer_spread(struct types *t);
+/* Where in an element of the type a word of the block lies; false: behind what the type describes. */
+bool infer_place(const struct typing *y, uint64_t offset, uint64_t *inside);
+/* The variable that a root is, and where in it. */
+bool infer_root_variable(struct types *t, const struct root *r, struct ctype **type,
+			 uint64_t *offset);
 /* Claims from variables. */
 void infer_roots(struct types *t);
 /* Claims of classes that the dump names. */

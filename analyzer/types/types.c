@@ -3,8 +3,10 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "types/infer.h"
+#include "types/locals.h"
 #include "util/big.h"
 #include "util/bits.h"
 #include "util/progress.h"
@@ -83,6 +85,7 @@ static void open_debug(struct types *t)
 	for (uint32_t i = 0; i < m->nroots; i++)
 		if (m->roots[i].class == RGD_ROOT_GLOBAL)
 			types_debug(t, m->roots[i].owner);
+	locals_open_debug(t);
 }
 
 static void settle(struct types *t)
@@ -183,6 +186,85 @@ static bool variable(void *context, uint32_t module, uint64_t offset, struct str
 	return false;
 }
 
+/* "process_request() req.buf at server.c:120", "in main() at server.c:7", "cache.head in libfoo.so" */
+static void add_local_word(struct types *t, const struct local_word *w, struct str *out)
+{
+	const struct model *m = t->m;
+	size_t before;
+
+	if (w->function)
+		str_printf(out, "%s%s%s",
+			   w->variable ? ""
+			   : w->below  ? "below "
+				       : "in ",
+			   w->function, w->variable ? " " : "");
+	if (w->variable) {
+		str_add(out, w->variable);
+		before = out->n;
+		if (!ctype_path(w->type, w->offset, out)) {
+			str_truncate(out, before);
+			if (w->offset)
+				str_printf(out, "+0x%" PRIx64, w->offset);
+		}
+	}
+	if (w->file) {
+		const char *slash = strrchr(w->file, '/');
+
+		str_printf(out, " at %s:%u", slash ? slash + 1 : w->file, w->line);
+	}
+	if (w->module != MODEL_NONE) {
+		const char *path = model_string(m, m->modules[w->module].path),
+			   *slash = strrchr(path, '/');
+
+		str_printf(out, " in %s", slash ? slash + 1 : path);
+	}
+}
+
+static bool local(void *context, const struct root *r, struct str *out)
+{
+	struct types *t = context;
+	struct local_word word;
+
+	if (!open_world(t) || !locals_find(t, r, &word))
+		return false;
+	add_local_word(t, &word, out);
+	return true;
+}
+
+/* ---- what debug information says of a word ---------------------------------------------------- */
+
+static enum word_kind kind_at(struct ctype *type, uint64_t offset)
+{
+	struct ctype *out[CTYPE_POINTEES];
+	bool scalar;
+
+	return ctype_pointees(type, offset, out, &scalar) ? WORD_POINTER : WORD_OTHER;
+}
+
+static enum word_kind check_root(void *context, const struct root *r)
+{
+	struct types *t = context;
+	struct ctype *type;
+	uint64_t offset;
+
+	if (t->effort == TYPES_OFF || !open_world(t) || !infer_root_variable(t, r, &type, &offset))
+		return WORD_UNKNOWN;
+	return kind_at(type, offset);
+}
+
+static enum word_kind check_field(void *context, uint32_t object, uint64_t offset)
+{
+	struct types *t = context;
+	struct typing *y;
+	uint64_t inside;
+
+	model_infer(t->m);
+	if (!t->ready || !t->typing[object])
+		return WORD_UNKNOWN;
+	y = &t->typings.data[t->typing[object] - 1];
+	return infer_place(y, offset, &inside) ? kind_at(y->type, inside) : WORD_UNKNOWN;
+}
+
 /* ---- coverage -------------------------------------------------------------------------------- */
 
 static void count_edges(struct types *t, uint32_t object)
@@ -234,7 +316,12 @@ struct error *types_attach(struct model *model, struct symbols *symbols, enum ty
 	t->symbols = symbols;
 	t->effort = effort;
 	t->budget = AUTO_BYTES;
-	model->typer = (struct typer){.field = field, .variable = variable, .context = t};
+	model->typer = (struct typer){.field = field,
+				      .variable = variable,
+				      .local = local,
+				      .check_root = check_root,
+				      .check_field = check_field,
+				      .context = t};
 	if (effort != TYPES_OFF)
 		model->typer.infer = infer;
 	*ret = t;
@@ -255,6 +342,7 @@ void types_destroy(struct types *t)
 		return;
 	n = t->m->nobjects;
 	t->m->typer = (struct typer){0};
+	locals_destroy(t->locals, t->m->ncalls);
 	debug_world_destroy(t->world);
 	free(t->modules);
 	free(t->sites);
