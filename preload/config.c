@@ -127,6 +127,16 @@ static const struct variable variables[] = {
 	 .help = "off: no thread of ours; dumps only by call and at exit"},
 	{"REFGRAPH_VERBOSE", VALUE_BOOL, FIELD(verbose), .fallback = "off",
 	 .help = "say what happens on stderr"},
+	{"REFGRAPH_TRACK_TYPES", VALUE_TEXT, FIELD(track_types), .fallback = "",
+	 .help = "types whose references hooks follow (globs, with commas); calls of others are "
+		 "only "
+		 "counted"},
+	{"REFGRAPH_TOMBSTONES", VALUE_NUMBER, FIELD(tombstones), 0, 1u << 20, .fallback = "0",
+	 .help = "so many counted objects stay known after their end: references after free, "
+		 "double "
+		 "unrefs"},
+	{"REFGRAPH_HOOK_MEMORY", VALUE_SIZE, FIELD(hook_memory), 1u << 20, 1ull << 40,
+	 .fallback = "256M", .help = "the most that hooks remember of references"},
 	{"REFGRAPH_TEST_FAULT", VALUE_WORD, FIELD(test_fault), .words = fault_words,
 	 .fallback = "none", .help = "plant a fault, for tests"},
 };

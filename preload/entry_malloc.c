@@ -277,9 +277,10 @@ void entry_mode_set(void)
 }
 
 /* The whole native stack by the unwinder in force, or the site alone when there is none yet. */
-static uint32_t full_stack(struct thread *t, uintptr_t caller, uintptr_t frame)
+static inline uint32_t stack_at(struct thread *t, uintptr_t caller, uintptr_t cfa,
+				uintptr_t frame_pointer)
 {
-	uintptr_t pcs[STACK_MAX_DEPTH], frame_pointer = *(const uintptr_t *)frame;
+	uintptr_t pcs[STACK_MAX_DEPTH];
 	size_t n;
 
 	if (!unwinder)
@@ -287,17 +288,26 @@ static uint32_t full_stack(struct thread *t, uintptr_t caller, uintptr_t frame)
 	if (config.mixed) {
 		uint32_t stack;
 
-		n = unwinder->walk(caller, frame + 2 * sizeof(uintptr_t), frame_pointer, pcs,
-				   STACK_MAX_DEPTH);
+		n = unwinder->walk(caller, cfa, frame_pointer, pcs, STACK_MAX_DEPTH);
 		stack = adapters_mix(pcs, n, n < STACK_MAX_DEPTH);
 		return stack ? stack
 			     : stack_intern(pcs, n < config.stack_depth ? n : config.stack_depth);
 	}
 	if (unwinder->stack)
-		return unwinder->stack(caller, frame + 2 * sizeof(uintptr_t), frame_pointer);
-	n = unwinder->walk(caller, frame + 2 * sizeof(uintptr_t), frame_pointer, pcs,
-			   config.stack_depth);
+		return unwinder->stack(caller, cfa, frame_pointer);
+	n = unwinder->walk(caller, cfa, frame_pointer, pcs, config.stack_depth);
 	return stack_intern(pcs, n);
+}
+
+static uint32_t full_stack(struct thread *t, uintptr_t caller, uintptr_t frame)
+{
+	return stack_at(t, caller, frame + 2 * sizeof(uintptr_t), *(const uintptr_t *)frame);
+}
+
+uint32_t entry_full_stack(struct thread *t, uintptr_t caller, uintptr_t cfa,
+			  uintptr_t frame_pointer)
+{
+	return stack_at(t, caller, cfa, frame_pointer);
 }
 
 /* The site, or when its countdown is over, the full stack. */

@@ -18,14 +18,13 @@ static struct table *open_table(struct walk *w, unsigned section, const struct c
 	return table_open(&w->writer, &table, section, specs, SMALL) ? &table : NULL;
 }
 
-/* One row: values in the order of the columns. */
-static void row(struct walk *w, struct table *t, const uint64_t *values)
+void walk_row(struct walk *w, struct table *t, const uint64_t *values)
 {
 	for (unsigned i = 0; i < t->columns; i++)
 		column_put(&t->column[i], values[i]);
 	table_row(&w->writer, t);
 }
-#define ROW(w, t, ...) row(w, t, (const uint64_t[]){__VA_ARGS__})
+#define ROW(w, t, ...) walk_row(w, t, (const uint64_t[]){__VA_ARGS__})
 
 /* ---- rows that adapters add ------------------------------------------------------------------------------------------------ */
 
@@ -176,6 +175,7 @@ static void counters(struct walk *w)
 	walk_counter(w, "walker.bytes.mapped", w->pool.mapped);
 	walk_counter(w, "lost.pages", w->plan->pages.lost);
 	task_counters(w);
+	record_counters(w);
 }
 
 static void runtime_tables(struct walk *w)
@@ -639,6 +639,7 @@ void walk_facts(struct walk *w)
 	maps(w);
 	pages(w);
 	summary(w);
+	record_walk(w);
 	stacks(w);
 	frames(w);
 	metas(w);

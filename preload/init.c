@@ -14,7 +14,7 @@
 #include <time.h>
 
 #include "entry.h"
-#include "hooks/rules.h"
+#include "hooks/record.h"
 
 _Atomic uint32_t shim_state = SHIM_NEW;
 uint32_t shim_pid;
@@ -123,6 +123,7 @@ static void fork_prepare(void)
 		return;
 	for (unsigned i = 0; i < FORK_LOCKS; i++)
 		trylock(fork_locks[i]);
+	record_fork_prepare();
 	fork_holds = true;
 }
 
@@ -131,10 +132,12 @@ static void fork_parent(void)
 	if (atomic_load_explicit(&shim_state, memory_order_relaxed) != SHIM_ON)
 		return;
 	fork_holds = fork_depth > 1;
-	if (fork_depth == 1)
+	if (fork_depth == 1) {
+		record_fork_done(false);
 		for (unsigned i = FORK_LOCKS; i > 0; i--)
 			if (trylock_is_mine(fork_locks[i - 1]))
 				trylock_release(fork_locks[i - 1]);
+	}
 	fork_leave();
 	ERRNO_KEPT(control_fork_parent());
 }
@@ -145,6 +148,7 @@ static void fork_child(void)
 	if (atomic_load_explicit(&shim_state, memory_order_relaxed) != SHIM_ON)
 		return;
 	fork_holds = false;
+	record_fork_done(true);
 	for (unsigned i = 0; i < FORK_LOCKS; i++)
 		trylock_release(fork_locks[i]);
 	atomic_store(&fork_owner, 0);

@@ -89,6 +89,10 @@ struct config {
 	bool verbose; /* REFGRAPH_VERBOSE=1 */
 	char rules
 		[4096]; /* REFGRAPH_RULES=gobject:/path/my.rules: whose references are counted; "" nobody's */
+	char track_types
+		[512]; /* REFGRAPH_TRACK_TYPES: globs of the types that hooks follow; "" all */
+	uint32_t tombstones;  /* REFGRAPH_TOMBSTONES: objects that are kept after their end */
+	uint64_t hook_memory; /* REFGRAPH_HOOK_MEMORY: the most that hooks remember */
 	int test_fault; /* REFGRAPH_TEST_FAULT=crash|hang|enomem|...: planted faults for our own tests */
 };
 /* config.test_fault, as the words in config.c's table. */
@@ -313,6 +317,8 @@ struct thread {
 		[17];  /* by DWARF number, pc last: where it parked, what is kept over calls */
 	bool internal; /* the helper */
 	void *unwind;  /* private memory of the unwinder in force */
+	uint64_t *
+		hook_calls; /* hooks/record.c: by number of the function; sums over all records, as made */
 };
 /* The calling thread's record; made when first needed. NULL when there is no memory: the hook passes through. */
 struct thread *thread_self(void);
@@ -491,7 +497,10 @@ int leak_check(const char *label);
 /* ---- entry_*.c: the hooks ---------------------------------------------------------------------------------------------- */
 
 void entry_mode_set(void); /* the hooks take over stacks_mode */
-void entry_init(void);	   /* resolves the real functions; may run inside the first malloc */
+/* The stack of a call from outside of the shim, by the unwinder in force; the caller alone when there is none. In a hook. */
+uint32_t entry_full_stack(struct thread *t, uintptr_t caller, uintptr_t cfa,
+			  uintptr_t frame_pointer);
+void entry_init(void); /* resolves the real functions; may run inside the first malloc */
 /* entry_sync.c: calls of sem_post() for this semaphore, by this process. */
 uint64_t semaphore_posts(uintptr_t semaphore);
 void semaphores_after_fork_child(void);

@@ -54,7 +54,8 @@ void tracking_unwinder(void)
 	const struct unwinder *found =
 		config.unwind_reference ? &unwinder_libunwind : &unwinder_fast;
 
-	if (unwinder || atomic_load_explicit(&stacks_mode, memory_order_relaxed) < STACKS_SAMPLED)
+	if (unwinder || (!config.rules[0] &&
+			 atomic_load_explicit(&stacks_mode, memory_order_relaxed) < STACKS_SAMPLED))
 		return;
 	if (!found->init())
 		found = found == &unwinder_fast && unwinder_libunwind.init() ? &unwinder_libunwind

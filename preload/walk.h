@@ -259,6 +259,13 @@ void walk_roots(struct walk *w);
 /* ---- facts.c -------------------------------------------------------------------------------------------------------- */
 
 void walk_facts(struct walk *w);
+/* One row: values in the order of the columns. */
+void walk_row(struct walk *w, struct table *t, const uint64_t *values);
+
+/* ---- hooks/record_walk.c -------------------------------------------------------------------------------------------- */
+
+void record_walk(struct walk *w); /* HOOKS, COUNTED, EVENTS */
+void record_counters(struct walk *w);
 
 /* ---- heaps.c -------------------------------------------------------------------------------------------------------- */
 

@@ -45,6 +45,8 @@ static const struct {
 	{"REFGRAPH_ON_FATAL", OPT_ON_FATAL, false, "1", "0"},
 	{"REFGRAPH_VALUES", OPT_VALUES, false, "1", "0"},
 	{"REFGRAPH_VERBOSE", OPT_VERBOSE, false, "1", "0"},
+	{"REFGRAPH_TRACK_TYPES", OPT_TRACK_TYPE},
+	{"REFGRAPH_TOMBSTONES", OPT_TOMBSTONES},
 	{"REFGRAPH_PYTHON_TRACER", OPT_PYTHON_TRACER, false, "on", "off"},
 	{"REFGRAPH_PYTHON", OPT_PYTHON, false, "on", "off"},
 	{"REFGRAPH_NATIVE", OPT_NATIVE, false, "on", "off"},

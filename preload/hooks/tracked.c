@@ -1,0 +1,352 @@
+/*
+ * tracked.c - see tracked.h.
+ */
+#include <string.h>
+#include <time.h>
+
+#include "lives.h"
+
+/* ---- memory: of a shard, in a few sizes that are used again ------------------------------------------------------------- */
+
+#define CHUNK (64u << 10)
+#define CLASS_BYTES(class) ((size_t)64 << (class))
+
+struct shard tracked_shards[TRACKED_SHARDS];
+static _Atomic uint64_t losses[TRACKED_LOSSES], bytes_used;
+
+void tracked_lose(enum tracked_loss which)
+{
+	atomic_fetch_add_explicit(&losses[which], 1, memory_order_relaxed);
+}
+
+uint64_t tracked_lost(enum tracked_loss which)
+{
+	return atomic_load_explicit(&losses[which], memory_order_relaxed);
+}
+
+uint64_t tracked_bytes(void)
+{
+	return atomic_load_explicit(&bytes_used, memory_order_relaxed);
+}
+
+void *tracked_map(size_t size)
+{
+	void *p = NULL;
+
+	if (atomic_fetch_add_explicit(&bytes_used, size, memory_order_relaxed) + size <=
+	    config.hook_memory)
+		p = arena_map(size);
+	if (!p) {
+		atomic_fetch_sub_explicit(&bytes_used, size, memory_order_relaxed);
+		tracked_lose(LOST_MEMORY);
+	}
+	return p;
+}
+
+static void *shard_bump(struct shard *s, size_t size)
+{
+	void *p;
+
+	if ((size_t)(s->end - s->at) < size) {
+		uint8_t *chunk = tracked_map(CHUNK);
+
+		if (!chunk)
+			return NULL;
+		s->at = chunk;
+		s->end = chunk + CHUNK;
+	}
+	p = s->at;
+	s->at += size;
+	return p;
+}
+
+static void *class_take(struct shard *s, unsigned class)
+{
+	void *p = s->spare[class];
+
+	if (!p)
+		return shard_bump(s, CLASS_BYTES(class));
+	s->spare[class] = *(void **)p;
+	return p;
+}
+
+static void class_give(struct shard *s, unsigned class, void *p)
+{
+	if (!p)
+		return;
+	*(void **)p = s->spare[class];
+	s->spare[class] = p;
+}
+
+/* The class of a list with room for n things of 16 bytes: 4, 8, ... */
+static unsigned class_of(unsigned room)
+{
+	return (unsigned)__builtin_ctz(room / 4);
+}
+
+_Static_assert(sizeof(struct event) == 16 && sizeof(struct event_sum) == 16, "class_of()");
+
+/* ---- locks ----------------------------------------------------------------------------------------------------------------- */
+
+/*
+ * The holder does a few dozen instructions, but may lose its processor in them, and with more threads than processors for long. So who waits
+ * sleeps in the end, and gives up only when the holder must be gone: it was in a process of which this is a copy that no handler of ours saw.
+ */
+__attribute__((noinline)) bool tracked_lock(trylock_t *lock)
+{
+	const struct timespec nap = {0, 100000};
+
+	if (trylock(lock))
+		return true;
+	for (int i = 0; i < 20000 && !shim_sandboxed; i++) {
+		if (trylock_once(lock))
+			return true;
+		sys(SYS_nanosleep, &nap, 0);
+	}
+	return false;
+}
+
+void tracked_fork_prepare(void)
+{
+	for (unsigned i = 0; i < TRACKED_SHARDS; i++)
+		tracked_lock(&tracked_shards[i].lock);
+	lives_fork_prepare();
+}
+
+void tracked_unlock(trylock_t *lock, bool child)
+{
+	if (child || trylock_is_mine(lock))
+		atomic_store_explicit(lock, 0, memory_order_release);
+}
+
+void tracked_fork_done(bool child)
+{
+	lives_fork_done(child);
+	for (unsigned i = 0; i < TRACKED_SHARDS; i++)
+		tracked_unlock(&tracked_shards[i].lock, child);
+}
+
+/* ---- objects --------------------------------------------------------------------------------------------------------------- */
+
+/* Room for one more: as many buckets as objects. Tables that were too small stay; together they are as large as the newest. */
+static bool buckets_room(struct shard *s)
+{
+	uint32_t old = s->buckets ? s->mask + 1 : 0, n = old ? old * 2 : 32;
+	size_t size = n * sizeof(*s->buckets);
+	struct tracked **before = s->buckets, **fresh;
+
+	if (s->used < old)
+		return true;
+	fresh = size <= CHUNK / 4 ? shard_bump(s, size) : tracked_map(size);
+	if (!fresh)
+		return old > 0;
+	s->buckets = fresh;
+	s->mask = n - 1;
+	for (uint32_t i = 0; i < old; i++)
+		for (struct tracked *o = before[i], *next; o; o = next) {
+			struct tracked **bucket = tracked_bucket(s, o->id);
+
+			/* in their order: the newest in front */
+			while (*bucket)
+				bucket = &(*bucket)->next;
+			next = o->next;
+			o->next = NULL;
+			*bucket = o;
+		}
+	return true;
+}
+
+static void object_remove(struct shard *s, struct tracked *o)
+{
+	struct tracked **link = tracked_bucket(s, o->id);
+
+	while (*link && *link != o)
+		link = &(*link)->next;
+	if (*link)
+		*link = o->next;
+	s->used--;
+	class_give(s, class_of(o->events_room), o->events);
+	if (o->sums)
+		class_give(s, class_of(o->sums_room), o->sums);
+	o->next = s->spare_objects;
+	s->spare_objects = o;
+}
+
+static struct tracked *object_take(struct shard *s)
+{
+	struct tracked *o = s->spare_objects;
+
+	if (o)
+		s->spare_objects = o->next;
+	else
+		o = shard_bump(s, sizeof(*o));
+	if (o)
+		memset(o, 0, sizeof(*o));
+	return o;
+}
+
+struct tracked *tracked_begin(struct shard *s, uint64_t id, uint16_t type)
+{
+	struct tracked *o = tracked_find(s, id), **bucket;
+
+	if (o && o->state == RGD_COUNTED_ALIVE)
+		tracked_end(s, o, false);
+	if (!buckets_room(s) || !(o = object_take(s)))
+		return NULL;
+	o->events_room = 4;
+	o->events = class_take(s, class_of(o->events_room));
+	if (!o->events) {
+		o->next = s->spare_objects;
+		s->spare_objects = o;
+		return NULL;
+	}
+	o->id = id;
+	o->type = type;
+	o->epoch = atomic_load_explicit(&epoch_now, memory_order_relaxed);
+	o->count = COUNT_UNKNOWN;
+	bucket = tracked_bucket(s, id);
+	o->next = *bucket;
+	*bucket = o;
+	s->used++;
+	return o;
+}
+
+/* ---- events ---------------------------------------------------------------------------------------------------------------- */
+
+static uint64_t key_of(uint32_t what, uint16_t hook)
+{
+	uint64_t key = ((uint64_t)what << 16 | hook) * 0xd6e8feb86659fd93ull;
+
+	key ^= key >> 32;
+	return key * 0xd6e8feb86659fd93ull;
+}
+
+/* The sum of this kind, which moves to the front half: what comes often is found soon. NULL: no room. */
+static struct event_sum *sum_of(struct shard *s, struct tracked *o, uint32_t what, uint16_t hook)
+{
+	struct event_sum *larger, swap;
+	unsigned room;
+
+	for (unsigned i = 0; i < o->nsums; i++) {
+		if (o->sums[i].what != what || o->sums[i].hook != hook)
+			continue;
+		if (i < 8)
+			return &o->sums[i];
+		swap = o->sums[i];
+		o->sums[i] = o->sums[i / 2];
+		o->sums[i / 2] = swap;
+		return &o->sums[i / 2];
+	}
+	if (o->nsums == o->sums_room) {
+		room = o->sums_room ? o->sums_room * 2u : 4;
+		if (room > SUMS_MAX || !(larger = class_take(s, class_of(room))))
+			return NULL;
+		if (o->nsums) {
+			memcpy(larger, o->sums, o->nsums * sizeof(*larger));
+			class_give(s, class_of(o->sums_room), o->sums);
+		}
+		o->sums = larger;
+		o->sums_room = (uint16_t)room;
+	}
+	o->sums[o->nsums] = (struct event_sum){what, hook, 0};
+	return &o->sums[o->nsums++];
+}
+
+/* The older half of a full list goes into the sums. The birth stays: it is the row that everybody looks for. */
+static void fold(struct shard *s, struct tracked *o)
+{
+	unsigned first = o->events[0].what && EVENT_KIND(o->events[0].what) == RGD_EVENT_CREATE;
+	unsigned end = first + EVENTS_MAX / 2;
+
+	for (unsigned i = first; i < end; i++) {
+		struct event_sum *sum = sum_of(s, o, o->events[i].what, o->events[i].hook);
+
+		if (sum) {
+			sum->times++;
+			continue;
+		}
+		o->lost++;
+		tracked_lose(LOST_EVENTS);
+	}
+	memmove(o->events + first, o->events + end, (o->nevents - end) * sizeof(*o->events));
+	o->nevents = (uint16_t)(o->nevents - (end - first));
+}
+
+static bool events_room(struct shard *s, struct tracked *o)
+{
+	struct event *larger;
+
+	if (o->nevents < o->events_room)
+		return true;
+	if (o->events_room == EVENTS_MAX ||
+	    !(larger = class_take(s, class_of(o->events_room * 2u)))) {
+		if (o->events_room < EVENTS_MAX)
+			return false;
+		fold(s, o);
+		return true;
+	}
+	memcpy(larger, o->events, o->nevents * sizeof(*larger));
+	class_give(s, class_of(o->events_room), o->events);
+	o->events = larger;
+	o->events_room = (uint16_t)(o->events_room * 2);
+	return true;
+}
+
+void tracked_event(struct shard *s, struct tracked *o, const struct event *event)
+{
+	o->life += key_of(event->what, event->hook);
+	if (likely(events_room(s, o))) {
+		o->events[o->nevents++] = *event;
+		return;
+	}
+	o->lost++;
+	tracked_lose(LOST_EVENTS);
+}
+
+void tracked_rename(struct tracked *o, struct event *event, uint32_t what, uint16_t hook)
+{
+	o->life += key_of(what, hook) - key_of(event->what, event->hook);
+	event->what = what;
+	event->hook = hook;
+}
+
+/* ---- the end --------------------------------------------------------------------------------------------------------------- */
+
+static void tombstone_add(struct shard *s, struct tracked *o)
+{
+	uint32_t most = (config.tombstones + TRACKED_SHARDS - 1) / TRACKED_SHARDS;
+
+	o->state = RGD_COUNTED_ENDED;
+	o->later = NULL;
+	if (s->newest)
+		s->newest->later = o;
+	else
+		s->oldest = o;
+	s->newest = o;
+	if (++s->tombstones <= most)
+		return;
+	o = s->oldest;
+	s->oldest = o->later;
+	s->tombstones--;
+	object_remove(s, o);
+}
+
+void tracked_end(struct shard *s, struct tracked *o, bool whole)
+{
+	if (o->state == RGD_COUNTED_ENDED)
+		return;
+	if (whole && !o->ignored)
+		lives_add(o);
+	if (config.tombstones && whole && !o->ignored)
+		tombstone_add(s, o);
+	else
+		object_remove(s, o);
+}
+
+void tracked_each(void (*visit)(const struct tracked *object, void *context), void *context)
+{
+	for (unsigned i = 0; i < TRACKED_SHARDS; i++)
+		for (uint32_t k = 0; tracked_shards[i].buckets && k <= tracked_shards[i].mask; k++)
+			for (const struct tracked *o = tracked_shards[i].buckets[k]; o; o = o->next)
+				visit(o, context);
+}
