@@ -2,6 +2,7 @@
 
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -132,6 +133,32 @@ static struct image *linked_debug(const char *path, const char *build_id, struct
 	return image;
 }
 
+/* What debuginfod's clients (gdb, perf, elfutils) have fetched before: debuginfod_find_debuginfo(3) tells where they keep it. */
+static struct image *cached_debug(struct place *place)
+{
+	static const struct {
+		const char *variable, *below;
+	} caches[] = {
+		{"DEBUGINFOD_CACHE_PATH", ""},
+		{"XDG_CACHE_HOME", "/debuginfod_client"},
+		{"HOME", "/.cache/debuginfod_client"},
+		{"HOME", "/.debuginfod_client_cache"},
+	};
+	char file[PATH_MAX];
+	struct image *image = NULL;
+
+	for (size_t i = 0; i < sizeof(caches) / sizeof(*caches) && !image; i++) {
+		const char *folder = getenv(caches[i].variable);
+
+		if (folder && folder[0] == '/' && place->build_id[0] &&
+		    !strchr(place->build_id, '/') &&
+		    snprintf(file, sizeof(file), "%s%s/%s/debuginfo", folder, caches[i].below,
+			     place->build_id) < (int)sizeof(file))
+			image = try_file(place, file);
+	}
+	return image;
+}
+
 struct image *locate_debug(const char *path, const char *build_id, const char *search,
 			   struct image *module)
 {
@@ -142,5 +169,5 @@ struct image *locate_debug(const char *path, const char *build_id, const char *s
 		image = debug_in(&place, DEBUG_ROOT);
 	if (!image && module)
 		image = linked_debug(path, build_id, module);
-	return image;
+	return image ? image : cached_debug(&place);
 }

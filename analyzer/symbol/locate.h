@@ -22,7 +22,7 @@ enum locate_result locate_module(const char *path, const char *build_id, const c
 
 /*
  * Its separate debug file, NULL when there is none: by build-id below `search` and /usr/lib/debug, then what
- * .gnu_debuglink of `module` (NULL: not at hand) names. The caller's.
+ * .gnu_debuglink of `module` (NULL: not at hand) names, then in the cache of debuginfod's clients. The caller's.
  */
 struct image *locate_debug(const char *path, const char *build_id, const char *search,
 			   struct image *module);

@@ -30,21 +30,21 @@ def dump(program):
     return os.path.join(TMP, name)
 
 
-def ask(*arguments):
-    p = subprocess.run([REFGRAPH, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+def ask(*arguments, environment={}):
+    p = subprocess.run([REFGRAPH, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=dict(os.environ, **environment))
     return p.stdout if p.returncode == 0 else "status %d: %s" % (p.returncode, p.stderr)
 
 
-def types(path, *options):
+def types(path, *options, environment={}):
     """{(type, bytes): (source, count)}: blocks of libraries aside."""
-    rows = map(json.loads, ask("types", "--json", "--limit", "0", *options, path).splitlines())
+    rows = map(json.loads, ask("types", "--json", "--limit", "0", *options, path, environment=environment).splitlines())
     return {(r["type"], r["bytes"]): (r["source"], r["count"]) for r in rows if "libstdc++" not in r["type"]}
 
 
-def kinds(path, *options):
+def kinds(path, *options, environment={}):
     """The same without the source: where it is known from depends on the compiler's options."""
     found = {}
-    for (name, size), (_, count) in types(path, *options).items():
+    for (name, size), (_, count) in types(path, *options, environment=environment).items():
         old = found.get(name, (0, 0))
         found[name] = old[0] + count, old[1] + size
     return found
@@ -85,6 +85,10 @@ def forms_of_c():
                     "-g -O2 -flto"):
         path = dump(build(options.replace(" ", ""), "typed.c", *options.split()))
         equal(options, kinds(path), WANT_C)
+    path = dump(build("zdebug", "typed.c", "-g", "-O1", "-gz=zlib-gnu"))
+    names = subprocess.run(["readelf", "-SW", "zdebug/prog"], stdout=subprocess.PIPE, text=True).stdout
+    judge("-gz=zlib-gnu makes .zdebug sections", ".zdebug_info" in names, names)
+    equal("-gz=zlib-gnu", kinds(path), WANT_C)
     # split: the rest lies in .dwo files beside the object
     os.makedirs("split")
     os.chdir("split")
@@ -94,6 +98,23 @@ def forms_of_c():
     path = dump(os.path.join(TMP, "split", "prog"))
     judge("-gsplit-dwarf leaves a .dwo file", os.path.exists("split/typed.dwo"))
     equal("-gsplit-dwarf", kinds(path), WANT_C)
+    subprocess.run(["gcc", "-w", "-g", "-gdwarf-4", "-gsplit-dwarf", "-O1", INCLUDE, "-o", "split/prog4", os.path.join(SOURCES, "typed.c")],
+                   check=True, cwd=TMP)
+    equal("-gdwarf-4 -gsplit-dwarf", kinds(dump(os.path.join(TMP, "split", "prog4"))), WANT_C)
+    packed()
+
+
+def packed():
+    """All .dwo files in one .dwp: libdw reads it from 0.191 on."""
+    tool = shutil.which("dwp") or shutil.which("llvm-dwp") or shutil.which("llvm-dwp-14")
+    version = subprocess.run(["pkg-config", "--modversion", "libdw"], stdout=subprocess.PIPE, text=True).stdout.strip()
+    if not tool or version in ("", "0.188", "0.189", "0.190"):
+        say("skip .dwp: no tool that makes one, or libdw %s" % version)
+        return
+    subprocess.run([tool, "-e", "prog", "-o", "prog.dwp"], cwd="split", check=True)
+    os.rename("split/typed.dwo", "split/gone.dwo")
+    equal(".dwp", kinds(os.path.join(TMP, "split.rgd")), WANT_C)
+    os.rename("split/gone.dwo", "split/typed.dwo")
 
 
 def separate():
@@ -108,6 +129,13 @@ def separate():
     path = dump(program)
     equal("stripped, with --symbol-path by build-id", kinds(path, "--symbol-path", os.path.join(TMP, "store")), WANT_C)
     bare = kinds(path)
+    # as debuginfod's clients keep it, compressed for good measure
+    cache = os.path.join(TMP, "home", ".cache", "debuginfod_client", build_id)
+    os.makedirs(cache)
+    subprocess.run(["objcopy", "--compress-debug-sections=zlib", os.path.join(folder, build_id[2:] + ".debug"), os.path.join(cache, "debuginfo")],
+                   check=True)
+    equal("stripped, in debuginfod's cache", kinds(path, environment={"HOME": os.path.join(TMP, "home")}), WANT_C)
+    equal("stripped, in another cache of debuginfod", kinds(path, environment={"DEBUGINFOD_CACHE_PATH": os.path.dirname(cache)}), WANT_C)
     # nothing is known of the program itself: libc's functions and what they make are
     judge("stripped: blocks by their place in the file",
           bare and all(t.startswith(("malloc in prog+0x", "list node in prog+0x")) or t == "char[]" for t in bare), bare)
@@ -124,9 +152,16 @@ def separate():
         return
     programs = [build("dwz" + n, "typed.c", "-g", "-O1", "-Wl,--build-id", "-DPART=" + n) for n in "ab"]
     subprocess.run(["dwz", "-m", os.path.join(TMP, "common.debug"), *programs], check=True)
+    both = dump(programs[1])
     sections = subprocess.run(["readelf", "-SW", programs[0]], stdout=subprocess.PIPE, text=True).stdout
     judge("dwz: types went to the common file", ".gnu_debugaltlink" in sections)
     equal("dwz", kinds(dump(programs[0])), WANT_C)
+    # all at once: dwz, then a stripped program with a compressed debug file by link, which names the common file
+    debug = programs[1] + ".debug"
+    subprocess.run(["objcopy", "--only-keep-debug", "--compress-debug-sections=zlib", programs[1], debug], check=True)
+    subprocess.run(["strip", programs[1]], check=True)
+    subprocess.run(["objcopy", "--add-gnu-debuglink=" + debug, programs[1]], check=True)
+    equal("dwz, compressed, by .gnu_debuglink", kinds(both), WANT_C)
 
 
 def classes():

@@ -32,7 +32,7 @@ equal("a global", where(1001), [(GLOBAL, 0)])
 equal("a global into the interior", where(1010), [(GLOBAL, 40)])
 equal("held by objects only", [where(s) for s in (1002, 1003, 3071)], [[], [], []])
 equal("thread-local, main", where(1020), [(TLS, 0)])
-equal("thread-local, other", where(1021), [(TLS, 0)])
+equal("thread-local, other", (TLS, 0) in where(1021), True) # and where it came through on the stack
 equal("mapped memory", where(1050), [(REGION, 0)])
 equal("stack, main", where(1080), [(STACK, 0)])
 equal("stack, other", where(1081)[:1], [(STACK, 0)])
