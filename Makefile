@@ -36,6 +36,22 @@ SHIM_LDFLAGS := -shared -Wl,-z,defs -Wl,-z,now -Wl,-z,relro -Wl,--version-script
 	-Wl,--exclude-libs,ALL -Wl,--gc-sections -Wl,-soname,librefgraph.so
 SHIM_LIBS := -l:libzstd.a -ldl -lpthread
 
+# ---- adapters that are compiled against a runtime's headers -------------------------------------------------------
+# One module per build of PHP, named by what the engine states of itself. Without php-config everything else is built.
+PHP_CONFIG ?= php-config
+PHP_API := $(shell $(PHP_CONFIG) --phpapi 2>/dev/null)
+PHP_SRC := $(sort $(wildcard preload/php/*.c))
+PHP_OBJ := $(PHP_SRC:%.c=$(O)/%.o)
+ifneq ($(PHP_API),)
+PHP_HEADERS := $(shell $(PHP_CONFIG) --include-dir)
+PHP_THREADS := $(if $(shell grep -s '^.define ZTS 1' $(PHP_HEADERS)/main/php_config.h),TS,NTS)
+PHP_DEBUG := $(if $(shell grep -s '^.define ZEND_DEBUG 1' $(PHP_HEADERS)/main/php_config.h),-debug)
+PHP_MODULE := $(O)/adapters/refgraph-php-API$(PHP_API)-$(PHP_THREADS)$(PHP_DEBUG).so
+endif
+PHP_CFLAGS := $(filter-out -Wshadow -Wstrict-prototypes,$(BASE_CFLAGS)) -fPIC -fvisibility=hidden \
+	$(patsubst -I%,-isystem %,$(shell $(PHP_CONFIG) --includes 2>/dev/null))
+PHP_LDFLAGS := -shared -Wl,-z,now -Wl,-z,relro -Wl,-soname,$(notdir $(PHP_MODULE))
+
 # ---- the analyzer -----------------------------------------------------------------------------------------------
 ANALYZER_SRC := $(sort $(wildcard analyzer/*.c) $(wildcard analyzer/*/*.c))
 ANALYZER_OBJ := $(ANALYZER_SRC:%.c=$(O)/%.o)
@@ -45,9 +61,9 @@ ANALYZER_LIBS := -lcgraph -lcdt -lzstd -ldw -lelf -lsqlite3 -lstdc++ -lpthread -
 
 RULES := $(patsubst rules/%,$(O)/rules/%,$(sort $(wildcard rules/*.rules)))
 
-.PHONY: all check check-long bench demo lint format deps install uninstall clean help
+.PHONY: all php-missing check check-long bench demo lint format deps install uninstall clean help
 .DELETE_ON_ERROR:
-all: deps-check $(O)/refgraph $(O)/librefgraph.so $(RULES)
+all: deps-check $(O)/refgraph $(O)/librefgraph.so $(PHP_MODULE) $(if $(PHP_MODULE),,php-missing) $(RULES)
 
 # Objects, libraries and programs are rebuilt when the list of sources or the flags change, not only when a file does:
 # these stamps change their time only with their text.
@@ -60,6 +76,8 @@ endef
 FORCE:
 $(eval $(call stamp,$(O)/.shim-flags,$(CC) $(CFLAGS) $(SHIM_CFLAGS) $(SHIM_LDFLAGS) $(SHIM_LIBS)))
 $(eval $(call stamp,$(O)/.shim-sources,$(SHIM_SRC)))
+$(eval $(call stamp,$(O)/.php-flags,$(CC) $(CFLAGS) $(PHP_CFLAGS) $(PHP_LDFLAGS) $(PHP_API)))
+$(eval $(call stamp,$(O)/.php-sources,$(PHP_SRC)))
 $(eval $(call stamp,$(O)/.analyzer-flags,$(CC) $(CFLAGS) $(ANALYZER_CFLAGS) $(ANALYZER_LIBS)))
 $(eval $(call stamp,$(O)/.analyzer-sources,$(ANALYZER_SRC)))
 
@@ -71,6 +89,18 @@ $(SHIM_OBJ): $(O)/%.o: %.c $(O)/.shim-flags | deps-check
 $(O)/librefgraph.so: $(SHIM_OBJ) $(O)/.shim-sources preload/exports.map
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) $(SHIM_LDFLAGS) -o $@ $(SHIM_OBJ) $(SHIM_LIBS)
+
+$(PHP_OBJ): $(O)/%.o: %.c $(O)/.php-flags | deps-check
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(PHP_CFLAGS) -MMD -MP -c -o $@ $<
+
+ifneq ($(PHP_MODULE),)
+$(PHP_MODULE): $(PHP_OBJ) $(O)/.php-sources
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(PHP_LDFLAGS) -o $@ $(PHP_OBJ)
+endif
 
 $(ANALYZER_OBJ): $(O)/%.o: %.c $(O)/.analyzer-flags | deps-check
 	$(call say,CC,$<)
@@ -86,7 +116,10 @@ $(RULES): $(O)/%: %
 	@mkdir -p $(@D)
 	$(Q)cp $< $@
 
--include $(SHIM_OBJ:.o=.d) $(ANALYZER_OBJ:.o=.d)
+php-missing:
+	@echo 'no php-config (package php8.2-dev): built without the adapter for PHP' >&2
+
+-include $(PHP_OBJ:.o=.d) $(SHIM_OBJ:.o=.d) $(ANALYZER_OBJ:.o=.d)
 include tests/tests.mk
 
 # ---- what a user runs -------------------------------------------------------------------------------------------
@@ -106,6 +139,8 @@ install: all
 	install -m 755 $(O)/refgraph $(BINDIR)/refgraph
 	install -m 644 $(O)/librefgraph.so $(LIBDIR)/librefgraph.so
 	install -m 644 $(RULES) $(LIBDIR)/rules/
+	$(if $(PHP_MODULE),install -d $(LIBDIR)/adapters)
+	$(if $(PHP_MODULE),install -m 644 $(PHP_MODULE) $(LIBDIR)/adapters/)
 	install -m 644 include/refgraph.h $(INCDIR)/refgraph.h
 	install -m 644 completion/refgraph.bash $(BASHDIR)/refgraph
 	install -m 644 $(wildcard man/*.1) $(MANDIR)/man1/
@@ -113,6 +148,8 @@ install: all
 	install -m 644 $(wildcard man/*.7) $(MANDIR)/man7/
 
 uninstall:
+	rm -f $(LIBDIR)/adapters/refgraph-php-*.so
+	-[ ! -d $(LIBDIR)/adapters ] || rmdir $(LIBDIR)/adapters
 	rm -f $(BINDIR)/refgraph $(LIBDIR)/librefgraph.so $(INCDIR)/refgraph.h $(BASHDIR)/refgraph
 	rm -f $(patsubst man/%,$(MANDIR)/man1/%,$(wildcard man/*.1))
 	rm -f $(patsubst man/%,$(MANDIR)/man5/%,$(wildcard man/*.5))
@@ -125,7 +162,7 @@ lint:
 	@tests/tools/lint
 
 format:
-	clang-format -i $(SHIM_SRC) $(ANALYZER_SRC) $(wildcard preload/*.h preload/adapters/*.h preload/hooks/*.h include/*.h analyzer/*/*.h)
+	clang-format -i $(SHIM_SRC) $(PHP_SRC) $(ANALYZER_SRC) $(wildcard preload/*.h preload/adapters/*.h preload/hooks/*.h preload/php/*.h include/*.h analyzer/*/*.h)
 
 clean:
 	rm -rf $(O)

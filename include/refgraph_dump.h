@@ -477,6 +477,9 @@ enum rgd_property {
 	RGD_PROP_REPR = 5,   /* string: short representation; only with values enabled */
 	RGD_PROP_STATE = 6,  /* string: running, suspended, closed, ... (generators, fibers) */
 	RGD_PROP_QUALNAME = 7,
+	RGD_PROP_HANDLE = 8,	  /* number: spl_object_id() of PHP */
+	RGD_PROP_GC_COLOUR = 9,	  /* string: of what waits in the buffer of PHP's collector */
+	RGD_PROP_GC_ADDRESS = 10, /* number: its place there */
 };
 
 /* SUMMARY: live objects by (type, allocation stack, tracked or not). Enough for counts, growth and fleets. */
@@ -504,7 +507,12 @@ enum rgd_regions_column {
 	RGD_REGION_SIZE = 1,	/* VARINT */
 	RGD_REGION_STACK = 2,	/* VARINT +1 */
 	RGD_REGION_EPOCH = 3,	/* VARINT */
-	RGD_REGION_KIND = 4,	/* U8: 0 mmap by the program, 1 pymalloc arena */
+	RGD_REGION_KIND = 4,	/* U8 enum rgd_region_kind */
+};
+enum rgd_region_kind {
+	RGD_REGION_MMAP = 0,  /* by the program itself */
+	RGD_REGION_ARENA = 1, /* of pymalloc */
+	RGD_REGION_FIBER = 2, /* the C stack of one of PHP's fibers */
 };
 
 /*

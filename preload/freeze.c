@@ -300,7 +300,7 @@ static bool read_runs(uint32_t tid, uint64_t *ran_ns, uint64_t *ran_times)
 enum state { STATE_GONE, STATE_RUNNING, STATE_BLOCKED };
 
 /* "running", or "number arguments... sp pc", or "-1 sp pc" (a page fault, a stop). */
-static enum state read_state(uint32_t tid, struct frozen_thread *f)
+static enum state read_call(uint32_t tid, struct frozen_thread *f, long *call)
 {
 	char path[64], text[256], *p, *sp = NULL, *pc = NULL;
 	uint64_t value;
@@ -315,12 +315,39 @@ static enum state read_state(uint32_t tid, struct frozen_thread *f)
 		}
 	if (!sp)
 		return STATE_GONE;
+	number(text, 10, &value);
+	*call = text[0] == '-' ? -1 : (long)value;
 	number(sp, 16, &value);
 	f->sp = (uintptr_t)value;
 	number(pc, 16, &value);
 	f->pc = (uintptr_t)value;
 	f->nregisters = f->known = 0;
 	return f->sp ? STATE_BLOCKED : STATE_GONE;
+}
+
+static enum state read_state(uint32_t tid, struct frozen_thread *f)
+{
+	long call;
+
+	return read_call(tid, f, &call);
+}
+
+bool freeze_thread_blocked(uint32_t tid, long *call, uintptr_t *sp)
+{
+	struct frozen_thread f = {0};
+
+	if (read_call(tid, &f, call) != STATE_BLOCKED)
+		return false;
+	*sp = f.sp;
+	return true;
+}
+
+bool freeze_thread_rests(uint32_t tid, uintptr_t sp)
+{
+	for (size_t i = 0; i < count; i++)
+		if (list[i].tid == tid)
+			return list[i].state == RGD_THREAD_BLOCKED && list[i].sp == sp;
+	return false;
 }
 
 static bool blocks_our_signal(uint32_t tid)

@@ -244,6 +244,8 @@ static struct adapter_host host = {
 	.task_done = task_done,
 	.exiting = host_exiting,
 	.cancelled = control_cancelled,
+	.thread_blocked = freeze_thread_blocked,
+	.thread_rests = freeze_thread_rests,
 };
 
 /* ---- calls into the adapters ---------------------------------------------------------------------------------------- */

@@ -216,6 +216,25 @@ static void adapters_leave(void)
 	entered = 0;
 }
 
+/* The world stands. False: a runtime that was found at rest has moved since; the caller lets all run and enters again. After
+ * the last try it is missing in the dump. */
+static bool adapters_still(bool last)
+{
+	for (unsigned i = 0; adapters[i] && i < WALK_ADAPTERS; i++) {
+		unsigned bit = 1u << i;
+		if (!(entered & bit) || plan.skip & bit || !adapters[i]->still ||
+		    adapters[i]->still())
+			continue;
+		if (!last)
+			return false;
+		copy_text(plan.notes[i], sizeof plan.notes[i],
+			  "a runtime was never found at rest; its objects are missing");
+		plan.skip |= bit;
+		plan.missing |= bit;
+	}
+	return true;
+}
+
 /* ---- the walker ----------------------------------------------------------------------------------------------------------------- */
 
 static struct walk_page *page;
@@ -319,6 +338,15 @@ static long frozen_clone(const char *label, struct snapshot_result *result)
 			     "no memory, or no free realtime signal, to stop the program's threads "
 			     "with");
 			return -EBUSY;
+		}
+		if (!adapters_still(i >= MOVED_TRIES)) {
+			thaw_world();
+			adapters_leave();
+			if (!adapters_enter()) {
+				fail(result, ECANCELED, "");
+				return -ECANCELED;
+			}
+			continue;
 		}
 		plan.time_ns = clock_now(CLOCK_REALTIME);
 		page_reset();

@@ -372,6 +372,25 @@ void walk_scan(struct walk *w, uintptr_t low, uintptr_t high)
 	}
 }
 
+void walk_words(struct walk *w, uint32_t label, uintptr_t low, uintptr_t high)
+{
+	uint32_t number;
+	uint64_t interior;
+
+	for (low = (low + 7) & ~(uintptr_t)7; low + 8 <= high; low += 8) {
+		uintptr_t value;
+
+		if (memory_readable(&w->map, low, 8) != 8)
+			return;
+		value = *(const uintptr_t *)low;
+		if (!walk_plausible(w, value) || !walk_resolve(w, value, &number, &interior) ||
+		    number == w->number)
+			continue;
+		emit_edge(w, interior ? label_variant(w, label, true) : label, 0, number, interior);
+		w->degree++;
+	}
+}
+
 enum { PROP_OBJECT, PROP_KEY, PROP_VALUE };
 
 void walk_property(struct walk *w, enum rgd_property key, uint64_t value)

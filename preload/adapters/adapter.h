@@ -137,6 +137,11 @@ struct adapter_host {
 	 * block is known there. */
 	void (*block_reborn)(uintptr_t address, uint32_t (*stack)(void), uintptr_t caller,
 			     uintptr_t frame);
+	/* What a thread of the process is doing: false when it runs or is gone; else the number of the system call that it is
+	 * blocked in and its stack pointer there. Opens files: for the helper. */
+	bool (*thread_blocked)(uint32_t tid, long *call, uintptr_t *sp);
+	/* In still(): the thread is blocked as that said, with this stack pointer. */
+	bool (*thread_rests)(uint32_t tid, uintptr_t sp);
 	/* Nanoseconds of processor time that the process has used; 0 when that must not be asked for (a sandbox). */
 	uint64_t (*processor_time)(void);
 	/* The present epoch; atomic. */
@@ -178,6 +183,9 @@ struct adapter {
 	/* 0 = locked. Else the snapshot goes on without this runtime's objects: ENODEV it is not in this process, ENXIO it has
 	 * none, ETIMEDOUT, EBUSY (finalizing, collecting) it has some: then the dump is partial. `note` receives one line. */
 	int (*enter)(unsigned deadline_ms, char *note, size_t note_size);
+	/* All other threads stand, the clone is next: is the heap still as enter() found it? False: they run on for a moment, and
+	 * enter() is asked again. For a runtime that enter() could not lock, but found at rest. May be NULL. */
+	bool (*still)(void);
 	void (*leave)(void);
 	/* The calling thread is about to wait for a snapshot that another thread takes: if it holds the runtime's lock, let go
 	 * of it and return a token for take_back(); NULL when it does not hold it. May be NULL. */
@@ -233,6 +241,9 @@ bool walk_edge(struct walk *walk, uint32_t label, uint64_t value, uintptr_t targ
 /* edges() phase: scan the words of [low, high) conservatively on behalf of the current object (an opaque struct's
  * tail, an extension type's C fields); offsets are relative to the object. */
 void walk_scan(struct walk *walk, uintptr_t low, uintptr_t high);
+/* edges() phase: each word of [low, high) that points to something known becomes an edge with this label, which has no value;
+ * for storage in front of the object, where walk_scan() has no offset to give. */
+void walk_words(struct walk *walk, uint32_t label, uintptr_t low, uintptr_t high);
 /* describe()/edges() phase, for the current object. */
 void walk_property(struct walk *walk, enum rgd_property key, uint64_t value);
 

@@ -13,6 +13,7 @@ rules() {
 	preload/*                        only   ^preload/|^include/refgraph(_dump)?\.h$|^<
 	preload/*                        never  ^<(stdio|assert|Python|glib|gmodule)\.h>
 	preload/entry_*                  never  unwind_|libunwind|preload/adapters/|preload/(writer|nodes|walk)\.h|zstd|xxh
+	preload/php/*                    only   ^preload/php/|^preload/adapters/php_link\.h$|^<
 	preload/adapters/*               only   ^preload/adapters/|^include/refgraph_dump\.h$|^<
 	analyzer/*                       only   ^analyzer/|^include/refgraph_dump\.h$|^<
 	analyzer/util/*                  only   ^analyzer/util/|^<
@@ -38,6 +39,7 @@ owners() {
 	^analyzer/out/dot\.h$            analyzer/@(out|report|cmd)/*
 	^analyzer/graph/csr\.h$          analyzer/@(dump/model|dump/model_internal|dump/edges|graph/*|report/*|cmd/*)*
 	sqlite                           analyzer/report/query.c
+	^<(php|SAPI|zend|ext/)           preload/php/*
 	libunwind                        preload/unwind_libunwind.c
 	zstd                             @(preload|analyzer/dump)/*
 	libelf|libdw|gelf|dwarf          analyzer/@(symbol|types)/*
@@ -106,6 +108,8 @@ plant "stdio in the shim" preload/planted.c '#  include <stdio.h>'
 plant "a hook that knows adapters" preload/entry_planted.c '#include "adapters/adapter.h"'
 plant "an adapter that knows the shim" preload/adapters/planted.c '#include "../shim.h"'
 plant "Python's headers in the shim" preload/adapters/planted.c '#include <Python.h>'
+plant "PHP's headers in the shim" preload/adapters/planted.c '#include <php.h>'
+plant "a module of PHP's that knows the shim" preload/php/planted.c '#include "../shim.h"'
 plant "a second includer of uthash" analyzer/dump/planted.c '#include <uthash.h>'
 plant "a command that includes another" analyzer/cmd/planted.c '#include "cmd/planted.h"'
 plant "a type of ours in the public header" include/refgraph.h '#include "refgraph_dump.h"'

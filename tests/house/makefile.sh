@@ -46,7 +46,7 @@ check "makefile: V=1 shows commands" sh -c "touch '$copy/$one'; make -C '$copy' 
 D=$TMP/dest
 make -C "$copy" --no-print-directory O="$B" CFLAGS='-O0 -DOTHER' DESTDIR="$D" PREFIX=/usr install >"$TMP/log" 2>&1 ||
 	fail "makefile: install" "$(tail -3 "$TMP/log" | tr '\n' '|')"
-got=$(cd "$D" && find . -type f ! -path '*/man/*' ! -path '*/rules/*' | sort | tr '\n' ' ')
+got=$(cd "$D" && find . -type f ! -path '*/man/*' ! -path '*/rules/*' ! -path '*/adapters/refgraph-php-API*.so' | sort | tr '\n' ' ')
 equal "makefile: installs" "$got" "./usr/bin/refgraph ./usr/include/refgraph.h ./usr/lib/refgraph/librefgraph.so ./usr/share/bash-completion/completions/refgraph "
 equal "makefile: installs every page" "$(find "$D" -path '*/man/*' -type f | wc -l)" "$(ls "$copy"/man/*.[1-9] | wc -l)"
 equal "makefile: installs every file of rules" "$(find "$D/usr/lib/refgraph/rules" -type f | wc -l)" "$(ls "$copy"/rules/*.rules | wc -l)"

@@ -1,0 +1,225 @@
+/*
+ * graph.c - finding everything: references are followed from the engine's own tables, then from each object of the objects
+ * store, which holds also those that nothing refers to any more. Blocks of ZendMM that are still unclaimed then belong to
+ * the engine's and the extensions' C code: they are native blocks, and their words conservative edges.
+ */
+#include "php.h"
+
+/* ---- what is still to be expanded: a stack in chunks that are kept and used again ---------------------------------------- */
+
+#define CHUNK_WORDS (128u * 1024 / 8 - 3)
+struct chunk {
+	struct chunk *below, *above;
+	uint64_t count;
+	uint64_t items[CHUNK_WORDS]; /* address | tag << 48 */
+};
+static struct chunk *pending;
+static bool out_of_memory;
+
+static void push(struct walk *walk, uintptr_t object, enum tag tag)
+{
+	if (!pending || pending->count == CHUNK_WORDS) {
+		struct chunk *next = pending ? pending->above : NULL;
+
+		if (!next) {
+			next = shim->memory(walk, sizeof(*next));
+			if (!next) {
+				out_of_memory = true;
+				return;
+			}
+			next->below = pending;
+			if (pending)
+				pending->above = next;
+		}
+		next->count = 0;
+		pending = next;
+	}
+	pending->items[pending->count++] = object | (uint64_t)tag << 48;
+}
+
+static bool pop(uintptr_t *object, enum tag *tag)
+{
+	while (pending && !pending->count) {
+		if (!pending->below)
+			return false;
+		pending = pending->below;
+	}
+	if (!pending)
+		return false;
+	pending->count--;
+	*object = pending->items[pending->count] & 0xffffffffffffull;
+	*tag = (enum tag)(pending->items[pending->count] >> 48);
+	return true;
+}
+
+/* ---- references ------------------------------------------------------------------------------------------------------------ */
+
+/* An object may lie inside its block, behind the extension's own part. */
+static uintptr_t base_of(uintptr_t target, enum tag tag)
+{
+	if (tag == TAG_OBJECT)
+		return target - (uintptr_t)((const zend_object *)target)->handlers->offset;
+	return target;
+}
+
+static bool is_leaf(enum tag tag)
+{
+	return tag == TAG_STRING || tag == TAG_DATA || tag == TAG_STORAGE ||
+	       tag == TAG_PROPERTIES || tag == TAG_FRAME;
+}
+
+void refer(struct visitor *v, const void *target, enum tag tag, uint32_t label, uint64_t value)
+{
+	uintptr_t address = (uintptr_t)target;
+
+	if (!address)
+		return;
+	if (v->rooting) {
+		shim->root(v->walk, v->class, RGD_EDGE_STRONG, label, 0, 0, address, v->context);
+		return;
+	}
+	if (v->writing) {
+		shim->edge(v->walk, label, value, address);
+		return;
+	}
+	if (shim->claimed(v->walk, address))
+		return;
+	if (shim->add(v->walk, RGD_RT_PHP, address, base_of(address, tag), tag) && !is_leaf(tag))
+		push(v->walk, address, tag);
+}
+
+void refer_zval(struct visitor *v, const zval *z, uint32_t label, uint64_t value)
+{
+	switch (Z_TYPE_P(z)) {
+	case IS_STRING:
+		refer(v, Z_STR_P(z), TAG_STRING, label, value);
+		break;
+	case IS_ARRAY:
+		refer(v, Z_ARR_P(z), TAG_ARRAY, label, value);
+		break;
+	case IS_OBJECT:
+		refer(v, Z_OBJ_P(z), TAG_OBJECT, label, value);
+		break;
+	case IS_RESOURCE:
+		refer(v, Z_RES_P(z), TAG_RESOURCE, label, value);
+		break;
+	case IS_REFERENCE:
+		refer(v, Z_REF_P(z), TAG_REFERENCE, label, value);
+		break;
+	case IS_CONSTANT_AST:
+		refer(v, Z_AST_P(z), TAG_AST, label, value);
+		break;
+	}
+}
+
+static void refer_leaf(struct visitor *v, const void *block, enum tag tag, const char *name)
+{
+	uint64_t size;
+
+	if (!block || (uintptr_t)block & 7)
+		return;
+	if (v->rooting)
+		return;
+	if (v->writing) {
+		if (shim->claimed(v->walk, (uintptr_t)block))
+			shim->edge(v->walk, label_text(v, RGD_EDGE_INTERNAL, RGD_LABEL_PART, name),
+				   0, (uintptr_t)block);
+		return;
+	}
+	if (!shim->claimed(v->walk, (uintptr_t)block) &&
+	    shim->block(v->walk, (uintptr_t)block, &size))
+		shim->add(v->walk, RGD_RT_PHP, (uintptr_t)block, (uintptr_t)block, tag);
+}
+
+void refer_storage(struct visitor *v, const void *block, const char *name)
+{
+	refer_leaf(v, block, TAG_STORAGE, name);
+}
+
+void refer_data(struct visitor *v, const HashTable *table)
+{
+	if (!(HT_FLAGS(table) & HASH_FLAG_UNINITIALIZED))
+		refer_leaf(v, HT_GET_DATA_ADDR(table), TAG_DATA, "data");
+}
+
+void refer_table(struct visitor *v, const HashTable *table, const char *name)
+{
+	refer_leaf(v, table, TAG_PROPERTIES, name);
+	refer_data(v, table);
+}
+
+static void references_of(struct visitor *v, uintptr_t object, enum tag tag)
+{
+	switch (tag) {
+	case TAG_OBJECT:
+		object_references(v, (zend_object *)object);
+		break;
+	case TAG_ARRAY:
+	case TAG_GLOBALS:
+		array_references(v, (const zend_array *)object);
+		break;
+	case TAG_REFERENCE:
+		reference_references(v, (const zend_reference *)object);
+		break;
+	case TAG_AST:
+		ast_references(v, (const zend_ast_ref *)object);
+		break;
+	case TAG_CLASS:
+		class_references(v, (const zend_class_entry *)object);
+		break;
+	case TAG_FUNCTION:
+		function_references(v, (const zend_op_array *)object, false);
+		break;
+	case TAG_RESOURCE:
+		refer_storage(v, ((const zend_resource *)object)->ptr, "ptr");
+		break;
+	default:
+		break;
+	}
+}
+
+/* ---- phases ------------------------------------------------------------------------------------------------------------------- */
+
+static void expand_pending(struct visitor *v)
+{
+	uintptr_t object;
+	enum tag tag;
+
+	while (pop(&object, &tag))
+		references_of(v, object, tag);
+}
+
+static void objects_store_discover(struct visitor *v)
+{
+	const zend_objects_store *store = &EG(objects_store);
+
+	if (!store->object_buckets)
+		return;
+	refer_storage(v, store->object_buckets, "objects store");
+	for (uint32_t i = 1; i < store->top; i++) {
+		zend_object *object = store->object_buckets[i];
+
+		if (!IS_OBJ_VALID(object))
+			continue;
+		refer(v, object, TAG_OBJECT, 0, 0);
+		expand_pending(v);
+	}
+}
+
+bool graph_discover(struct walk *walk)
+{
+	struct visitor v = {.walk = walk};
+
+	roots_discover(&v);
+	expand_pending(&v);
+	if (php_in_request())
+		objects_store_discover(&v);
+	return !out_of_memory;
+}
+
+void graph_edges(struct walk *walk, uintptr_t object, unsigned tag)
+{
+	struct visitor v = {.walk = walk, .writing = true};
+
+	references_of(&v, object, (enum tag)tag);
+}

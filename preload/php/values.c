@@ -1,0 +1,337 @@
+/*
+ * values.c - what arrays, objects, references and constant expressions refer to.
+ *
+ * Objects of internal classes hold more than their properties. Where the engine's collector knows of it, the class has a
+ * get_gc handler of its own: in the walker it may be called, it reads the object and fills a buffer of the copy. Closures,
+ * generators, fibers and weak references are read directly: they have names for what they hold.
+ */
+#include "php.h"
+
+/* ---- tables --------------------------------------------------------------------------------------------------------------- */
+
+static void key_references(struct visitor *v, zend_string *key)
+{
+	if (!ZSTR_IS_INTERNED(key))
+		refer(v, key, TAG_STRING, label_text(v, RGD_EDGE_STRONG, RGD_LABEL_IS_KEY, ""), 0);
+}
+
+static uint32_t key_label(struct visitor *v, enum rgd_label_class keys, const zend_string *key)
+{
+	return keys == RGD_LABEL_KEY ? label_key(v, keys, key)
+				     : label_name(v, RGD_EDGE_STRONG, keys, key);
+}
+
+static inline bool holds(const zval *z)
+{
+	return Z_TYPE_P(z) >= IS_STRING && Z_TYPE_P(z) <= IS_CONSTANT_AST;
+}
+
+static void elements(struct visitor *v, const HashTable *table, enum rgd_label_class keys,
+		     bool follow)
+{
+	zend_ulong index, next = 0;
+	zend_string *key;
+	zval *z;
+
+	if (HT_FLAGS(table) & HASH_FLAG_UNINITIALIZED)
+		return;
+	ZEND_HASH_FOREACH_KEY_VAL((HashTable *)table, index, key, z)
+	{
+		uint64_t value = 0;
+		uint32_t label;
+
+		if (key)
+			key_references(v, key);
+		if (Z_TYPE_P(z) == IS_INDIRECT && follow)
+			z = Z_INDIRECT_P(z);
+		if (!holds(z))
+			continue;
+		label = key ? key_label(v, keys, key) : label_index(v, index, &next, &value);
+		refer_zval(v, z, label, value);
+	}
+	ZEND_HASH_FOREACH_END();
+}
+
+void table_references(struct visitor *v, const HashTable *table, enum rgd_label_class keys)
+{
+	elements(v, table, keys, false);
+}
+
+void array_references(struct visitor *v, const zend_array *array)
+{
+	elements(v, array, RGD_LABEL_KEY, array == &EG(symbol_table));
+	refer_data(v, array);
+}
+
+void refer_string(struct visitor *v, const zend_string *s, const char *name)
+{
+	if (s)
+		refer(v, s, TAG_STRING, part(v, name), 0);
+}
+
+void reference_references(struct visitor *v, const zend_reference *reference)
+{
+	refer_zval(v, &reference->val, part(v, "&"), 0);
+}
+
+/* ---- constant expressions ------------------------------------------------------------------------------------------------- */
+
+#define DEEPEST 200
+
+static void ast_node(struct visitor *v, const zend_ast *ast, unsigned depth)
+{
+	if (!ast || depth > DEEPEST)
+		return;
+	if (ast->kind == ZEND_AST_ZVAL || ast->kind == ZEND_AST_CONSTANT) {
+		refer_zval(v, &((const zend_ast_zval *)ast)->val, part(v, "expression"), 0);
+	} else if (zend_ast_is_list((zend_ast *)ast)) {
+		const zend_ast_list *list = zend_ast_get_list((zend_ast *)ast);
+
+		for (uint32_t i = 0; i < list->children; i++)
+			ast_node(v, list->child[i], depth + 1);
+	} else if (!zend_ast_is_special((zend_ast *)ast)) {
+		uint32_t n = zend_ast_get_num_children((zend_ast *)ast);
+
+		for (uint32_t i = 0; i < n; i++)
+			ast_node(v, ast->child[i], depth + 1);
+	}
+}
+
+void ast_references(struct visitor *v, const zend_ast_ref *ref)
+{
+	ast_node(v, GC_AST((zend_ast_ref *)ref), 0);
+}
+
+/* ---- classes of objects ---------------------------------------------------------------------------------------------------- */
+
+static struct class_info **table;
+static uint32_t table_mask, table_used;
+
+static struct class_info **find(const zend_class_entry *ce)
+{
+	uint32_t i = (uint32_t)((uintptr_t)ce >> 4) * 2654435761u;
+
+	while (table[i & table_mask] && table[i & table_mask]->ce != ce)
+		i++;
+	return &table[i & table_mask];
+}
+
+static bool grow(struct walk *walk)
+{
+	struct class_info **old = table;
+	uint32_t size = table_mask + 1;
+
+	if (table && table_used * 2 < size)
+		return true;
+	size = table ? size * 2 : 1024;
+	table = shim->memory(walk, size * sizeof(*table));
+	if (!table) {
+		table = old;
+		return false;
+	}
+	for (uint32_t i = 0, n = old ? size / 2 : 0; (table_mask = size - 1) && i < n; i++)
+		if (old[i])
+			*find(old[i]->ce) = old[i];
+	return true;
+}
+
+struct class_info *class_info(struct walk *walk, const zend_class_entry *ce)
+{
+	static struct class_info *last, nothing;
+	struct class_info **place;
+
+	if (last && last->ce == ce)
+		return last;
+	if (!grow(walk))
+		return &nothing;
+	place = find(ce);
+	if (!*place) {
+		*place = shim->memory(walk, sizeof(**place));
+		if (!*place)
+			return &nothing;
+		(*place)->ce = ce;
+		table_used++;
+	}
+	return last = *place;
+}
+
+/* "\0Class\0name" or "\0*\0name" of what is not public. */
+static const char *plain_name(const zend_string *mangled, size_t *length)
+{
+	const char *name = ZSTR_VAL(mangled), *end = name + ZSTR_LEN(mangled), *p;
+
+	if (!*name && end - name > 2 && (p = memchr(name + 1, 0, (size_t)(end - name) - 1)))
+		name = p + 1;
+	*length = (size_t)(end - name);
+	return name;
+}
+
+/* Private properties of a parent are in the parent's list only. */
+static uint32_t *property_labels(struct visitor *v, struct class_info *info)
+{
+	size_t n = (size_t)info->ce->default_properties_count, length;
+	const zend_property_info *p;
+
+	if (info->labels || !n)
+		return info->labels;
+	info->labels = shim->memory(v->walk, n * sizeof(*info->labels));
+	for (const zend_class_entry *ce = info->ce; ce && info->labels; ce = ce->parent) {
+		ZEND_HASH_FOREACH_PTR((HashTable *)&ce->properties_info, p)
+		{
+			uint32_t slot = OBJ_PROP_TO_NUM(p->offset);
+			const char *name;
+
+			if (p->flags & ZEND_ACC_STATIC || slot >= n || info->labels[slot])
+				continue;
+			name = plain_name(p->name, &length);
+			info->labels[slot] = shim->label(v->walk, RGD_EDGE_STRONG,
+							 RGD_LABEL_ATTRIBUTE, RGD_LABEL_F_TRAVERSED,
+							 shim->string(v->walk, name, length));
+		}
+		ZEND_HASH_FOREACH_END();
+	}
+	return info->labels;
+}
+
+static void declared_properties(struct visitor *v, zend_object *object)
+{
+	int n = object->ce->default_properties_count;
+	const uint32_t *labels = NULL;
+
+	if (!n)
+		return;
+	if (v->writing)
+		labels = property_labels(v, class_info(v->walk, object->ce));
+	for (int i = 0; i < n; i++)
+		refer_zval(v, &object->properties_table[i], labels ? labels[i] : 0, 0);
+}
+
+/* Those that no class declares. The table is the object's own unless somebody took it as an array. */
+static void dynamic_properties(struct visitor *v, const zend_object *object)
+{
+	const HashTable *properties = object->properties;
+
+	if (!properties)
+		return;
+	if (GC_REFCOUNT(properties) != 1 || GC_FLAGS(properties) & GC_IMMUTABLE) {
+		refer(v, properties, TAG_ARRAY, part(v, "properties"), 0);
+		return;
+	}
+	refer_table(v, properties, "properties");
+	table_references(v, properties, RGD_LABEL_ATTRIBUTE);
+}
+
+/* ---- what internal classes keep -------------------------------------------------------------------------------------------- */
+
+/* As in zend_closures.c and zend_weakrefs.c. */
+struct closure {
+	zend_object object;
+	zend_function function;
+	zval this_object;
+	zend_class_entry *called_scope;
+	zif_handler handler;
+};
+struct weak_reference {
+	zend_object *referent;
+	zend_object object;
+};
+struct weak_map {
+	HashTable table;
+	zend_object object;
+};
+
+static void closure_references(struct visitor *v, const struct closure *c)
+{
+	refer_zval(v, &c->this_object, label_text(v, RGD_EDGE_STRONG, RGD_LABEL_LOCAL, "$this"), 0);
+	if (c->function.type == ZEND_USER_FUNCTION)
+		function_references(v, &c->function.op_array, true);
+}
+
+/* Where the object lies in its memory is for the class to say. */
+#define CONTAINER(object, type)                                                                    \
+	((const type *)((const char *)(object) - (object)->handlers->offset))
+
+static void weak_map_references(struct visitor *v, const struct weak_map *map)
+{
+	zend_ulong key;
+	zval *z;
+
+	ZEND_HASH_FOREACH_NUM_KEY_VAL((HashTable *)&map->table, key, z)
+	{
+		const zend_object *object = zend_weakref_key_to_object(key);
+
+		if (v->writing) /* who else refers to it, finds it */
+			refer(v, object, TAG_OBJECT,
+			      label_text(v, RGD_EDGE_WEAK, RGD_LABEL_IS_KEY, ""), 0);
+		refer_zval(v, z, label_text(v, RGD_EDGE_STRONG, RGD_LABEL_KEY_OBJECT, ""),
+			   (uintptr_t)object);
+	}
+	ZEND_HASH_FOREACH_END();
+	refer_data(v, &map->table);
+}
+
+/* What the collector is told; the properties are among it, and written already. */
+static void collected_references(struct visitor *v, zend_object *object)
+{
+	HashTable *before = object->properties, *more;
+	zval *list = NULL;
+	int n = 0;
+
+	more = object->handlers->get_gc(object, &list, &n);
+	if (object->properties != before) { /* made for the occasion, in the copy */
+		if (more == object->properties)
+			more = NULL;
+		object->properties = before;
+	}
+	if (list != object->properties_table)
+		for (int i = 0; i < n; i++)
+			refer_zval(v, &list[i], label_text(v, RGD_EDGE_STRONG, RGD_LABEL_INDEX, ""),
+				   (uint64_t)i);
+	if (more && more != before)
+		table_references(v, more, RGD_LABEL_KEY);
+}
+
+/* The part of the object's memory that is the extension's: words that look like pointers, as such. */
+static void opaque_references(struct visitor *v, const zend_object *object)
+{
+	uintptr_t end = (uintptr_t)object;
+
+	if (v->writing && object->handlers->offset)
+		shim->words(v->walk,
+			    label_text(v, RGD_EDGE_CONSERVATIVE, RGD_LABEL_PART, "internal"),
+			    end - (uintptr_t)object->handlers->offset, end);
+}
+
+static bool known_class(struct visitor *v, zend_object *object)
+{
+	const zend_class_entry *ce = object->ce;
+
+	if (ce == zend_ce_closure)
+		closure_references(v, (const struct closure *)object);
+	else if (ce == zend_ce_generator)
+		generator_references(v, (zend_generator *)object);
+	else if (ce == zend_ce_fiber)
+		fiber_references(v, (zend_fiber *)object);
+	else if (ce == zend_ce_weakref) {
+		if (v->writing)
+			refer(v, CONTAINER(object, struct weak_reference)->referent, TAG_OBJECT,
+			      label_text(v, RGD_EDGE_WEAK, RGD_LABEL_PART, "referent"), 0);
+	} else if (zend_string_equals_literal(ce->name, "WeakMap"))
+		weak_map_references(v, CONTAINER(object, struct weak_map));
+	else
+		return false;
+	return true;
+}
+
+void object_references(struct visitor *v, zend_object *object)
+{
+	if (OBJ_FLAGS(object) & IS_OBJ_FREE_CALLED)
+		return;
+	declared_properties(v, object);
+	dynamic_properties(v, object);
+	if (object->handlers == &std_object_handlers || known_class(v, object))
+		return;
+	if (object->handlers->get_gc && object->handlers->get_gc != zend_std_get_gc)
+		collected_references(v, object);
+	opaque_references(v, object);
+}
