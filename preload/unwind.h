@@ -1,6 +1,6 @@
 /*
  * unwind.h - what the parts of the built-in unwinder (x86-64) share. Beside them only
- * freeze.c and calls.c include it, for stopped threads: see struct unwinder in shim.h.
+ * freeze.c and calls.c include it, for stopped threads, and hooks/image.h, for the extents of functions: see struct unwinder in shim.h.
  *
  *   unwind_cfi.c    .eh_frame: the row of the CFA table for one code address; its compact rule
  *   unwind_stack.c  what may be read of a stack
@@ -58,6 +58,16 @@ void cfi_refresh(void);
 enum cfi_result cfi_find(uintptr_t address, struct cfi_row *row);
 /* Where the code that its entry is about begins: a function, mostly. 0: there is none. */
 uintptr_t cfi_start(uintptr_t address);
+
+/* A module by its .eh_frame_hdr, whether or not the loader shows it already. */
+struct cfi_module {
+	uintptr_t low, high;
+	const uint8_t *header; /* NULL none */
+};
+/* The last function by .eh_frame that begins at or before `address`; it may end before it. False: there is none, or the table is not
+ * readable. */
+bool cfi_function(const struct cfi_module *module, uintptr_t address, uintptr_t *start,
+		  uintptr_t *end);
 
 /*
  * A rule: one row in 31 bits, as far as the three registers pc, sp, rbp need it.

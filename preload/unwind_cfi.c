@@ -179,6 +179,7 @@ static const uint8_t *search(const struct code_range *range, uintptr_t address)
 struct program {
 	struct cursor initial, own; /* instructions of the CIE and of the FDE */
 	uintptr_t start;	    /* first address of the FDE */
+	uint64_t size;
 	uint64_t code_align;
 	int64_t data_align;
 	unsigned encoding; /* of addresses in the FDE */
@@ -241,30 +242,52 @@ static bool read_cie(const struct code_range *range, const uint8_t *entry, struc
 	return !c.bad;
 }
 
-static enum cfi_result find_program(uintptr_t address, struct program *p)
+static enum cfi_result read_program(const struct code_range *range, uintptr_t address,
+				    struct program *p)
 {
-	struct code_range range;
-	if (!find_range(address, &range))
-		return CFI_NO_MODULE;
-	const uint8_t *fde = search(&range, address);
+	const uint8_t *fde = search(range, address);
 	struct cursor c;
 	if (!fde)
 		return CFI_NO_ENTRY;
-	if (!open_entry(&range, fde, &c))
+	if (!open_entry(range, fde, &c))
 		return CFI_BAD;
 	const uint8_t *here = c.at;
 	uint32_t back = take(&c, 4);
 	*p = (struct program){0};
-	if (!back || !read_cie(&range, here - back, p))
+	if (!back || !read_cie(range, here - back, p))
 		return CFI_BAD;
 	p->start = take_encoded(&c, p->encoding, 0);
-	uint64_t size = take_encoded(&c, p->encoding & 15, 0);
+	p->size = take_encoded(&c, p->encoding & 15, 0);
 	if (p->augmented)
 		skip(&c, take_uleb(&c));
 	p->own = c;
 	if (c.bad)
 		return CFI_BAD;
-	return address - p->start < size ? CFI_OK : CFI_NO_ENTRY;
+	return address - p->start < p->size ? CFI_OK : CFI_NO_ENTRY;
+}
+
+static enum cfi_result find_program(uintptr_t address, struct program *p)
+{
+	struct code_range range;
+	if (!find_range(address, &range))
+		return CFI_NO_MODULE;
+	return read_program(&range, address, p);
+}
+
+bool cfi_function(const struct cfi_module *module, uintptr_t address, uintptr_t *start,
+		  uintptr_t *end)
+{
+	const struct code_range range = {module->low, module->high, module->header};
+	struct program p;
+	enum cfi_result found = module->header ? read_program(&range, address, &p) : CFI_NO_MODULE;
+
+	if (found != CFI_OK && found != CFI_NO_ENTRY)
+		return false;
+	if (found == CFI_NO_ENTRY && !search(&range, address))
+		return false;
+	*start = p.start;
+	*end = p.start + p.size;
+	return true;
 }
 
 /* ---- running the program ----------------------------------------------------------------------------------------------- */

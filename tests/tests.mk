@@ -6,7 +6,7 @@ UNIT_SRC := $(sort $(wildcard tests/unit/*_test.c))
 UNIT_BIN := $(UNIT_SRC:%.c=$(O)/%)
 
 # Unit tests see the analyzer without main, or (shim_*_test.c) what they name themselves by #include.
-$(O)/tests/unit/shim_%_test: tests/unit/shim_%_test.c $(O)/.shim-flags $(wildcard preload/*.h preload/*.c)
+$(O)/tests/unit/shim_%_test: tests/unit/shim_%_test.c $(O)/.shim-flags $(wildcard preload/*.h preload/*.c preload/*/*.h preload/*/*.c)
 	$(call say,TEST,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(BASE_CFLAGS) -Wno-missing-prototypes -Ipreload -o $@ $< -lzstd -ldl -lpthread $(shell sed -n 's|^// LIBS: ||p' $<)

@@ -1,0 +1,348 @@
+/*
+ * patch.c - hooks in force: slots in near pages, the jump at a function's entry, and out again.
+ *
+ * Slots   are written to fresh pages that are writable, which then become executable and never change again: no page is both. Where a
+ *         page must not become executable (PR_SET_MDWE, a systemd service, SELinux), a file in memory is mapped so from the first.
+ * Patches are written with write(2) to /proc/self/mem: the mapping stays as it is, read only and executable, and other bytes of its pages can be
+ *         run meanwhile. It is no atomic store, so it is for code that nobody can be running: one thread, or a module that has just been
+ *         mapped. Else see text_replace(): a changed copy of the page takes the page's place, at once for all.
+ */
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "../glue.h"
+#include "relocate.h"
+#include "thunk.h"
+
+#define PAGE 4096ul
+#define REACH 0x70000000l /* of a jump with 32 bits, less what a module and its slots may be long */
+
+/* A function that is hooked; never freed: hooks may be removed and threads still be inside. */
+struct patched {
+	struct hook *hook; /* NULL: removed or forgotten */
+	uintptr_t patch;
+	uint8_t before[PATCH_SIZE], after[PATCH_SIZE];
+	struct patched *next;
+};
+static struct patched *patched_list;
+
+static const char no_memory[] = "there is no memory for it";
+
+static struct patched *patched_find(uintptr_t function)
+{
+	for (struct patched *p = patched_list; p; p = p->next)
+		if (p->hook && p->hook->function == function)
+			return p;
+	return NULL;
+}
+
+/* ---- executable pages ---------------------------------------------------------------------------------------------------- */
+
+/* In the place of the writable pages at `pages`, whose content stays. */
+static bool seal_by_file(void *pages, size_t size)
+{
+	long fd = sys(SYS_memfd_create, "refgraph-hooks", MFD_CLOEXEC), mapped = -1;
+
+	if (fd < 0)
+		return false;
+	if (sys_write_all((int)fd, pages, size) == 0)
+		mapped = sys(SYS_mmap, pages, size, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_FIXED,
+			     fd, 0);
+	sys(SYS_close, fd);
+	return mapped == (long)(uintptr_t)pages;
+}
+
+static bool make_executable(void *pages, size_t size)
+{
+	return sys(SYS_mprotect, pages, size, PROT_READ | PROT_EXEC) == 0 ||
+	       seal_by_file(pages, size);
+}
+
+static uint8_t *map_at(uintptr_t address, size_t size)
+{
+	long p = sys(SYS_mmap, address, size, PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+
+	if (p < 0 && p > -4096)
+		return NULL;
+	if ((uintptr_t)p == address)
+		return (uint8_t *)p;
+	sys(SYS_munmap, p, size); /* a kernel before 4.17 takes it for a wish */
+	return NULL;
+}
+
+/* Below the module first: above a program its heap grows. In steps that grow, so that a full neighbourhood is soon behind. */
+static uint8_t *map_near(const struct image *image, size_t size)
+{
+	uintptr_t low = image->low & ~(PAGE - 1), high = (image->high + PAGE - 1) & ~(PAGE - 1);
+	uint8_t *p;
+
+	for (uintptr_t step = size + PAGE; step < REACH && low > step + (1ul << 16);
+	     step += (step / 8 + PAGE) & ~(PAGE - 1))
+		if ((p = map_at(low - step, size)))
+			return p;
+	for (uintptr_t step = 1ul << 30; step < REACH; step += 1ul << 24)
+		if ((p = map_at(high + step, size)))
+			return p;
+	return NULL;
+}
+
+/* ---- text ---------------------------------------------------------------------------------------------------------------- */
+
+static bool text_write(uintptr_t address, const uint8_t *bytes, size_t size)
+{
+	long fd = sys(SYS_openat, AT_FDCWD, "/proc/self/mem", O_RDWR | O_CLOEXEC, 0), n;
+
+	if (fd < 0)
+		return false;
+	n = sys(SYS_pwrite64, fd, bytes, size, address);
+	sys(SYS_close, fd);
+	return n == (long)size && !memcmp((const void *)address, bytes, size);
+}
+
+/* ---- installing ------------------------------------------------------------------------------------------------------------ */
+
+struct work {
+	struct hook *hook;
+	struct proof proof;
+	struct patched *record;
+	uintptr_t slot;
+};
+
+static void refuse(struct hook *hook, const char *why)
+{
+	hook->way = HOOK_NOT;
+	hook->why = why;
+	hook->trampoline = NULL;
+}
+
+static size_t slot_write(struct work *w, uint8_t *to)
+{
+	const void *thunk = hook_thunk_enter;
+	uintptr_t address = (uintptr_t)to + SLOT_HEAD;
+	size_t n;
+
+	memcpy(to, &w->hook, 8);
+	memcpy(to + 8, &thunk, 8);
+	memcpy(to + SLOT_HEAD, "\xff\x15\xf2\xff\xff\xff", SLOT_CALL); /* call *-14(%rip) */
+	n = relocate(&w->proof, to + SLOT_HEAD + SLOT_CALL, address + SLOT_CALL);
+	w->slot = n ? address : 0;
+	return n ? (SLOT_HEAD + SLOT_CALL + n + 15) & ~15ul : 0;
+}
+
+static void entry_patch(struct work *w)
+{
+	int64_t distance = (int64_t)(w->slot - (w->proof.patch + PATCH_SIZE));
+	int32_t displacement = (int32_t)distance;
+	struct patched *p = w->record;
+
+	*p = (struct patched){.hook = w->hook, .patch = w->proof.patch};
+	memcpy(p->before, (const void *)p->patch, PATCH_SIZE);
+	p->after[0] = 0xe9;
+	memcpy(p->after + 1, &displacement, 4);
+	if (!w->slot || distance != displacement) {
+		refuse(w->hook, "no page near enough is free");
+		return;
+	}
+	if (!text_write(p->patch, p->after, PATCH_SIZE)) {
+		refuse(w->hook, "its code cannot be written");
+		return;
+	}
+	w->hook->way = HOOK_ENTRY;
+	w->hook->why = "";
+	w->hook->trampoline = (void *)(w->slot + SLOT_CALL);
+	p->next = patched_list;
+	patched_list = p;
+}
+
+static void refuse_all(struct work *work, size_t n, const char *why)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!work[i].hook->why)
+			refuse(work[i].hook, why);
+}
+
+/* Those that are proved, all of one module. */
+static void install_proved(const struct image *image, struct work *work, size_t n)
+{
+	size_t room = (n * (SLOT_HEAD + SLOT_CALL + RELOCATED_MAX + 16) + PAGE - 1) & ~(PAGE - 1);
+	uint8_t *pages = map_near(image, room), *to = pages;
+	struct patched *records = arena_alloc(n * sizeof(*records));
+
+	if (!pages || !records) {
+		refuse_all(work, n, pages ? no_memory : "no page near enough is free");
+		return;
+	}
+	for (size_t i = 0; i < n; i++) {
+		work[i].record = &records[i];
+		if (!work[i].hook->why)
+			to += slot_write(&work[i], to);
+	}
+	if (!make_executable(pages, room)) {
+		refuse_all(work, n, "memory must not become executable here");
+		sys(SYS_munmap, pages, room);
+		return;
+	}
+	for (size_t i = 0; i < n; i++)
+		if (!work[i].hook->why)
+			entry_patch(&work[i]);
+}
+
+static void install_module(const struct image *image, struct work *work, size_t n)
+{
+	size_t marks_size = (image->high - image->low) / 128 + 2;
+	uint8_t *marks = arena_map(marks_size);
+	struct proof **proofs = arena_map(n * sizeof(*proofs));
+
+	if (!marks || !proofs) {
+		refuse_all(work, n, no_memory);
+	} else {
+		for (size_t i = 0; i < n; i++) {
+			prove_entry(image, work[i].hook->function, work[i].hook->size,
+				    &work[i].proof);
+			proofs[i] = &work[i].proof;
+		}
+		prove_module(image, proofs, n, marks);
+		for (size_t i = 0; i < n; i++)
+			if (work[i].proof.why)
+				refuse(work[i].hook, work[i].proof.why);
+		install_proved(image, work, n);
+	}
+	arena_unmap(marks, marks_size);
+	arena_unmap(proofs, n * sizeof(*proofs));
+}
+
+/* Heapsort: by function. */
+static void sift(struct work *work, size_t at, size_t n)
+{
+	for (size_t child; (child = 2 * at + 1) < n; at = child) {
+		struct work swap;
+
+		if (child + 1 < n && work[child + 1].hook->function > work[child].hook->function)
+			child++;
+		if (work[at].hook->function >= work[child].hook->function)
+			return;
+		swap = work[at];
+		work[at] = work[child];
+		work[child] = swap;
+	}
+}
+
+static void sort(struct work *work, size_t n)
+{
+	for (size_t i = n / 2; i-- > 0;)
+		sift(work, i, n);
+	for (size_t end = n; end-- > 1;) {
+		struct work swap = work[0];
+
+		work[0] = work[end];
+		work[end] = swap;
+		sift(work, 0, end);
+	}
+}
+
+static void install_sorted(struct work *work, size_t n)
+{
+	struct image image;
+
+	for (size_t i = 0, end; i < n; i = end) {
+		uintptr_t first = work[i].hook->function;
+
+		end = i + 1;
+		if (!image_find(&image, first)) {
+			refuse(work[i].hook, "is not in the code of a module");
+			continue;
+		}
+		while (end < n && work[end].hook->function < image.high)
+			end++;
+		install_module(&image, work + i, end - i);
+	}
+}
+
+static void share(struct hook *hook, const struct hook *first)
+{
+	hook->way = first->way;
+	hook->why = first->way == HOOK_NOT ? first->why : "shares the hook of another name of it";
+	hook->trampoline = first->trampoline;
+}
+
+/* Two names of one function, in this call or from an earlier one. */
+static void share_all(struct hook *const *hooks, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct patched *p = hooks[i]->why ? NULL : patched_find(hooks[i]->function);
+
+		if (p && p->hook != hooks[i])
+			share(hooks[i], p->hook);
+	}
+}
+
+size_t hook_install(struct hook *const *hooks, size_t n)
+{
+	struct work *work = n ? arena_map(n * sizeof(*work)) : NULL;
+	size_t todo = 0, in_force = 0;
+
+	thunk_init();
+	for (size_t i = 0; i < n; i++)
+		hooks[i]->why = NULL;
+	share_all(hooks, n);
+	for (size_t i = 0; i < n; i++) {
+		if (hooks[i]->why)
+			continue;
+		if (!work)
+			refuse(hooks[i], no_memory);
+		else
+			work[todo++].hook = hooks[i];
+	}
+	sort(work, todo);
+	for (size_t i = todo; i-- > 1;) /* the first of each stays */
+		if (work[i].hook->function == work[i - 1].hook->function)
+			work[i].hook->why = "";
+	/* those that stay, in order */
+	size_t kept = 0;
+	for (size_t i = 0; i < todo; i++)
+		if (!work[i].hook->why)
+			work[kept++] = work[i];
+	install_sorted(work, kept);
+	for (size_t i = 0; i < n; i++)
+		if (hooks[i]->way == HOOK_NOT && hooks[i]->why && !*hooks[i]->why) {
+			struct patched *p;
+
+			hooks[i]->why = NULL;
+			p = patched_find(hooks[i]->function);
+			if (p)
+				share(hooks[i], p->hook);
+			else
+				refuse(hooks[i], "another name of it could not be hooked");
+		}
+	for (size_t i = 0; i < n; i++)
+		in_force += hooks[i]->way != HOOK_NOT;
+	if (work)
+		arena_unmap(work, n * sizeof(*work));
+	return in_force;
+}
+
+void hook_remove(struct hook *const *hooks, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		for (struct patched *p = patched_list; p; p = p->next) {
+			if (p->hook != hooks[i])
+				continue;
+			/* who patched it after us leads to us: it stays */
+			if (!memcmp((const void *)p->patch, p->after, PATCH_SIZE) &&
+			    text_write(p->patch, p->before, PATCH_SIZE)) {
+				p->hook = NULL;
+				refuse(hooks[i], "was removed");
+			}
+		}
+}
+
+void hook_forget(uintptr_t low, uintptr_t high)
+{
+	for (struct patched *p = patched_list; p; p = p->next)
+		if (p->hook && p->patch >= low && p->patch < high) {
+			refuse(p->hook, "its module is gone");
+			p->hook = NULL;
+		}
+}

@@ -1,0 +1,179 @@
+/*
+ * thunk.c - from a patched entry to hook->enter and on into the function, as if nothing had happened.
+ *
+ * What is kept: every general register (callers in the function's own file may count on some that the ABI gives to the callee, GCC's
+ * -fipa-ra), xmm0 to xmm15, and whatever of the wider registers is in use: the code of the shim is plain SSE2, which leaves the upper
+ * halves alone, but libc's memcpy is not. XGETBV(1) tells in 6 ns whether upper halves of ymm0-15 or zmm0-15 are in use; only then all of it
+ * goes by XSAVEC (90 ns). zmm16-31 and the mask registers are nearly always "in use", by libc's string functions, and nobody's arguments:
+ * they are saved with the others or not at all.
+ *
+ * The call frame information skips the slot: the thunk's caller is the function's caller. So an unwinder gets from enter() to it without
+ * information about generated code.
+ */
+#include <cpuid.h>
+#include <errno.h>
+
+#include "thunk.h"
+
+/* 0: there is nothing beyond SSE. 1: ask by xgetbv. 2: save all of it always (a processor that cannot tell). */
+__attribute__((visibility("hidden"))) uint32_t thunk_wide;
+__attribute__((visibility("hidden"))) uint32_t thunk_wide_mask; /* of XSAVE; not the tiles of AMX */
+__attribute__((visibility("hidden"))) uint64_t thunk_wide_size;
+
+#define WIDE_MASK 0xe6u /* SSE, AVX, the three of AVX-512 */
+
+void thunk_init(void)
+{
+	uint32_t a, b, c, d;
+
+	if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & bit_OSXSAVE) || !(c & bit_AVX))
+		return;
+	__asm__ volatile("xgetbv" : "=a"(a), "=d"(d) : "c"(0));
+	thunk_wide_mask = a & WIDE_MASK;
+	if (!__get_cpuid_count(13, 0, &a, &b, &c, &d))
+		return;
+	thunk_wide_size = (c + 63u) & ~63u;
+	if (thunk_wide_size > 4096) /* with tiles; what we save ends before them */
+		thunk_wide_size = 4096;
+	__cpuid_count(13, 1, a, b, c, d);
+	thunk_wide = (a & 6) == 6 ? 1 : 2; /* XSAVEC, XGETBV(1) */
+}
+
+void hook_thunk_entered(struct hook_call *call, const struct hook *hook);
+__attribute__((used, visibility("hidden"))) void hook_thunk_entered(struct hook_call *call,
+								    const struct hook *hook)
+{
+	int kept = errno;
+
+	call->context = hook->context;
+	hook->enter(call);
+	errno = kept;
+}
+
+#if defined(__x86_64__)
+_Static_assert(offsetof(struct hook_call, return_address) == 56 &&
+		       offsetof(struct hook_call, frame) == 64 &&
+		       offsetof(struct hook_call, base_pointer) == 72 &&
+		       offsetof(struct hook_call, kept) == 80 && sizeof(struct hook_call) == 104,
+	       "the offsets below");
+
+#define XMM(do, at, n) #do
+#define SAVE_XMM(n) "	movaps %xmm" #n ", 16*" #n "(%rsp)\n"
+#define LOAD_XMM(n) "	movaps 16*" #n "(%rsp), %xmm" #n "\n"
+#define EACH_XMM(X)                                                                                \
+	X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15)
+
+/*
+ * The frame of hook_thunk_enter, from its aligned end upwards:
+ *   0    xmm0-15    256  struct hook_call    360  rax, r10, r11
+ * rbp: the caller's rbp, 8 the slot, 16 the return address, 24 the CFA of the call.
+ */
+__asm__(".text\n"
+	".p2align 6\n"
+	".globl hook_thunk_enter\n"
+	".hidden hook_thunk_enter\n"
+	".type hook_thunk_enter, @function\n"
+	"hook_thunk_enter:\n"
+	"	.cfi_startproc\n"
+	"	.cfi_def_cfa %rsp, 16\n"
+	"	endbr64\n"
+	"	push %rbp\n"
+	"	.cfi_def_cfa_offset 24\n"
+	"	.cfi_offset %rbp, -24\n"
+	"	mov %rsp, %rbp\n"
+	"	.cfi_def_cfa_register %rbp\n"
+	"	lea -384(%rsp), %rsp\n"
+	"	and $-16, %rsp\n"
+	"	mov %rdi, 256(%rsp)\n"
+	"	mov %rsi, 264(%rsp)\n"
+	"	mov %rdx, 272(%rsp)\n"
+	"	mov %rcx, 280(%rsp)\n"
+	"	mov %r8, 288(%rsp)\n"
+	"	mov %r9, 296(%rsp)\n"
+	"	mov %rax, 360(%rsp)\n"
+	"	mov %r10, 368(%rsp)\n"
+	"	mov %r11, 376(%rsp)\n" EACH_XMM(
+		SAVE_XMM) "	mov 16(%rbp), %rax\n"
+			  "	mov (%rbp), %rdx\n"
+			  "	lea 24(%rbp), %rcx\n"
+			  "	mov %rax, 312(%rsp)\n"
+			  "	mov %rcx, 320(%rsp)\n"
+			  "	mov %rdx, 328(%rsp)\n"
+			  "	xor %eax, %eax\n"
+			  "	mov %rax, 304(%rsp)\n"
+			  "	mov %rax, 336(%rsp)\n"
+			  "	mov %rax, 344(%rsp)\n"
+			  "	lea 256(%rsp), %rdi\n"
+			  "	mov 8(%rbp), %rax\n"
+			  "	mov -22(%rax), %rsi\n" /* the slot's struct hook */
+			  "	mov thunk_wide(%rip), %ecx\n"
+			  "	test %ecx, %ecx\n"
+			  "	je 1f\n"
+			  "	cmp $1, %ecx\n"
+			  "	jne 3f\n"
+			  "	xgetbv\n"
+			  "	test $0x44, %al\n"
+			  "	jne 3f\n"
+			  "1:	call hook_thunk_entered\n"
+			  "2:\n" EACH_XMM(
+				  LOAD_XMM) "	mov 256(%rsp), %rdi\n"
+					    "	mov 264(%rsp), %rsi\n"
+					    "	mov 272(%rsp), %rdx\n"
+					    "	mov 280(%rsp), %rcx\n"
+					    "	mov 288(%rsp), %r8\n"
+					    "	mov 296(%rsp), %r9\n"
+					    "	mov 360(%rsp), %rax\n"
+					    "	mov 368(%rsp), %r10\n"
+					    "	mov 376(%rsp), %r11\n"
+					    "	.cfi_remember_state\n"
+					    "	leave\n"
+					    "	.cfi_def_cfa %rsp, 16\n"
+					    "	.cfi_restore %rbp\n"
+					    "	ret\n"
+					    "	.cfi_restore_state\n"
+					    "3:	call thunk_wide_save\n"
+					    "	call hook_thunk_entered\n"
+					    "	call thunk_wide_load\n"
+					    "	lea -384(%rbp), %rsp\n"
+					    "	and $-16, %rsp\n"
+					    "	jmp 2b\n"
+					    "	.cfi_endproc\n"
+					    ".size hook_thunk_enter, . - hook_thunk_enter\n"
+
+					    /* moves rsp down to what it saved, keeps rdi and rsi; only for frames with rbp */
+					    ".type thunk_wide_save, @function\n"
+					    "thunk_wide_save:\n"
+					    "	.cfi_startproc\n"
+					    "	pop %r11\n"
+					    "	.cfi_adjust_cfa_offset -8\n"
+					    "	.cfi_register %rip, %r11\n"
+					    "	sub thunk_wide_size(%rip), %rsp\n"
+					    "	and $-64, %rsp\n"
+					    "	xor %edx, %edx\n"
+					    "	mov %rdx, 512(%rsp)\n"
+					    "	mov %rdx, 520(%rsp)\n"
+					    "	mov %rdx, 528(%rsp)\n"
+					    "	mov %rdx, 536(%rsp)\n"
+					    "	mov %rdx, 544(%rsp)\n"
+					    "	mov %rdx, 552(%rsp)\n"
+					    "	mov %rdx, 560(%rsp)\n"
+					    "	mov %rdx, 568(%rsp)\n"
+					    "	mov thunk_wide_mask(%rip), %eax\n"
+					    "	cmpl $1, thunk_wide(%rip)\n"
+					    "	jne 1f\n"
+					    "	xsavec (%rsp)\n"
+					    "	jmp *%r11\n"
+					    "1:	xsave (%rsp)\n"
+					    "	jmp *%r11\n"
+					    "	.cfi_endproc\n"
+					    ".size thunk_wide_save, . - thunk_wide_save\n"
+					    ".type thunk_wide_load, @function\n"
+					    "thunk_wide_load:\n"
+					    "	.cfi_startproc\n"
+					    "	xor %edx, %edx\n"
+					    "	mov thunk_wide_mask(%rip), %eax\n"
+					    "	xrstor 8(%rsp)\n"
+					    "	ret\n"
+					    "	.cfi_endproc\n"
+					    ".size thunk_wide_load, . - thunk_wide_load\n");
+#endif

@@ -1,0 +1,23 @@
+/*
+ * thunk.h - where a patched entry leads to: all registers are saved, hook->enter is called, the function goes on.
+ *
+ * A slot in a near page is
+ *   -16  the struct hook
+ *    -8  the thunk: hook_thunk_enter or hook_thunk_around
+ *     0  call *-8      (so that its return is foreseen, and a shadow stack agrees)
+ *     6  the function's first instructions, moved; a jump to the rest: hook->trampoline
+ */
+#ifndef REFGRAPH_HOOKS_THUNK_H
+#define REFGRAPH_HOOKS_THUNK_H
+
+#include "hook.h"
+
+#define SLOT_HEAD 16u /* the two words before the code */
+#define SLOT_CALL 6u  /* bytes of the call */
+
+/* Assembly; reached by a slot's call only. */
+extern const char hook_thunk_enter[], hook_thunk_around[];
+/* Looks at the processor. Before the first hook. */
+void thunk_init(void);
+
+#endif
