@@ -67,14 +67,18 @@ bool rule_object(const struct rule_function *rule, const struct hook_call *call,
 
 	if (rule->at_return && !succeeded(rule, call->result))
 		return false;
+	if (rule->when && !(call->argument[rule->when - 1] & rule->when_bits))
+		return false;
 	*object = argument ? call->argument[argument - 1] : call->result;
 	if (!walk_path(&rule->object, object))
 		return false;
 	if (!rule->type->id)
 		return is_address(*object) && is_of_type(rule, *object);
-	*object = (uint32_t)*object;
-	return (int32_t)*object >= 0 &&
-	       (*object || !argument); /* XID 0 is None; descriptor 0 is one */
+	/* XID 0 is None; descriptor 0 is one */
+	if ((int32_t)*object < 0 || (!(uint32_t)*object && argument))
+		return false;
+	*object = (uint32_t)*object | (uint64_t)(rule->type->number + 1) << 32;
+	return true;
 }
 
 static int64_t widen(uint64_t value, unsigned width, bool is_signed)
@@ -122,7 +126,8 @@ static bool name_word(const struct rule_type *type, uint64_t object, uint64_t *w
 	if (type->id || !walk_path(&type->name_path, word) || !is_address(*word))
 		return false;
 	*word += (uint64_t)(int64_t)type->name_offset;
-	*word = load(*word, type->name_from == RULE_NAME_WORDS ? type->name_width : 8);
+	if (type->name_from != RULE_NAME_TEXT)
+		*word = load(*word, type->name_from == RULE_NAME_WORDS ? type->name_width : 8);
 	return true;
 }
 
@@ -168,6 +173,7 @@ static const char *name_text(const struct rule_type *type, uint64_t object)
 		return NULL;
 	switch (type->name_from) {
 	case RULE_NAME_STRING:
+	case RULE_NAME_TEXT:
 		return is_address(word) ? (const char *)(uintptr_t)word : NULL;
 	case RULE_NAME_VTABLE:
 		return is_address(word) ? vtable_name(word) : NULL;

@@ -471,6 +471,10 @@ static bool on_name(struct reader *r)
 		t->name_from = RULE_NAME_STRING;
 		return name_place(r, 2);
 	}
+	if (!strcmp(word, "text") && r->nwords == 4) {
+		t->name_from = RULE_NAME_TEXT;
+		return name_place(r, 2);
+	}
 	if (!strcmp(word, "vtable") && (r->nwords == 2 || r->nwords == 4)) {
 		t->name_from = RULE_NAME_VTABLE;
 		return r->nwords == 2 || name_place(r, 2);
@@ -487,9 +491,9 @@ static bool on_name(struct reader *r)
 		       name_place(r, 3) && name_words(r, 5);
 	}
 	return wrong(r,
-		     "%s: write `%s string at OFFSET`, `%s vtable`, `%s call FUNCTION` "
-		     "or `%s words u32 at OFFSET WORD...`",
-		     r->words[0], r->words[0], r->words[0], r->words[0], r->words[0]);
+		     "%s: write `%s string at OFFSET`, `%s text at OFFSET`, `%s vtable`, "
+		     "`%s call FUNCTION` or `%s words u32 at OFFSET WORD...`",
+		     r->words[0], r->words[0], r->words[0], r->words[0], r->words[0], r->words[0]);
 }
 
 /* `only FUNCTION NUMBER` */
@@ -562,9 +566,10 @@ static bool begins(enum rule_role role)
 static bool judge_return(struct reader *r, struct rule_function *f)
 {
 	bool result = f->success != RULE_ALWAYS || !f->object.argument;
+	bool counted = f->role == RULE_REF || f->role == RULE_UNREF;
 
-	f->at_return =
-		result || (begins(f->role) && !r->type->id) || (begins(f->role) && f->object.loads);
+	f->at_return = result || (begins(f->role) && (!r->type->id || f->object.loads)) ||
+		       (counted && r->type->count_from == RULE_COUNT_RESULT);
 	if (f->at_return && !begins(f->role) && f->object.loads && f->object.argument)
 		return wrong(r,
 			     "%s: what its argument pointed to is gone when its result is known; "
@@ -573,11 +578,26 @@ static bool judge_return(struct reader *r, struct rule_function *f)
 	return true;
 }
 
-/* NAME[@VERSION][(PLACE)][CONDITION] */
+/* "[5&1]" */
+static bool parse_when(struct reader *r, const char **text, struct rule_function *f)
+{
+	const char *p = *text + 1;
+
+	if (*p < '1' || *p > '6' || p[1] != '&')
+		return wrong(r, "%s: write [5&1]: when argument 5 has one of these bits", *text);
+	f->when = (uint8_t)(*p - '0');
+	p += 2;
+	if (!scan_number(&p, UINT64_MAX, &f->when_bits) || *p != ']')
+		return wrong(r, "%s: write [5&1]: when argument 5 has one of these bits", *text);
+	*text = p + 1;
+	return true;
+}
+
+/* NAME[@VERSION][(PLACE)][[WHEN]][CONDITION] */
 static bool parse_function(struct reader *r, char *text, enum rule_role role)
 {
 	struct rule_function *f = arena_alloc(sizeof(*f));
-	size_t length = strcspn(text, "@(!=>");
+	size_t length = strcspn(text, "@([!=>");
 	const char *rest;
 	char *cut = text + length;
 
@@ -597,10 +617,12 @@ static bool parse_function(struct reader *r, char *text, enum rule_role role)
 	if (*cut == '@') {
 		*cut++ = 0;
 		f->version = cut;
-		cut += strcspn(cut, "(!=>");
+		cut += strcspn(cut, "([!=>");
 	}
 	rest = cut;
 	if (*rest == '(' && !parse_place(r, &rest, &f->object))
+		return false;
+	if (*rest == '[' && !parse_when(r, &rest, f))
 		return false;
 	if (*rest && !parse_success(r, rest, &f->success))
 		return false;

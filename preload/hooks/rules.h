@@ -79,9 +79,11 @@ struct rule_function {
 	struct rule_path object;
 	uint8_t role;	 /* enum rule_role */
 	uint8_t success; /* enum rule_success */
-	bool at_return;	 /* record_leave() does it; record_enter() only fills call->kept */
-	bool counts;	 /* sink: see above */
-	bool wraps;	 /* see above */
+	uint8_t when; /* the call counts only when this argument (1..6) has one of the bits; 0: always */
+	uint64_t when_bits;
+	bool at_return; /* record_leave() does it; record_enter() only fills call->kept */
+	bool counts;	/* sink: see above */
+	bool wraps;	/* see above */
 	bool glob;
 	bool local;	 /* look in .symtab and debug symbols too */
 	uint32_t number; /* in all rules, from 0 */
@@ -90,13 +92,14 @@ struct rule_function {
 enum rule_count_from {
 	RULE_COUNT_NONE, /* not to be read: the recorder counts for itself, from the birth on */
 	RULE_COUNT_FIELD, /* path's last word is an address; the count lies `offset` bytes behind it */
-	RULE_COUNT_RESULT, /* what ref and unref return is the count after them (AddRef, Release) */
-	RULE_COUNT_CALL,   /* call(object) says it */
+	RULE_COUNT_RESULT, /* what ref and unref return is the count after them (AddRef, Release): they are at_return */
+	RULE_COUNT_CALL, /* call(object) says it */
 };
 
 enum rule_name_from {
 	RULE_NAME_CONSTANT, /* the type's name */
-	RULE_NAME_STRING,   /* path leads to a C string */
+	RULE_NAME_STRING,   /* path leads to the address of a C string */
+	RULE_NAME_TEXT,	    /* path leads to the characters themselves */
 	RULE_NAME_VTABLE,   /* path leads to a word that is the address of a C++ vtable */
 	RULE_NAME_CALL,	    /* call(word that path leads to) returns a C string that stays */
 	RULE_NAME_WORDS,    /* a small number at path: index into words */
@@ -115,7 +118,9 @@ struct rule_call {
 struct rule_type {
 	const char *family; /* "gobject" */
 	const char *name;   /* "GObject" */
-	bool id; /* the object is no address but a number of 32 bits (XID, file descriptor); nothing can be read of it */
+	/* The object is no address but a number of 32 bits (XID, file descriptor), of which nothing can be read: rule_object() says it in the low 32
+	 * bits, and the type's number + 1 above, so that a descriptor and an XID are not taken for each other. */
+	bool id;
 	bool dies_at_zero; /* an unref that takes the last reference ends it; false: only destroy does */
 	uint8_t count_from;  /* enum rule_count_from */
 	uint8_t count_width; /* bytes: 1 2 4 8 */
