@@ -51,6 +51,26 @@ void refgraph_ignore(const void *address) __attribute__((weak));
 void refgraph_root_region(const void *address, size_t size) __attribute__((weak));
 void refgraph_root_region_end(const void *address, size_t size) __attribute__((weak));
 
+/*
+ * Pools: memory that the program hands out itself, from inside a superblock that it got from malloc(), mmap() or its own data. A pool is
+ * known by an address of the program's choice, most often its own struct's. Each block is then an object of its own; the superblock is none
+ * any more, as long as one of the pool's blocks is in it. This is what valgrind's programs say by VALGRIND_CREATE_MEMPOOL,
+ * VALGRIND_MEMPOOL_ALLOC and so on. Blocks lie at least 8 bytes apart. `name` ("request", "strings") is shown; NULL none.
+ * From any thread; who allocates from one pool in several threads has a lock of its own.
+ */
+void refgraph_pool_create(const void *pool, const char *name) __attribute__((weak));
+/* And all its blocks. */
+void refgraph_pool_destroy(const void *pool) __attribute__((weak));
+void refgraph_pool_alloc(const void *pool, const void *address, size_t size) __attribute__((weak));
+void refgraph_pool_free(const void *pool, const void *address) __attribute__((weak));
+/* The block at `from` is now at `address`, perhaps the same, and has `size` bytes. */
+void refgraph_pool_change(const void *pool, const void *from, const void *address, size_t size)
+	__attribute__((weak));
+/* Of the pool only what lies in [address, address + size) stays allocated: for pools that free back to a mark. Size 0: nothing. */
+void refgraph_pool_trim(const void *pool, const void *address, size_t size) __attribute__((weak));
+/* The pool is known by another address from here on. */
+void refgraph_pool_move(const void *from, const void *to) __attribute__((weak));
+
 /* 1 under a shim that follows this process, else 0. */
 int refgraph_active(void) __attribute__((weak));
 
@@ -96,6 +116,33 @@ static inline void refgraph_root_region_end_(const void *address, size_t size)
 	if (refgraph_root_region_end)
 		refgraph_root_region_end(address, size);
 }
+/* What stands for the pools' functions when they are not there: so the call itself is where the program has it. */
+static inline void refgraph_no_pool_(const void *pool)
+{
+	(void)pool;
+}
+static inline void refgraph_no_create_(const void *pool, const char *name)
+{
+	(void)pool;
+	(void)name;
+}
+static inline void refgraph_no_alloc_(const void *pool, const void *address, size_t size)
+{
+	(void)pool;
+	(void)address;
+	(void)size;
+}
+static inline void refgraph_no_free_(const void *pool, const void *address)
+{
+	(void)pool;
+	(void)address;
+}
+static inline void refgraph_no_change_(const void *pool, const void *from, const void *address,
+				       size_t size)
+{
+	refgraph_no_alloc_(pool, address, size);
+	(void)from;
+}
 static inline int refgraph_active_(void)
 {
 	return refgraph_active ? refgraph_active() : 0;
@@ -110,6 +157,21 @@ static inline int refgraph_active_(void)
 #define refgraph_ignore(address) refgraph_ignore_(address)
 #define refgraph_root_region(address, size) refgraph_root_region_(address, size)
 #define refgraph_root_region_end(address, size) refgraph_root_region_end_(address, size)
+#define refgraph_pool_create(pool, name)                                                           \
+	(refgraph_pool_create ? refgraph_pool_create : refgraph_no_create_)(pool, name)
+#define refgraph_pool_destroy(pool)                                                                \
+	(refgraph_pool_destroy ? refgraph_pool_destroy : refgraph_no_pool_)(pool)
+#define refgraph_pool_alloc(pool, address, size)                                                   \
+	(refgraph_pool_alloc ? refgraph_pool_alloc : refgraph_no_alloc_)(pool, address, size)
+#define refgraph_pool_free(pool, address)                                                          \
+	(refgraph_pool_free ? refgraph_pool_free : refgraph_no_free_)(pool, address)
+#define refgraph_pool_change(pool, from, address, size)                                            \
+	(refgraph_pool_change ? refgraph_pool_change : refgraph_no_change_)(pool, from, address,   \
+									    size)
+#define refgraph_pool_trim(pool, address, size)                                                    \
+	(refgraph_pool_trim ? refgraph_pool_trim : refgraph_no_alloc_)(pool, address, size)
+#define refgraph_pool_move(from, to)                                                               \
+	(refgraph_pool_move ? refgraph_pool_move : refgraph_no_free_)(from, to)
 #define refgraph_active() refgraph_active_()
 #endif
 

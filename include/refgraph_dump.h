@@ -147,7 +147,7 @@ enum rgd_section {
 	RGD_SEC_HEAPS = 21,
 	RGD_SEC_PAGES = 22,
 	RGD_SEC_HOOKS = 23,
-	RGD_SEC_POOLS = 24, /* reserved: pools and arenas of annotations */
+	RGD_SEC_POOLS = 24,
 	RGD_SEC_SITES = 25, /* reserved: peaks and generations of allocation sites */
 	RGD_SEC_CALLS = 26,
 	RGD_SEC_TRACES = 27, /* reserved: counts of tracked objects over time */
@@ -480,6 +480,7 @@ enum rgd_property {
 	RGD_PROP_HANDLE = 8,	  /* number: spl_object_id() of PHP */
 	RGD_PROP_GC_COLOUR = 9,	  /* string: of what waits in the buffer of PHP's collector */
 	RGD_PROP_GC_ADDRESS = 10, /* number: its place there */
+	RGD_PROP_POOL = 11,	  /* number: row of POOLS; the object is a block of this pool */
 };
 
 /* SUMMARY: live objects by (type, allocation stack, tracked or not). Enough for counts, growth and fleets. */
@@ -539,6 +540,30 @@ enum rgd_heap_kind {
 	RGD_HEAP_MAPPED = 3, /* all chunks that are mappings of their own */
 	RGD_HEAP_ARENA = 4,  /* of pymalloc: KEPT are its free pools, TOP was never used */
 	RGD_HEAP_CLASS = 5,  /* all pools of pymalloc for blocks of ADDRESS bytes */
+};
+
+/*
+ * POOLS: memory that the program hands out itself (refgraph.h), or a library whose pools are known. Their blocks are objects with
+ * RGD_PROP_POOL. What holds blocks, a block of malloc or a mapping, is then no object: HELD counts it, once, for the pool whose block
+ * was seen first in it. All VARINT unless said.
+ */
+enum rgd_pools_column {
+	RGD_POOL_KIND = 0,    /* U8 enum rgd_pool_kind */
+	RGD_POOL_ADDRESS = 1, /* U64 what the pool is known by */
+	RGD_POOL_NAME = 2,    /* string */
+	RGD_POOL_PARENT = 3,  /* +1: pool */
+	RGD_POOL_STACK = 4,   /* +1: where it was created */
+	RGD_POOL_EPOCH = 5,
+	RGD_POOL_BLOCKS = 6, /* live */
+	RGD_POOL_BYTES = 7,
+	RGD_POOL_PIECES = 8, /* superblocks */
+	RGD_POOL_HELD = 9,   /* their bytes */
+};
+enum rgd_pool_kind {
+	RGD_POOL_ANNOTATED = 1,
+	RGD_POOL_APR = 2,
+	RGD_POOL_TALLOC = 3,
+	RGD_POOL_OBSTACK = 4,
 };
 
 /*

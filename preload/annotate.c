@@ -3,6 +3,7 @@
  * become roots of class annotated, so that every question about what is reachable knows of them.
  */
 #include "guard.h"
+#include "mempool.h"
 
 #define REGIONS_MAX 1024u
 
@@ -53,7 +54,7 @@ void annotate_ignore(uintptr_t address)
 {
 	struct thread *t = hook_enter(FRAME);
 
-	if (live_flag(address, LIVE_IGNORED))
+	if (mempool_flag(address, LIVE_IGNORED) || live_flag(address, LIVE_IGNORED))
 		atomic_store_explicit(&ignored_any, true, memory_order_relaxed);
 	if (t)
 		hook_leave(t);

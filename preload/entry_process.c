@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "entry.h"
+#include "mempool.h"
 #include "park_signal.h"
 
 /* A real function that is found when first called. */
@@ -308,6 +309,10 @@ static void jump_ahead(void)
 	for (unsigned i = 0; i < sizeof(locks) / sizeof(locks[0]); i++) {
 		if (trylock_is_mine(locks[i]))
 			trylock_release(locks[i]);
+	}
+	for (unsigned i = 0; i < MEMPOOL_SHARDS; i++) {
+		if (trylock_is_mine(&mempool_locks[i]))
+			trylock_release(&mempool_locks[i]);
 	}
 	hook_leave(t);
 }

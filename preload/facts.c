@@ -7,7 +7,7 @@
 
 #include "snapshot.h"
 #include "sys.h"
-#include "walk.h"
+#include "walk_pools.h"
 
 #define SMALL 8192u
 #define ROW_OF(array) ((unsigned)(sizeof(array) / sizeof *(array)))
@@ -640,6 +640,7 @@ void walk_facts(struct walk *w)
 	pages(w);
 	summary(w);
 	record_walk(w);
+	pools_write(w);
 	stacks(w);
 	frames(w);
 	metas(w);

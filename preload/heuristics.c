@@ -67,7 +67,7 @@ unsigned heuristics_of(struct walk *w, uint32_t number, uintptr_t address, uint6
 	struct live_block block;
 	unsigned flags = 0;
 
-	if (w->kind[number] || !walk_block_find(w, address, false, &block) ||
+	if (w->kind[number] || !walk_object_block(w, number, address, &block) || (address & 7) ||
 	    interior >= block.size || block.size < 16 ||
 	    memory_readable(&w->map, address, block.size) != block.size)
 		return 0;

@@ -15,6 +15,7 @@
 
 #include "entry.h"
 #include "hooks/record.h"
+#include "mempool.h"
 
 _Atomic uint32_t shim_state = SHIM_NEW;
 uint32_t shim_pid;
@@ -85,6 +86,21 @@ static trylock_t *const fork_locks[] = {&threads_lock,	&epoch_lock, &modules_loc
 					&annotate_lock, &rules_lock};
 #define FORK_LOCKS (sizeof(fork_locks) / sizeof(fork_locks[0]))
 
+/* Mine, or `all`: in the child nobody else is there. */
+static void fork_lock_release(trylock_t *lock, bool all)
+{
+	if (all || trylock_is_mine(lock))
+		trylock_release(lock);
+}
+
+static void fork_locks_release(bool all)
+{
+	for (unsigned i = MEMPOOL_SHARDS; i > 0; i--)
+		fork_lock_release(&mempool_locks[i - 1], all);
+	for (unsigned i = FORK_LOCKS; i > 0; i--)
+		fork_lock_release(fork_locks[i - 1], all);
+}
+
 /*
  * libc lets threads fork at the same time and runs their handlers side by side. What one of them has locked is its own to
  * unlock: so one forks after the other. `fork_owner` is a futex word; a handler of a signal may fork within a fork.
@@ -124,6 +140,8 @@ static void fork_prepare(void)
 	for (unsigned i = 0; i < FORK_LOCKS; i++)
 		trylock(fork_locks[i]);
 	record_fork_prepare();
+	for (unsigned i = 0; i < MEMPOOL_SHARDS; i++)
+		trylock(&mempool_locks[i]);
 	fork_holds = true;
 }
 
@@ -134,9 +152,7 @@ static void fork_parent(void)
 	fork_holds = fork_depth > 1;
 	if (fork_depth == 1) {
 		record_fork_done(false);
-		for (unsigned i = FORK_LOCKS; i > 0; i--)
-			if (trylock_is_mine(fork_locks[i - 1]))
-				trylock_release(fork_locks[i - 1]);
+		fork_locks_release(false);
 	}
 	fork_leave();
 	ERRNO_KEPT(control_fork_parent());
@@ -149,8 +165,7 @@ static void fork_child(void)
 		return;
 	fork_holds = false;
 	record_fork_done(true);
-	for (unsigned i = 0; i < FORK_LOCKS; i++)
-		trylock_release(fork_locks[i]);
+	fork_locks_release(true);
 	atomic_store(&fork_owner, 0);
 	fork_depth = 0;
 	if (shim_sandboxed || !config.children) {

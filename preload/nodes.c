@@ -111,7 +111,7 @@ static void leaf_number(struct nodes *n, struct nodes_leaf *leaf)
 }
 
 /* Few leaves, nearly in order: insertion sort. */
-static void leaves_sort(struct nodes *n)
+void nodes_order(struct nodes *n)
 {
 	for (size_t i = 1; i < n->leaf_count; i++) {
 		struct nodes_leaf *leaf = n->leaves[i];
@@ -132,7 +132,7 @@ static bool note_bounds(uint32_t number, uintptr_t address, void *context)
 uint32_t nodes_number(struct nodes *n)
 {
 	uint32_t number;
-	leaves_sort(n);
+	nodes_order(n);
 	n->count = 0;
 	for (size_t i = 0; i < n->leaf_count; i++)
 		leaf_number(n, n->leaves[i]);

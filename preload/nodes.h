@@ -54,6 +54,8 @@ void nodes_remove(struct nodes *n, uintptr_t address);
 /* As nodes_add, and marks it as a runtime's. False also when it was marked already. */
 bool nodes_claim(struct nodes *n, uintptr_t address);
 bool nodes_claimed(const struct nodes *n, uintptr_t address);
+/* Puts the leaves in order, so that nodes_before() finds what was added so far. */
+void nodes_order(struct nodes *n);
 /* Numbers all objects in ascending order of address; nothing may be added after. Returns how many. */
 uint32_t nodes_number(struct nodes *n);
 /* The object that starts nearest at or below address. False when none does. */

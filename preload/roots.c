@@ -6,7 +6,7 @@
  * main_arena, the data of an allocator that stands in for it); mapped memory that holds tracked blocks (an allocator's
  * arena), because the blocks are objects themselves.
  */
-#include "walk.h"
+#include "walk_pools.h"
 
 enum {
 	ROOT_CLASS,
@@ -80,15 +80,48 @@ static void word_root(struct walk *w, uint32_t class, uint32_t owner, uint64_t v
 	emit_root(w, &row);
 }
 
+/* Where the block of a pool ends that holds this address; `at` when none does. Such blocks are objects, wherever they lie: what they hold
+ * is no root. */
+static uintptr_t after_pooled(struct walk *w, uintptr_t at)
+{
+	const struct pooled *pooled;
+	uint32_t number;
+	uint64_t interior;
+
+	if (!walk_resolve(w, at, &number, &interior) || !(pooled = pooled_of(w, number)))
+		return at;
+	at = pooled->block.address + pooled->block.size;
+	return (at + 7) & ~(uintptr_t)7;
+}
+
+static bool holds_pooled(struct walk *w, uintptr_t low, uintptr_t high)
+{
+	uint32_t number;
+	uintptr_t start;
+
+	for (; w->pools && nodes_before(&w->nodes, high - 1, &number, &start); high = start)
+		if (start < low)
+			return false;
+		else if (pooled_of(w, number))
+			return true;
+	return false;
+}
+
 /* `origin` is subtracted from the address of the word to make the row's value. */
 static void scan_roots(struct walk *w, uint32_t class, uint32_t owner, uintptr_t low,
 		       uintptr_t high, uintptr_t origin)
 {
+	bool pooled = low < high && holds_pooled(w, low, high);
 	low = (low + 7) & ~(uintptr_t)7;
 	while (low + 8 <= high) {
 		uintptr_t end = low + memory_readable(&w->map, low, high - low);
-		for (; low + 8 <= end; low += 8)
-			word_root(w, class, owner, low - origin, *(const uintptr_t *)low);
+		for (; low + 8 <= end; low += 8) {
+			uintptr_t next = unlikely(pooled) ? after_pooled(w, low) : low;
+			if (next > low)
+				low = next - 8;
+			else
+				word_root(w, class, owner, low - origin, *(const uintptr_t *)low);
+		}
 		if (end >= high)
 			return;
 		low = memory_next(&w->map, end, high);
@@ -296,11 +329,25 @@ struct ignored {
 static bool ignored_root(const struct live_block *block, void *context)
 {
 	const struct ignored *i = context;
+	uint32_t number;
 
-	if (block->stack & LIVE_IGNORED)
+	if (!(block->stack & LIVE_IGNORED))
+		return true;
+	/* a superblock that begins with a pool's block is not that one */
+	if (!nodes_find(&i->w->nodes, block->address, &number) || !pooled_of(i->w, number))
 		walk_root(i->w, RGD_ROOT_ANNOTATED, RGD_EDGE_STRONG, i->label, 0, block->address,
 			  block->address, 0);
 	return true;
+}
+
+static void pooled_ignored_roots(const struct ignored *i)
+{
+	const struct walk_pools *p = i->w->pools;
+
+	for (uint32_t k = 0; p && k < p->nblocks; k++)
+		if (p->blocks[k].block.address && p->blocks[k].block.stack & LIVE_IGNORED)
+			walk_root(i->w, RGD_ROOT_ANNOTATED, RGD_EDGE_STRONG, i->label, 0,
+				  p->blocks[k].block.address, p->blocks[k].block.address, 0);
 }
 
 static void annotated_roots(struct walk *w)
@@ -316,6 +363,7 @@ static void annotated_roots(struct walk *w)
 		return;
 	ignored.label = walk_string(w, "ignored", 7);
 	live_each(ignored_root, &ignored);
+	pooled_ignored_roots(&ignored);
 }
 
 /* ---- all ---------------------------------------------------------------------------------------------------------------------- */

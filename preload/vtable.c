@@ -215,7 +215,7 @@ uint32_t vtable_type(struct walk *w, uintptr_t address, uint64_t size)
 	const uintptr_t *words = (const uintptr_t *)address;
 	uint64_t elements;
 
-	if (size < 8 || !w->map.known || !readable(w, address, size < 16 ? 8 : 16))
+	if (size < 8 || (address & 7) || !w->map.known || !readable(w, address, size < 16 ? 8 : 16))
 		return 0;
 	if (!w->vtables && !(w->vtables = vtables_create(w)))
 		return 0;

@@ -23,7 +23,7 @@
 #include <ucontext.h>
 
 #include "sys.h"
-#include "walk.h"
+#include "walk_pools.h"
 
 #define CLAIMS_CHUNK (1u << 20)
 #define CLAIM_CHUNKS 4096
@@ -217,13 +217,43 @@ static void settle_claims(struct walk *w)
 
 /* ---- resolving --------------------------------------------------------------------------------------------------------------- */
 
-/* The block that holds the object: false when it lies in none. */
-static bool object_block(struct walk *w, uint32_t number, uintptr_t address,
-			 struct live_block *block)
+static void pooled_block(const struct pooled *pooled, struct live_block *block)
 {
+	*block = (struct live_block){pooled->block.address, pooled->block.size, pooled->block.stack,
+				     pooled->block.epoch};
+}
+
+bool walk_object_block(struct walk *w, uint32_t number, uintptr_t address, struct live_block *block)
+{
+	const struct pooled *pooled = pooled_of(w, number);
+
+	if (pooled) {
+		pooled_block(pooled, block);
+		return true;
+	}
 	if (w->back[number] == 255)
 		return walk_block_find(w, address, true, block);
 	return walk_block_find(w, address - w->back[number] * 8u, false, block);
+}
+
+/* A pool's block may begin up to 7 bytes after the address that it has in the index; what lies there is the block's before. */
+static bool resolve_pooled(struct walk *w, uintptr_t address, uint32_t *number, uint64_t *interior)
+{
+	const struct pooled *pooled = pooled_of(w, *number);
+	struct live_block block;
+	uintptr_t start;
+
+	if (address < pooled->block.address) {
+		if (!nodes_before(&w->nodes, (address & ~(uintptr_t)7) - 1, number, &start) ||
+		    !walk_object_block(w, *number, start, &block) ||
+		    address - block.address >= block.size)
+			return false;
+		*interior = address - start;
+		pooled = pooled_of(w, *number);
+	}
+	if (pooled)
+		*interior = address - pooled->block.address;
+	return !pooled || *interior < (pooled->block.size ? pooled->block.size : 1);
 }
 
 /* An address before the object in its own block (a collector's header) is not a reference to it. */
@@ -234,12 +264,14 @@ bool walk_resolve(struct walk *w, uintptr_t address, uint32_t *number, uint64_t 
 
 	if (nodes_find(&w->nodes, address, number)) {
 		*interior = 0;
-		return true;
+		return !pooled_of(w, *number) || resolve_pooled(w, address, number, interior);
 	}
 	if (address < w->nodes.low || !nodes_before(&w->nodes, address, number, &start))
 		return false;
+	if (pooled_of(w, *number))
+		return resolve_pooled(w, address, number, interior);
 	/* the cheap refusal first: most words that are no references lie just behind or between blocks */
-	if (!object_block(w, *number, start, &block) || address - block.address >= block.size)
+	if (!walk_object_block(w, *number, start, &block) || address - block.address >= block.size)
 		return false;
 	*interior = address - start;
 	return true;
@@ -485,10 +517,14 @@ static void scan_run(struct walk *w, uintptr_t at, uintptr_t end, uintptr_t star
 	}
 }
 
-/* The requested size, rounded up to a word: the allocator's granularity makes that readable. */
+/* The requested size, rounded up to a word: the allocator's granularity makes that readable. w->number is the object. */
 static void scan_block(struct walk *w, const struct live_block *block, uint32_t owner)
 {
 	uintptr_t at = block->address, end = at + ((block->size + 7) & ~7ull);
+	if (pooled_of(w, w->number)) { /* another block may follow at once */
+		end = (at + block->size) & ~(uintptr_t)7;
+		at = (at + 7) & ~(uintptr_t)7;
+	}
 	while (at < end) {
 		size_t run = memory_readable(&w->map, at, end - at);
 		scan_run(w, at, at + (run & ~(size_t)7), block->address, owner);
@@ -499,13 +535,19 @@ static void scan_block(struct walk *w, const struct live_block *block, uint32_t 
 }
 
 /* A bare block, or what an adapter claimed and then could not describe. */
-static void visit_bare(struct walk *w, uintptr_t address)
+static void visit_bare(struct walk *w, uint32_t number, uintptr_t address)
 {
+	const struct pooled *pooled = pooled_of(w, number);
 	struct live_block block;
 	uint32_t owner = w->batch_count;
 
-	if (!walk_block_find(w, address, false, &block))
+	w->number = number;
+	if (pooled) {
+		pooled_block(pooled, &block);
+		walk_property(w, RGD_PROP_POOL, pooled->pool);
+	} else if (!walk_block_find(w, address, false, &block)) {
 		block = (struct live_block){.address = address};
+	}
 	w->batch[owner].degree = 0;
 	w->batch[owner].block = block;
 	w->batch[owner].type = vtable_type(w, block.address, block.size);
@@ -528,7 +570,7 @@ static void visit_runtime(struct walk *w, const struct adapter *adapter, uint32_
 {
 	struct walk_object object = {0};
 	struct live_block block = {0};
-	bool in_block = object_block(w, number, address, &block);
+	bool in_block = walk_object_block(w, number, address, &block);
 	unsigned tag = w->kind[number] >> 4;
 	struct object_row row = {.address = address, .epoch = block.epoch, .stack = block.stack};
 
@@ -583,7 +625,7 @@ static bool visit(uint32_t number, uintptr_t address, void *context)
 				 (uint32_t)((uint64_t)number * 950 / w->nodes.count),
 				 __ATOMIC_RELAXED);
 	if (!runtime) {
-		visit_bare(w, address);
+		visit_bare(w, number, address);
 		return true;
 	}
 	batch_flush(w);
@@ -851,11 +893,13 @@ void walk_main(const struct walk_plan *plan)
 	w->offset_label = intern_label(&w->intern, RGD_EDGE_CONSERVATIVE, RGD_LABEL_OFFSET, 0, 0);
 	phase(w, WALK_BLOCKS);
 	live_each(add_block, w);
+	pools_index(w);
 	adapters_blocks(w);
 	phase(w, WALK_DISCOVER);
 	adapters_discover(w);
 	phase(w, WALK_NUMBER);
 	settle_claims(w);
+	pools_number(w);
 	phase(w, WALK_OBJECTS);
 	walk_objects(w);
 	phase(w, WALK_ROOTS);

@@ -211,6 +211,7 @@ struct walk {
 	struct vtables *vtables; /* vtable.c; NULL until the first block */
 	struct tls_block *tls;	 /* tls.c: of threads, ascending by thread */
 	uint32_t tls_count;
+	struct walk_pools *pools; /* walk_pools.h; NULL none */
 
 	uint64_t lost_edges, lost_objects, lost_blocks, skipped_regions;
 	uint64_t live_bytes;
@@ -220,6 +221,9 @@ struct walk {
 void walk_main(const struct walk_plan *plan) __attribute__((noreturn));
 /* A block of malloc or of a runtime's own allocator: the one that starts at address, or, `inside`, that holds it. */
 bool walk_block_find(struct walk *w, uintptr_t address, bool inside, struct live_block *block);
+/* The block that holds the object at this address: false when it lies in none. */
+bool walk_object_block(struct walk *w, uint32_t number, uintptr_t address,
+		       struct live_block *block);
 /* An address inside or at the start of an object. */
 bool walk_resolve(struct walk *w, uintptr_t address, uint32_t *number, uint64_t *interior);
 /* Quick refusal of words that cannot be pointers to objects. */

@@ -44,8 +44,8 @@ static void check_meaning(struct report *r, struct model *m)
 
 	m->index_asked = true; /* the dump itself is asked */
 	/* each part alone, so that one fault does not hide the next */
-	for (unsigned part = 0; part < 26; part++) {
-		e = model_load(m, 1u << part);
+	for (unsigned part = 1; part <= MODEL_LAST; part <<= 1) {
+		e = model_load(m, part);
 		if (e)
 			bad(r, e);
 	}

@@ -73,6 +73,8 @@ static struct error *run(struct context *c)
 		e = memory_print_arenas(c, m, &memory);
 	else if (strcmp(by, "class") == 0)
 		e = memory_print_classes(c, m);
+	else if (strncmp(by, "pool", 4) == 0)
+		e = memory_print_pools(c, m, by[4]);
 	else
 		e = print_kinds(c, m, &memory);
 	memory_deinit(&memory);
@@ -86,7 +88,8 @@ const struct command cmd_memory = {
 	.about = "Every mapping has a kind: the sum is the resident size. Beside it what lives in "
 		 "it, and below why what was freed did not go back to the system.",
 	.options = OPTIONS_OUTPUT | OPTIONS_MEMORY,
-	.records = RECORDS(RECORD(columns), &heap_record, &arena_record, &class_record),
+	.records =
+		RECORDS(RECORD(columns), &heap_record, &arena_record, &class_record, &pool_record),
 	.min_dumps = 1,
 	.max_dumps = 1,
 	.run = run,

@@ -45,8 +45,9 @@ const struct option_row option_table[] = {
 	 "pool|type|task|sharing|refcounts|advice",
 	 "one row a process (default); a type that grew; a task and what it left behind; why pages "
 	 "are shared no more; types whose reference counts did that; settings to paste"},
-	{OPT_MEMORY_BY, OPTIONS_MEMORY, "by", 0, OPTION_CHOICE, "kind|heap|arena|class",
-	 "one row a kind of memory (default), a heap of malloc, an arena or a size class of CPython"},
+	{OPT_MEMORY_BY, OPTIONS_MEMORY, "by", 0, OPTION_CHOICE, "kind|heap|arena|class|pool|pool-name",
+	 "one row a kind of memory (default), a heap of malloc, an arena or a size class of CPython, a "
+	 "pool or all pools of one name"},
 	{OPT_SINCE, OPTIONS_STACKS | OPTIONS_SURVIVORS, "since", 0, OPTION_TEXT, "MARK",
 	 "only what was made after the mark with this label, or in this epoch or later"},
 	{OPT_UNTIL, OPTIONS_STACKS | OPTIONS_SURVIVORS, "until", 0, OPTION_TEXT, "MARK",

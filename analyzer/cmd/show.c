@@ -243,6 +243,44 @@ static void print_properties(struct page *p, uint32_t object)
 	}
 }
 
+/* The pool that the object is a block of, NULL none. */
+static const struct pool *pool_of(const struct model *m, uint32_t object)
+{
+	uint64_t number;
+
+	return model_property(m, object, RGD_PROP_POOL, &number) ? &m->pools[number] : NULL;
+}
+
+/* "strings 0x5581...", or the address alone */
+static void print_pool(struct page *p, uint32_t object)
+{
+	const struct pool *pool = pool_of(p->m, object);
+
+	if (!pool)
+		return;
+	str_clear(&p->text);
+	str_printf(&p->text, "%s%s0x%" PRIx64, model_string(p->m, pool->name),
+		   model_string(p->m, pool->name)[0] ? " " : "", pool->address);
+	line("pool", str_text(&p->text));
+}
+
+static void pool_json(const struct page *p, uint32_t object)
+{
+	const struct pool *pool = pool_of(p->m, object);
+	struct json j;
+
+	if (!pool)
+		return;
+	json_begin(&j, stdout);
+	json_text(&j, "record", "pool");
+	json_number(&j, "of", object);
+	json_text(&j, "name", model_string(p->m, pool->name));
+	json_address(&j, "address", pool->address);
+	json_number(&j, "blocks", pool->blocks);
+	json_number(&j, "bytes", pool->bytes);
+	json_end(&j);
+}
+
 static void print_counts(struct page *p, uint32_t object)
 {
 	struct model *m = p->m;
@@ -299,6 +337,7 @@ static void object_text(struct page *p, uint32_t object)
 			    "elsewhere then");
 	line("born", str_text(&s));
 	print_properties(p, object);
+	print_pool(p, object);
 	print_stack(p, object);
 	str_free(&s);
 }
@@ -336,10 +375,12 @@ static void object_json(struct page *p, uint32_t object)
 
 static struct error *print_object(struct page *p, uint32_t object)
 {
-	if (p->context->style.format == TABLE_JSON)
+	if (p->context->style.format == TABLE_JSON) {
 		object_json(p, object);
-	else
+		pool_json(p, object);
+	} else {
 		object_text(p, object);
+	}
 	TRY(out_references(p, object));
 	TRY(in_references(p, object));
 	roots(p, object);
@@ -376,11 +417,11 @@ static struct error *run(struct context *context)
 	TRY(context_universe(context, p.m, &universe));
 	e = context_select(context, p.m, &universe, &objects);
 	if (!e)
-		e = model_load_for(p.m,
-				   MODEL_REPR | MODEL_SIZE | MODEL_REFCOUNT | MODEL_EPOCH |
-					   MODEL_BASE | MODEL_EDGES | MODEL_ROOTS | MODEL_THREADS,
-				   objects.data,
-				   objects.n < OBJECTS_AT_ONCE ? objects.n : OBJECTS_AT_ONCE);
+		e = model_load_for(
+			p.m,
+			MODEL_REPR | MODEL_SIZE | MODEL_REFCOUNT | MODEL_EPOCH | MODEL_BASE |
+				MODEL_EDGES | MODEL_ROOTS | MODEL_THREADS | MODEL_POOLS,
+			objects.data, objects.n < OBJECTS_AT_ONCE ? objects.n : OBJECTS_AT_ONCE);
 	if (!e)
 		e = print_all(&p, &objects);
 	VEC_FREE(&objects);
@@ -429,6 +470,16 @@ static const struct column json_reference[] = {
 };
 
 /* Fields of --json. */
+static const struct column json_pool[] = {
+	{"record", NULL, CELL_TEXT, .about = "pool: the one that the object is a block of"},
+	{"of", NULL, CELL_ID, .about = "the object"},
+	{"name", NULL, CELL_TEXT, .about = "of the pool"},
+	{"address", NULL, CELL_ADDRESS, .about = "what the pool is known by"},
+	{"blocks", NULL, CELL_NUMBER, .about = "live blocks of the pool"},
+	{"bytes", NULL, CELL_SIZE, .about = "theirs"},
+};
+
+/* Fields of --json. */
 static const struct column json_root[] = {
 	{"record", NULL, CELL_TEXT, .about = "root: one that holds it"},
 	{"of", NULL, CELL_ID, .about = "the object"},
@@ -450,6 +501,7 @@ const struct command cmd_show = {
 	.options = OPTIONS_UNIVERSE | OPTIONS_LIMIT | OPTIONS_JSON,
 	.records = RECORDS(RECORD_IF("record", "object", json_object),
 			   RECORD_IF("record", "reference", json_reference),
+			   RECORD_IF("record", "pool", json_pool),
 			   RECORD_IF("record", "root", json_root)),
 	.max_args = UINT32_MAX,
 	.min_dumps = 1,

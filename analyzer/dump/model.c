@@ -45,6 +45,7 @@ static const struct {
 	{MODEL_HEAPS, 0, load_heaps},
 	{MODEL_PAGES, 0, load_pages},
 	{MODEL_CALLS, MODEL_MODULES | MODEL_THREADS, load_calls},
+	{MODEL_POOLS, MODEL_STRINGS, load_pools},
 };
 
 static struct error *load_parts(struct model *m, unsigned want)
@@ -112,6 +113,7 @@ struct error *model_open(const char *path, struct model **ret)
 	m->ncalls = dump_rows(m->dump, RGD_SEC_CALLS);
 	m->ncall_registers = dump_rows(m->dump, RGD_SEC_CALL_REGISTERS);
 	m->ntls = dump_rows(m->dump, RGD_SEC_TLS);
+	m->npools = dump_rows(m->dump, RGD_SEC_POOLS);
 	*ret = m;
 	return NULL;
 }
@@ -157,6 +159,7 @@ void model_close(struct model *m)
 	big_free(m->calls, m->ncalls, sizeof *m->calls);
 	big_free(m->call_registers, m->ncall_registers, sizeof *m->call_registers);
 	big_free(m->tls, m->ntls, sizeof *m->tls);
+	big_free(m->pools, m->npools, sizeof *m->pools);
 	free(m->types);
 	dump_close(m->dump);
 	free(m);

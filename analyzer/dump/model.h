@@ -49,6 +49,8 @@ enum model_part {
 	MODEL_HEAPS = 1u << 26,
 	MODEL_PAGES = 1u << 27,
 	MODEL_CALLS = 1u << 28, /* and their registers, and TLS */
+	MODEL_POOLS = 1u << 29,
+	MODEL_LAST = MODEL_POOLS,
 	/* what model_type_of() needs to tell native blocks apart by their allocation site */
 	MODEL_SITES = MODEL_STRINGS | MODEL_TYPES | MODEL_TYPE | MODEL_STACK | MODEL_STACKS |
 		      MODEL_FRAMES | MODEL_MODULES,
@@ -183,6 +185,14 @@ struct tls_block {
 	uint64_t address, size;
 };
 
+/* Memory that the program hands out itself: see RGD_SEC_POOLS. */
+struct pool {
+	uint64_t address, epoch, blocks, bytes, pieces, held;
+	uint32_t name;		/* string */
+	uint32_t parent, stack; /* MODEL_NONE none, unknown */
+	uint8_t kind;		/* enum rgd_pool_kind */
+};
+
 /* One edge in full. */
 struct edge {
 	uint32_t source, target;
@@ -283,7 +293,7 @@ struct model {
 	/* known from the start */
 	uint32_t nstrings, ntypes, nlabels, nobjects, nedges, nroots, nframes, nstacks, nmodules,
 		nmaps, nthreads, nruntimes, ngc, ncounters, nproperties, nsummary, nepochs,
-		nregions, nheaps, nmeta, npages, ncalls, ncall_registers, ntls;
+		nregions, nheaps, nmeta, npages, ncalls, ncall_registers, ntls, npools;
 
 	char *text;
 	size_t text_size;
@@ -316,6 +326,7 @@ struct model {
 	struct call *calls;  /* by thread, ascending; of one thread innermost first */
 	struct call_register *call_registers; /* ascending by call */
 	struct tls_block *tls;
+	struct pool *pools;
 	char *meta_text[2]; /* keys, values */
 	size_t meta_size[2];
 	uint64_t *meta_start[2];

@@ -27,6 +27,7 @@ struct error *load_regions(struct model *m);
 struct error *load_heaps(struct model *m);
 struct error *load_pages(struct model *m);
 struct error *load_calls(struct model *m);
+struct error *load_pools(struct model *m);
 
 /* objects.c */
 struct error *load_object_column(struct model *m, unsigned part);

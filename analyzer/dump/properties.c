@@ -23,6 +23,8 @@ static const char *const unsorted = "properties are not sorted by object";
 
 static const char *fault_of(const struct model *m, const struct property *p)
 {
+	if (p->key == RGD_PROP_POOL && p->value >= m->npools)
+		return "a property refers to a pool that is not there";
 	return is_string_property(p->key) && p->value >= m->nstrings
 		       ? "a property refers to a string that is not there"
 		       : NULL;

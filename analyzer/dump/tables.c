@@ -11,7 +11,7 @@
 #include "util/big.h"
 
 /* Below what a column's values must lie: a count of the model. */
-enum limit { ANY, STRINGS, TYPES, OBJECTS, FRAMES, STACKS, MODULES, THREADS, CALLS };
+enum limit { ANY, STRINGS, TYPES, OBJECTS, FRAMES, STACKS, MODULES, THREADS, CALLS, POOLS };
 
 struct field {
 	uint8_t column;
@@ -60,6 +60,9 @@ static uint64_t limit_of(const struct model *m, const struct field *f)
 		break;
 	case CALLS:
 		n = m->ncalls;
+		break;
+	case POOLS:
+		n = m->npools;
 		break;
 	}
 	/* nothing can lie below 0: the reader takes 0 for "any", so an empty table fails here by
@@ -528,4 +531,22 @@ struct error *load_calls(struct model *m)
 	m->calls = calls;
 	m->call_registers = registers;
 	return NULL;
+}
+
+static const struct field pool_fields[] = {
+	FIELD(RGD_POOL_KIND, pool, kind, ANY),
+	FIELD(RGD_POOL_ADDRESS, pool, address, ANY),
+	FIELD(RGD_POOL_NAME, pool, name, STRINGS),
+	FIELD_OR_NONE(RGD_POOL_PARENT, pool, parent, POOLS),
+	FIELD_OR_NONE(RGD_POOL_STACK, pool, stack, STACKS),
+	FIELD(RGD_POOL_EPOCH, pool, epoch, ANY),
+	FIELD(RGD_POOL_BLOCKS, pool, blocks, ANY),
+	FIELD(RGD_POOL_BYTES, pool, bytes, ANY),
+	FIELD(RGD_POOL_PIECES, pool, pieces, ANY),
+	FIELD(RGD_POOL_HELD, pool, held, ANY),
+};
+
+struct error *load_pools(struct model *m)
+{
+	return LOAD_ROWS(m, RGD_SEC_POOLS, pool_fields, m->npools, m->pools);
 }

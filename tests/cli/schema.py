@@ -24,6 +24,9 @@ async def main():
     await asyncio.sleep(0)
     gc.collect(); gc.disable()
     shim = ctypes.CDLL(sys.argv[1])
+    buffer = ctypes.create_string_buffer(4096)
+    shim.refgraph_pool_create(buffer, b"buffer")
+    shim.refgraph_pool_alloc(buffer, ctypes.byref(buffer, 64), 128)
     for name in b"p1.rgd", b"p2.rgd", b"p3.rgd":
         for i in range(20):
             cycle()
@@ -39,9 +42,10 @@ LINES = {
     "typestats": ["p1.rgd"], "most-common-types": ["p1.rgd"], "show-most-common-types": ["p1.rgd"], "by-type": ["Session p1.rgd"],
     "growth": ["p1.rgd p2.rgd"], "show-growth": ["p1.rgd p2.rgd"], "slopes": ["p1.rgd p2.rgd p3.rgd"],
     "survivors": ["p1.rgd p2.rgd p3.rgd", "p3.rgd"], "get-new-ids": ["p1.rgd p2.rgd", "p1.rgd p2.rgd --list"],
-    "stacks": ["p1.rgd", "p1.rgd p2.rgd"], "memory": ["p1.rgd", "p1.rgd --by heap", "p1.rgd --by arena", "p1.rgd --by class"],
+    "stacks": ["p1.rgd", "p1.rgd p2.rgd"], "memory": ["p1.rgd", "p1.rgd --by heap", "p1.rgd --by arena", "p1.rgd --by class",
+                                                         "p1.rgd --by pool"],
     "diff": ["p1.rgd p3.rgd", "p1.rgd p3.rgd --by site", "p1.rgd p3.rgd --by path", "p1.rgd p3.rgd --by identity --state all"],
-    "at": ["{address} p1.rgd"], "at-addrs": ["{address} p1.rgd"], "show": ["Session p1.rgd --limit 3", "module p1.rgd -u all --limit 1"],
+    "at": ["{address} p1.rgd"], "at-addrs": ["{address} p1.rgd"], "show": ["Session p1.rgd --limit 3", "module p1.rgd -u all --limit 1", "-u native -w size==128 p1.rgd"],
     "tasks": ["p1.rgd", "Session p1.rgd"], "types": ["p1.rgd -u native"], "is-proper-module": ["module p1.rgd"], "get-leaking-objects": ["p1.rgd", "p1.rgd -u all"],
     "referents": ["Session[0] p1.rgd"], "referrers": ["Session[0] p1.rgd"], "refcount": ["Session[0] p1.rgd"],
     "find-backref-chain": ["Session[5] p1.rgd"], "find-ref-chain": ["Session[5] p1.rgd"],

@@ -379,6 +379,11 @@ def texts():
             make("control", text='type "a\\n\\x1b[31m\\"<b>&|{}\\\\" runtime=python flags=gc as=t\nobject o t prop.name="\\t\\n"\n'
                                  'edge o o attr="\\n\\\\\\"x"\nroot module "\\x0d" o\n'))
     survive("strange: a chain of types", make("bases", text="type t0\nrepeat 5000\ntype t{i+1} base=t{i}\nend\nobject o t5000\n"))
+    pool = "frame f unknown function=x\nstack s f\nobject o block prop.pool=1\npool 1 0x100 name=a stack=s bytes=8 held=4\npool 9 0x200 parent=%d\n"
+    accept("fine: pools", make("pools", text=pool % 1))
+    refuse("content: a pool in one that is not there", make("pools1", text=pool % 3), "POOLS", everywhere=False)
+    refuse("content: an object in a pool that is not there", make("pools2", text="object o block prop.pool=1\npool 1 0x100\n"),
+           "PROPERTIES", everywhere=False)
     refuse("content: names that are no UTF-8", make("utf8", text='type "a\\xff\\xfe"\n'), "STRINGS", everywhere=False)
 
 

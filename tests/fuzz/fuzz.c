@@ -117,6 +117,8 @@ static const char *const command_lines[][12] = {
 	{"survivors", "--age", "0", "PATH", "PATH"},
 	{"survivors", "--by", "site", "--since", "1", "PATH"},
 	{"memory", "PATH"},
+	{"memory", "--by", "pool", "PATH"},
+	{"memory", "--by", "pool-name", "PATH"},
 	{"tasks", "#4", "PATH"},
 	{"workers", "PATH", "PATH"},
 	{"workers", "--by", "task", "PATH"},
@@ -158,7 +160,7 @@ static void ignore(void *context, struct error *error)
 
 static void load_parts(void)
 {
-	for (unsigned part = 1; part && part <= MODEL_META; part <<= 1) {
+	for (unsigned part = 1; part && part <= MODEL_LAST; part <<= 1) {
 		struct model *model = NULL;
 		struct error *error = model_open(path, &model);
 
@@ -196,7 +198,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	load_parts();
 	error = model_open(path, &model);
 	if (!error)
-		error = model_load(model, MODEL_META * 2 - 1);
+		error = model_load(model, MODEL_LAST * 2 - 1);
 	if (!error)
 		walk_edges(model);
 	error_destroy(error);

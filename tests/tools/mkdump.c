@@ -237,7 +237,7 @@ static const struct word frame_kinds[] = {
 static const struct word property_keys[] = {
 	{"name", RGD_PROP_NAME}, {"file", RGD_PROP_FILE}, {"repr", RGD_PROP_REPR},
 	{"state", RGD_PROP_STATE}, {"qualname", RGD_PROP_QUALNAME}, {"line", RGD_PROP_LINE},
-	{"length", RGD_PROP_LENGTH}, {0},
+	{"length", RGD_PROP_LENGTH}, {"pool", RGD_PROP_POOL}, {0},
 };
 /* What an edge may be; `what` says how the option's value is taken. */
 static const struct {
@@ -347,7 +347,7 @@ static void add_property(struct line *l, const char *object, uint32_t key, const
 
 	p->object = copy(object);
 	p->key = key;
-	p->value = key == RGD_PROP_LINE || key == RGD_PROP_LENGTH ? text_number(l, value) : rgd_text(w, value);
+	p->value = key == RGD_PROP_LINE || key == RGD_PROP_LENGTH || key == RGD_PROP_POOL ? text_number(l, value) : rgd_text(w, value);
 }
 
 static void do_property(struct line *l)
@@ -612,6 +612,21 @@ static void do_pages(struct line *l)
 	text_done(l, 4);
 }
 
+/* pool KIND ADDRESS name= parent=NUMBER+1 stack= epoch= blocks= bytes= pieces= held= */
+static void do_pool(struct line *l)
+{
+	uint64_t row[10] = {
+		text_number(l, text_positional(l, 1)), text_number(l, text_positional(l, 2)),
+		text_of(l, "name"), text_option_number(l, "parent", 0),
+		optional(l, &stack_names, "stack"), text_option_number(l, "epoch", 0),
+		text_option_number(l, "blocks", 0), text_option_number(l, "bytes", 0),
+		text_option_number(l, "pieces", 0), text_option_number(l, "held", 0),
+	};
+
+	rgd_row(w, RGD_SEC_POOLS, 10, row);
+	text_done(l, 3);
+}
+
 static bool summary_by_hand;
 
 static void do_summary(struct line *l)
@@ -636,7 +651,7 @@ static const struct {
 	{"stack", do_stack}, {"module", do_module}, {"map", do_map}, {"thread", do_thread},
 	{"runtime", do_runtime}, {"gc", do_gc}, {"counter", do_counter}, {"property", do_property},
 	{"epoch", do_epoch}, {"region", do_region}, {"heap", do_heap}, {"summary", do_summary},
-	{"pages", do_pages},
+	{"pages", do_pages}, {"pool", do_pool},
 };
 
 static void begin(void)
