@@ -86,6 +86,8 @@ static const struct variable variables[] = {
 	{"REFGRAPH_PYTHON_TRACER", VALUE_BOOL, FIELD(python_tracer), .fallback = "on",
 	 .help = "3.13: the place of objects out of free lists too, by the reference tracer"},
 	{"REFGRAPH_PYTHON", VALUE_BOOL, FIELD(python), .fallback = "on", .help = "follow CPython"},
+	{"REFGRAPH_GOBJECT", VALUE_BOOL, FIELD(gobject), .fallback = "on",
+	 .help = "find GObjects in snapshots"},
 	{"REFGRAPH_PHP_STACKS", VALUE_WORD, FIELD(php_stacks), .words = php_stacks_words,
 	 .fallback = "site", .help = "PHP frames of an allocation: none, the innermost, all"},
 	{"REFGRAPH_PHP_REQUEST", VALUE_NUMBER, FIELD(php_request), 1, UINT64_MAX >> 1,

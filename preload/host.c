@@ -252,7 +252,8 @@ static struct adapter_host host = {
 
 static bool wanted(const struct adapter *adapter)
 {
-	return adapter->runtime != RGD_RT_CPYTHON || config.python;
+	return (adapter->runtime != RGD_RT_CPYTHON || config.python) &&
+	       (adapter->runtime != RGD_RT_GOBJECT || config.gobject);
 }
 
 static void probe_all(void *handle)

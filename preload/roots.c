@@ -66,12 +66,14 @@ void walk_root(struct walk *w, enum rgd_root_class class, enum rgd_edge_kind kin
 /* ---- words ---------------------------------------------------------------------------------------------------------------- */
 
 static void word_root(struct walk *w, uint32_t class, uint32_t owner, uint64_t value,
-		      uintptr_t word)
+		      uintptr_t word, uintptr_t location)
 {
 	struct root_row row = {
 		.class = class, .kind = RGD_EDGE_CONSERVATIVE, .owner = owner, .value = value};
 	if (!walk_plausible(w, word) || !walk_resolve(w, word, &row.target, &row.interior))
 		return;
+	if (location && walk_is_weak(w, location))
+		row.kind = RGD_EDGE_WEAK;
 	if (row.interior)
 		row.flags = heuristics_of(w, row.target, word - row.interior, row.interior);
 	/* glibc puts the thread-local variables of all but the main thread on top of its stack */
@@ -120,7 +122,8 @@ static void scan_roots(struct walk *w, uint32_t class, uint32_t owner, uintptr_t
 			if (next > low)
 				low = next - 8;
 			else
-				word_root(w, class, owner, low - origin, *(const uintptr_t *)low);
+				word_root(w, class, owner, low - origin, *(const uintptr_t *)low,
+					  low);
 		}
 		if (end >= high)
 			return;
@@ -263,7 +266,7 @@ static void threads_roots(struct walk *w)
 			continue;
 		thread_stack_roots(w, (uint32_t)i + 1, t);
 		for (uint32_t r = 0; r < t->nregisters && r < 32; r++)
-			word_root(w, RGD_ROOT_REGISTER, (uint32_t)i + 1, r, t->registers[r]);
+			word_root(w, RGD_ROOT_REGISTER, (uint32_t)i + 1, r, t->registers[r], 0);
 	}
 }
 

@@ -66,6 +66,7 @@ struct config {
 	bool mixed;	       /* between native frames; stacks is FULL then */
 	bool python_tracer;    /* REFGRAPH_PYTHON_TRACER */
 	bool python;	       /* REFGRAPH_PYTHON=off: no adapter */
+	bool gobject;	       /* REFGRAPH_GOBJECT=off: no adapter */
 	int php_stacks;	       /* REFGRAPH_PHP_STACKS: enum php_stacks */
 	uint64_t php_request;  /* REFGRAPH_PHP_REQUEST=100: a snapshot at the end of that request */
 	uint64_t php_memory;   /* REFGRAPH_PHP_MEMORY=64M: a snapshot when a script uses so much */

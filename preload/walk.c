@@ -184,6 +184,73 @@ bool walk_block(struct walk *w, uintptr_t address, uint64_t *size)
 	return true;
 }
 
+struct each_block {
+	struct walk *w;
+	bool (*visit)(struct walk *, uintptr_t, uint64_t, void *);
+	void *context;
+};
+
+static bool each_block(const struct live_block *block, void *context)
+{
+	const struct each_block *each = context;
+	return each->visit(each->w, block->address, block->size, each->context);
+}
+
+bool walk_each_block(struct walk *w, bool (*visit)(struct walk *, uintptr_t, uint64_t, void *),
+		     void *context)
+{
+	struct each_block each = {w, visit, context};
+	return live_each(each_block, &each);
+}
+
+bool walk_refers(struct walk *w, uintptr_t address)
+{
+	uint32_t number;
+	uint64_t interior;
+	return walk_plausible(w, address) && walk_resolve(w, address, &number, &interior);
+}
+
+/* ---- words that are weak ----------------------------------------------------------------------------------------------------- */
+
+static uint32_t weak_slot(const struct weak_words *weak, uintptr_t location)
+{
+	uint32_t slot = (uint32_t)((location >> 3) * 0x9e3779b97f4a7c15ull >> 32) & weak->mask;
+	while (weak->slots[slot] && weak->slots[slot] != location)
+		slot = (slot + 1) & weak->mask;
+	return slot;
+}
+
+static bool weak_grow(struct walk *w)
+{
+	struct weak_words old = w->weak;
+	uint32_t size = old.slots ? (old.mask + 1) * 2 : 1024;
+	w->weak.slots = pool_alloc(&w->pool, size * sizeof *old.slots);
+	if (!w->weak.slots) {
+		w->weak = old;
+		return false;
+	}
+	w->weak.mask = size - 1;
+	for (uint32_t i = 0; old.slots && i <= old.mask; i++)
+		if (old.slots[i])
+			w->weak.slots[weak_slot(&w->weak, old.slots[i])] = old.slots[i];
+	return true;
+}
+
+void walk_weak_word(struct walk *w, uintptr_t location)
+{
+	uint32_t slot;
+	if (!location || ((!w->weak.slots || w->weak.count > w->weak.mask / 2) && !weak_grow(w)))
+		return;
+	slot = weak_slot(&w->weak, location);
+	w->weak.count += !w->weak.slots[slot];
+	w->weak.slots[slot] = location;
+}
+
+bool walk_is_weak(const struct walk *w, uintptr_t location)
+{
+	return w->weak.count && w->weak.slots[weak_slot(&w->weak, location)];
+}
+
 static void adapters_discover(struct walk *w)
 {
 	for (unsigned i = 0; adapters[i]; i++) {
@@ -371,13 +438,24 @@ static uint32_t interior_label(struct walk *w, uint32_t number, uintptr_t addres
 	return *label - 1;
 }
 
-static void emit_word(struct walk *w, uint64_t offset, uintptr_t value, uint32_t number,
-		      uint64_t interior)
+static uint32_t weak_label(struct walk *w, bool interior)
 {
-	emit_edge(w,
-		  interior ? interior_label(w, number, value - interior, interior)
-			   : w->offset_label,
-		  offset, number, interior);
+	return intern_label(&w->intern, RGD_EDGE_WEAK, RGD_LABEL_OFFSET,
+			    interior ? RGD_LABEL_F_INTERIOR : 0, 0);
+}
+
+/* `location` is that of the word. */
+static void emit_word(struct walk *w, uintptr_t location, uint64_t offset, uintptr_t value,
+		      uint32_t number, uint64_t interior)
+{
+	uint32_t label;
+
+	if (unlikely(w->weak.count) && w->kind[number] & 15 && walk_is_weak(w, location))
+		label = weak_label(w, interior != 0);
+	else
+		label = interior ? interior_label(w, number, value - interior, interior)
+				 : w->offset_label;
+	emit_edge(w, label, offset, number, interior);
 }
 
 void walk_scan(struct walk *w, uintptr_t low, uintptr_t high)
@@ -395,7 +473,7 @@ void walk_scan(struct walk *w, uintptr_t low, uintptr_t high)
 			if (!walk_plausible(w, value) ||
 			    !walk_resolve(w, value, &number, &interior))
 				continue;
-			emit_word(w, (low - w->address) / 8, value, number, interior);
+			emit_word(w, low, (low - w->address) / 8, value, number, interior);
 			w->degree++;
 		}
 		if (end >= high)
@@ -479,7 +557,8 @@ static void words_drain(struct walk *w)
 	for (uint32_t i = 0; i < w->word_count; i++) {
 		if (!walk_resolve(w, w->words[i].value, &number, &interior))
 			continue;
-		emit_word(w, w->words[i].offset, w->words[i].value, number, interior);
+		emit_word(w, w->batch[w->word_owner[i]].block.address + w->words[i].offset * 8,
+			  w->words[i].offset, w->words[i].value, number, interior);
 		w->batch[w->word_owner[i]].degree++;
 	}
 	w->word_count = 0;

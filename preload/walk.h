@@ -165,6 +165,12 @@ void intern_summary(struct intern *in, uint32_t type, uint32_t stack, uint32_t t
 
 /* ---- walk.c ------------------------------------------------------------------------------------------------------- */
 
+/* Addresses of words that adapters know to be weak, hashed. */
+struct weak_words {
+	uintptr_t *slots;
+	uint32_t mask, count;
+};
+
 #define WALK_BATCH 1024
 struct walk_word { /* a word that may be a pointer, waiting for its lookup */
 	uintptr_t value;
@@ -208,6 +214,7 @@ struct walk {
 	} batch[64];
 	uint32_t batch_count;
 
+	struct weak_words weak;
 	struct vtables *vtables; /* vtable.c; NULL until the first block */
 	struct tls_block *tls;	 /* tls.c: of threads, ascending by thread */
 	uint32_t tls_count;

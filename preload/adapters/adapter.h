@@ -228,6 +228,18 @@ bool walk_readable(struct walk *walk, uintptr_t address, size_t size);
 /* Start and requested size of the tracked block that starts at `address`; false when none does. */
 bool walk_block(struct walk *walk, uintptr_t address, uint64_t *size);
 
+/* All tracked blocks, ascending, until the visitor returns false. discover() phase. */
+bool walk_each_block(struct walk *walk,
+		     bool (*visit)(struct walk *walk, uintptr_t address, uint64_t size,
+				   void *context),
+		     void *context);
+/* The word at this address is a reference that the runtime clears when its target dies: wherever a scan comes upon it, the edge or
+ * root is weak. discover() phase. */
+void walk_weak_word(struct walk *walk, uintptr_t location);
+bool walk_is_weak(const struct walk *walk, uintptr_t location);
+/* True when the address is in an object: what walk_edge() would make an edge of. After the discover() phase. */
+bool walk_refers(struct walk *walk, uintptr_t address);
+
 /* Interning. Strings are copied; bad UTF-8 is replaced. Numbers are stable within the dump. */
 uint32_t walk_string(struct walk *walk, const char *text, size_t length);
 uint32_t walk_label(struct walk *walk, enum rgd_edge_kind kind, enum rgd_label_class class,
