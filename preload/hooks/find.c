@@ -22,23 +22,6 @@ static struct rule_hook *hooks[HOOKS_MAX];
 static _Atomic uint32_t hooks_used;
 static bool module_done[MODULES_SEEN];
 
-/* Until the engine and the recorder are there: nothing is hooked. */
-__attribute__((weak)) size_t hook_install(struct hook *const *list, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		list[i]->why = "there is no engine";
-	return 0;
-}
-__attribute__((weak)) void hook_forget(uintptr_t low, uintptr_t high)
-{
-}
-__attribute__((weak)) void record_enter(struct hook_call *call)
-{
-}
-__attribute__((weak)) void record_leave(struct hook_call *call)
-{
-}
-
 /* ---- one function that was found ------------------------------------------------------------------------------------------ */
 
 static bool is_known(uintptr_t address, const struct rule_type *type, uint32_t from)
