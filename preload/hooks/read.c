@@ -77,7 +77,7 @@ bool rule_object(const struct rule_function *rule, const struct hook_call *call,
 	/* XID 0 is None; descriptor 0 is one */
 	if ((int32_t)*object < 0 || (!(uint32_t)*object && argument))
 		return false;
-	*object = (uint32_t)*object | (uint64_t)(rule->type->number + 1) << 32;
+	*object = (uint32_t)*object;
 	return true;
 }
 

@@ -118,8 +118,8 @@ struct rule_call {
 struct rule_type {
 	const char *family; /* "gobject" */
 	const char *name;   /* "GObject" */
-	/* The object is no address but a number of 32 bits (XID, file descriptor), of which nothing can be read: rule_object() says it in the low 32
-	 * bits, and the type's number + 1 above, so that a descriptor and an XID are not taken for each other. */
+	/* The object is no address but a number of 32 bits (XID, file descriptor), of which nothing can be read. Numbers of different types may be the
+	 * same. */
 	bool id;
 	bool dies_at_zero; /* an unref that takes the last reference ends it; false: only destroy does */
 	uint8_t count_from;  /* enum rule_count_from */
