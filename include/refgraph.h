@@ -45,6 +45,12 @@ void refgraph_leaks_enable(void) __attribute__((weak));
 void refgraph_ignore(const void *address) __attribute__((weak));
 
 /*
+ * The block that contains this address is of this type, until it is freed or reallocated: "session", "struct session", "item[]". `refgraph
+ * types` names the source `annotation`; with debug information of a type of this name its fields have their names. The text is copied.
+ */
+void refgraph_type(const void *address, const char *type) __attribute__((weak));
+
+/*
  * Memory that holds references and that the shim cannot know: shared memory, a device's, what was mapped around libc. It must
  * stay mapped until it ends; the same address and size end it.
  */
@@ -106,6 +112,11 @@ static inline void refgraph_ignore_(const void *address)
 	if (refgraph_ignore)
 		refgraph_ignore(address);
 }
+static inline void refgraph_type_(const void *address, const char *type)
+{
+	if (refgraph_type)
+		refgraph_type(address, type);
+}
 static inline void refgraph_root_region_(const void *address, size_t size)
 {
 	if (refgraph_root_region)
@@ -155,6 +166,7 @@ static inline int refgraph_active_(void)
 #define refgraph_leaks_disable() refgraph_leaks_disable_()
 #define refgraph_leaks_enable() refgraph_leaks_enable_()
 #define refgraph_ignore(address) refgraph_ignore_(address)
+#define refgraph_type(address, type) refgraph_type_(address, type)
 #define refgraph_root_region(address, size) refgraph_root_region_(address, size)
 #define refgraph_root_region_end(address, size) refgraph_root_region_end_(address, size)
 #define refgraph_pool_create(pool, name)                                                           \

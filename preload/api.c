@@ -56,6 +56,11 @@ EXPORT void refgraph_root_region_end(const void *address, size_t size)
 	annotate_region_end((uintptr_t)address, size);
 }
 
+EXPORT void refgraph_type(const void *address, const char *type)
+{
+	annotate_type((uintptr_t)address, type);
+}
+
 EXPORT int refgraph_active(void)
 {
 	return atomic_load_explicit(&shim_state, memory_order_relaxed) == SHIM_ON;

@@ -170,7 +170,7 @@ bool arena_owns(uintptr_t address);
 /*
  * One 32-bit word per 16-byte granule of address space, in leaves of 16 MiB that cover 64 MiB each, mapped when first
  * needed. A block uses the words of its first granules:
- *   word 0  bit 31 set (only word 0 has it), bits 28 to 30 LIVE_IGNORED, LIVE_SHARE, LIVE_SAMPLED, bits 0..27 stack
+ *   word 0  bit 31 set (only word 0 has it), bits 27 to 30 LIVE_TYPED, LIVE_IGNORED, LIVE_SHARE, LIVE_SAMPLED, bits 0..26 stack
  *   word 1  bits 0..20 epoch, bits 21..30 the requested size when below 1023, else 1023 and the size is in word 2 (and 3).
  *           So most blocks take two words and one branch that is foreseen well.
  *   word 2  bits 0..30 size; word 3 the bits above, when bit 30 of word 2 says so
@@ -181,7 +181,7 @@ bool arena_owns(uintptr_t address);
 struct live_block {
 	uintptr_t address;
 	uint64_t size;
-	uint32_t stack; /* with LIVE_SAMPLED, LIVE_SHARE, LIVE_IGNORED */
+	uint32_t stack; /* with LIVE_SAMPLED, LIVE_SHARE, LIVE_IGNORED, LIVE_TYPED */
 	uint32_t epoch;
 };
 /* Beside the number of a stack: the block was drawn from all by size; its stack was drawn from all of its site. */
@@ -189,7 +189,9 @@ struct live_block {
 #define LIVE_SHARE (1u << 29)
 /* The program wants it to stay: refgraph.h. */
 #define LIVE_IGNORED (1u << 28)
-#define LIVE_STACK_NUMBER (LIVE_IGNORED - 1)
+/* The program said its type: annotate_type.c. */
+#define LIVE_TYPED (1u << 27)
+#define LIVE_STACK_NUMBER (LIVE_TYPED - 1)
 bool live_init(void);
 void live_insert(uintptr_t address, uint64_t size, uint32_t stack);
 /* False when the block is not known. `size` receives the requested size. */
@@ -489,6 +491,13 @@ void annotate_region_end(uintptr_t address, size_t size);
 bool annotate_ignored(void);
 /* Memory whose words are roots; for the walker. */
 size_t annotate_regions(const struct annotated **regions);
+
+/* ---- annotate_type.c: what types it says that its blocks have ------------------------------------------------------- */
+
+/* The block that contains the address is of this type until it is freed or reallocated. */
+void annotate_type(uintptr_t address, const char *name);
+/* Of a block that is LIVE_TYPED; for the walker. */
+const char *annotate_type_of(uintptr_t address);
 
 /* ---- leak_check.c ----------------------------------------------------------------------------------------------------- */
 

@@ -613,6 +613,15 @@ static void scan_block(struct walk *w, const struct live_block *block, uint32_t 
 	}
 }
 
+static uint32_t block_type(struct walk *w, const struct live_block *block)
+{
+	const char *name = block->stack & LIVE_TYPED ? annotate_type_of(block->address) : NULL;
+	struct walk_type type = {.name = name, .module = ""};
+
+	return name ? intern_type(&w->intern, RGD_RT_NATIVE, &type)
+		    : vtable_type(w, block->address, block->size);
+}
+
 /* A bare block, or what an adapter claimed and then could not describe. */
 static void visit_bare(struct walk *w, uint32_t number, uintptr_t address)
 {
@@ -629,7 +638,7 @@ static void visit_bare(struct walk *w, uint32_t number, uintptr_t address)
 	}
 	w->batch[owner].degree = 0;
 	w->batch[owner].block = block;
-	w->batch[owner].type = vtable_type(w, block.address, block.size);
+	w->batch[owner].type = block_type(w, &block);
 	w->batch_count++;
 	scan_block(w, &block, owner);
 	if (w->batch_count == sizeof w->batch / sizeof *w->batch)

@@ -42,7 +42,7 @@ struct ctype {
 	struct ctype *target;
 	struct member *members;
 	uint32_t nmembers;
-	uint32_t typings[4]; /* infer.c's: by form, number + 1 */
+	uint32_t typings[5]; /* infer.c's: by form, number + 1 */
 	/* where it comes from: debug.c's */
 	struct debug *debug;
 	void *die_address, *die_unit;

@@ -207,6 +207,22 @@ static int by_die(const void *a, const void *b)
 	return (x->address > y->address) - (x->address < y->address);
 }
 
+/* A class without a name that can be called. */
+static bool is_closure(Dwarf_Die *die)
+{
+	Dwarf_Die child;
+	const char *name;
+
+	if (dwarf_child(die, &child) != 0)
+		return false;
+	do {
+		name = dwarf_tag(&child) == DW_TAG_subprogram ? dwarf_diename(&child) : NULL;
+		if (name && strcmp(name, "operator()") == 0)
+			return true;
+	} while (dwarf_siblingof(&child, &child) == 0);
+	return false;
+}
+
 static const char *qualified_name(struct debug_world *w, Dwarf_Die *die, const char *alias)
 {
 	struct die_name key = {.address = die->addr}, *found = NULL;
@@ -220,6 +236,8 @@ static const char *qualified_name(struct debug_world *w, Dwarf_Die *die, const c
 	if (found)
 		return found->name;
 	name = dwarf_diename(die);
+	if (!name && !alias && is_closure(die))
+		name = "lambda";
 	return keep(w, name ? name : alias);
 }
 
@@ -402,6 +420,29 @@ static void fill_members(struct ctype *t, Dwarf_Die *die)
 	t->nmembers = members.n;
 }
 
+/* What libstdc++ keeps a node's value in: bytes, of which the template's argument tells what they are. */
+static bool is_value_buffer(const struct ctype *t)
+{
+	return strncmp(t->name, "__gnu_cxx::__aligned_membuf<", 28) == 0 ||
+	       strncmp(t->name, "__gnu_cxx::__aligned_buffer<", 28) == 0;
+}
+
+static void fill_value(struct ctype *t)
+{
+	struct ctype *type = debug_template_argument(t);
+	struct member *value;
+
+	if (!type || type == t || !type->size || type->size > t->size)
+		return;
+	value = calloc(1, sizeof *value);
+	if (!value)
+		return;
+	free(t->members);
+	*value = (struct member){.name = "", .type = type};
+	t->members = value;
+	t->nmembers = 1;
+}
+
 void debug_fill(struct ctype *t)
 {
 	Dwarf_Die die = die_at(t->die_address, t->die_unit);
@@ -411,6 +452,8 @@ void debug_fill(struct ctype *t)
 		fill_members(t, &die);
 	else
 		t->target = debug_type_of(t->debug, &die);
+	if (t->kind == CTYPE_STRUCT && is_value_buffer(t))
+		fill_value(t);
 }
 
 struct ctype *debug_template_argument(struct ctype *t)

@@ -85,8 +85,10 @@ bool infer_place(const struct typing *y, uint64_t offset, uint64_t *inside)
 	uint64_t size = y->type->size;
 
 	*inside = offset;
-	if (!size)
+	if (!size || (y->form == FORM_COOKIE && offset < INFER_COOKIE))
 		return false;
+	if (y->form == FORM_COOKIE)
+		*inside = (offset - INFER_COOKIE) % size;
 	if (y->form == FORM_ARRAY)
 		*inside = offset % size;
 	return y->form == FORM_FLEXIBLE || *inside < size;
@@ -151,7 +153,7 @@ unsigned infer_fit(const struct types *t, uint32_t object, struct ctype *type, b
 static void add_name(struct typing *y, struct str *out)
 {
 	ctype_name(y->type, out);
-	if (y->form == FORM_ARRAY)
+	if (y->form == FORM_ARRAY || y->form == FORM_COOKIE)
 		str_add(out, "[]");
 }
 
@@ -217,6 +219,24 @@ void infer_claim(struct types *t, uint32_t object, struct ctype *type, enum form
 	enqueue(t, object);
 }
 
+/* A pointer to what follows the number of elements, and the size says so, too. */
+static bool claim_array(struct types *t, uint32_t object, struct ctype *type, unsigned less)
+{
+	struct typing y = {.type = type, .form = FORM_COOKIE};
+	uint64_t size = t->m->size[object];
+	struct tally tally = {0};
+	unsigned score = SCORE_CERTAIN;
+
+	if (type->kind != CTYPE_STRUCT || !type->complete || !type->size ||
+	    size < INFER_COOKIE + type->size || (size - INFER_COOKIE) % type->size)
+		return false;
+	tally_edges(t, object, &y, &tally);
+	if (tally.bad)
+		score -= 30 * tally.bad / (tally.good + tally.bad);
+	infer_claim(t, object, type, FORM_COOKIE, score > less ? score - less : 0, SOURCE_DWARF);
+	return true;
+}
+
 /* Somebody has a pointer to `type`, and it points `interior` bytes into the block. */
 static void claim_pointee(struct types *t, uint32_t object, uint64_t interior, struct ctype *type,
 			  unsigned less)
@@ -225,6 +245,8 @@ static void claim_pointee(struct types *t, uint32_t object, uint64_t interior, s
 	unsigned score;
 
 	if (type->kind == CTYPE_VOID || type->kind == CTYPE_FUNCTION || !infer_open(t, object))
+		return;
+	if (interior == INFER_COOKIE && claim_array(t, object, type, less))
 		return;
 	if (interior && (!type->size || interior % type->size || t->m->size[object] % type->size))
 		return;
@@ -354,34 +376,64 @@ static struct ctype *find_class(struct types *t, const char *name, enum form *fo
 	return found;
 }
 
+/* The program said what the block is: a type of which debug information may know more. */
+static bool is_annotated(const struct model *m, uint32_t object)
+{
+	const struct type *type = &m->types[m->type[object]];
+
+	return m->type[object] && type->runtime == RGD_RT_NATIVE &&
+	       !(type->flags & (RGD_TYPE_F_RTTI | RGD_TYPE_F_VTABLE));
+}
+
+struct class_type {
+	bool asked;
+	enum form form;
+	struct ctype *type;
+};
+
+/* How the object holds its class; false: not so that its fields could be named. */
+static bool class_form(struct types *t, uint32_t object, const struct class_type *c,
+		       enum form *form)
+{
+	uint64_t size = t->m->size[object];
+
+	*form = c->form;
+	if (is_annotated(t->m, object))
+		return c->form == FORM_ARRAY ? c->type->size && size % c->type->size == 0
+					     : infer_fit(t, object, c->type, true, form) > 0;
+	if (c->form == FORM_ARRAY) {
+		*form = FORM_COOKIE;
+		return c->type->size && size > INFER_COOKIE &&
+		       (size - INFER_COOKIE) % c->type->size == 0;
+	}
+	/* the first of many in a pool: whatever the pool says */
+	if (size > c->type->size + POOL_SLACK) {
+		bits_set(t->pool, object);
+		return false;
+	}
+	return true;
+}
+
 void infer_classes(struct types *t)
 {
 	struct model *m = t->m;
-	struct typed {
-		bool asked;
-		enum form form;
-		struct ctype *type;
-	} *classes = calloc((size_t)m->ntypes + 1, sizeof *classes);
+	struct class_type *classes = calloc((size_t)m->ntypes + 1, sizeof *classes);
 
 	for (uint32_t i = 0; i < m->nobjects && classes; i++) {
-		struct typed *c = &classes[m->type[i]];
+		struct class_type *c = &classes[m->type[i]];
+		enum form form;
 		uint32_t type;
 
-		if (!(m->types[m->type[i]].flags & (RGD_TYPE_F_RTTI | RGD_TYPE_F_VTABLE)))
+		if (!(m->types[m->type[i]].flags & (RGD_TYPE_F_RTTI | RGD_TYPE_F_VTABLE)) &&
+		    !is_annotated(m, i))
 			continue;
 		type = model_type_at(m, m->type[i], MODEL_NONE);
 		if (!c->asked && type)
 			c->type = find_class(t, m->types[type].name, &c->form);
 		c->asked = true;
-		/* the array has the number of its elements in front */
-		if (!c->type || c->form != FORM_ONE)
+		if (!c->type || !class_form(t, i, c, &form))
 			continue;
-		/* the first of many in a pool: whatever the pool says */
-		if (m->size[i] > c->type->size + POOL_SLACK) {
-			bits_set(t->pool, i);
-			continue;
-		}
-		t->typing[i] = typing_of(t, c->type, c->form);
+		t->typing[i] = typing_of(t, c->type, form);
 		t->score[i] = SCORE_KNOWN;
 		if (t->typing[i])
 			enqueue(t, i);

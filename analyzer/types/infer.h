@@ -12,6 +12,7 @@ enum form {
 	FORM_ARRAY,    /* some of them */
 	FORM_FLEXIBLE, /* one, whose last member goes on to the end */
 	FORM_HEAD,     /* one, and something else behind it */
+	FORM_COOKIE,   /* new T[n] of a class with a destructor: their number, then the array */
 };
 
 /* A type in a form; blocks refer to these by number. */
@@ -66,6 +67,8 @@ struct types {
 	bool failed;
 };
 
+/* Bytes before the array of new T[n], where T has a destructor (Itanium C++ ABI, 2.7). */
+#define INFER_COOKIE 8u
 /* A claim below this is worth nothing. */
 #define SCORE_LEAST 30u
 #define SCORE_CERTAIN 80u

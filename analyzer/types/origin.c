@@ -144,6 +144,8 @@ static const struct {
 	{"std::__cxx11::list<", "std::_List_node<%s>"},
 	{"std::__cxx11::_List_base<", "std::_List_node<%s>"},
 	{"std::forward_list<", "std::_Fwd_list_node<%s>"},
+	{"std::_Function_base::_Base_manager<", "%s"},
+	{"std::any::_Manager_external<", "%s"},
 };
 
 static const char *keep_text(struct types *t, struct str *text)

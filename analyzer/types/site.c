@@ -436,21 +436,21 @@ static void forget_scratch(struct trace *t)
 		t->registers[scratch[i]] = (struct value){0};
 }
 
-static struct ctype *own_parameter(struct debug *debug, Dwarf_Die *function)
+static struct ctype *own_parameter(struct debug *debug, Dwarf_Die *function, unsigned number)
 {
 	Dwarf_Die child;
 
 	if (dwarf_child(function, &child) != 0)
 		return NULL;
 	do {
-		if (dwarf_tag(&child) == DW_TAG_formal_parameter)
+		if (dwarf_tag(&child) == DW_TAG_formal_parameter && !number--)
 			return debug_type_of(debug, &child);
 	} while (dwarf_siblingof(&child, &child) == 0);
 	return NULL;
 }
 
 /* Code that was inlined or compiled may have lost some: what it was made from has them all. */
-static struct ctype *first_parameter(struct debug *debug, Dwarf_Die *function)
+static struct ctype *parameter(struct debug *debug, Dwarf_Die *function, unsigned number)
 {
 	Dwarf_Attribute attribute;
 	struct ctype *type = NULL;
@@ -458,12 +458,12 @@ static struct ctype *first_parameter(struct debug *debug, Dwarf_Die *function)
 
 	if (dwarf_attr(function, DW_AT_abstract_origin, &attribute) &&
 	    dwarf_formref_die(&attribute, &from))
-		type = own_parameter(debug, &from);
+		type = own_parameter(debug, &from, number);
 	if (!type)
-		type = own_parameter(debug, function);
+		type = own_parameter(debug, function, number);
 	if (!type && dwarf_attr_integrate(function, DW_AT_specification, &attribute) &&
 	    dwarf_formref_die(&attribute, &from))
-		type = own_parameter(debug, &from);
+		type = own_parameter(debug, &from, number);
 	return type;
 }
 
@@ -474,7 +474,7 @@ static void called(struct trace *t, uint64_t target)
 	Dwarf_Die function;
 
 	if (t->registers[RDI].holds == RESULT && debug_function(t->debug, target, &function))
-		type = first_parameter(t->debug, &function);
+		type = parameter(t->debug, &function, 0);
 	if (type && type->kind == CTYPE_POINTER)
 		received(t, ctype_target(type));
 }
@@ -686,10 +686,33 @@ static bool is_allocator(const char *name)
 	return false;
 }
 
+/* What std::function and std::any put what they are made of into: of a function that makes one the second argument. */
+static struct ctype *made_argument(struct debug *debug, Dwarf_Die *scope)
+{
+	const char *name = dwarf_diename(scope);
+	struct ctype *storage, *type;
+
+	if (!name || (strncmp(name, "_M_create", 9) != 0 && strncmp(name, "_S_create", 9) != 0))
+		return NULL;
+	storage = parameter(debug, scope, 0);
+	type = parameter(debug, scope, 1);
+	if (!storage || storage->kind != CTYPE_POINTER || !type || type->kind != CTYPE_POINTER)
+		return NULL;
+	storage = ctype_target(storage);
+	return strcmp(storage->name, "std::_Any_data") == 0 ||
+			       strcmp(storage->name, "std::any::_Storage") == 0
+		       ? ctype_target(type)
+		       : NULL;
+}
+
 /* A member function of std::allocator<T>, or one that gets it first: T. */
 static struct ctype *allocator_argument(struct debug *debug, Dwarf_Die *scope)
 {
-	struct ctype *type = first_parameter(debug, scope);
+	struct ctype *type = made_argument(debug, scope);
+
+	if (type)
+		return type->kind == CTYPE_VOID ? NULL : type;
+	type = parameter(debug, scope, 0);
 
 	if (!type || type->kind != CTYPE_POINTER)
 		return NULL;

@@ -146,7 +146,11 @@ static bool field(void *context, uint32_t object, uint64_t offset, struct str *o
 	size = y->type->size;
 	if (!size)
 		return false;
-	if (y->form == FORM_ARRAY) {
+	if (y->form == FORM_COOKIE && offset < INFER_COOKIE)
+		return false;
+	if (y->form == FORM_COOKIE)
+		offset -= INFER_COOKIE;
+	if (y->form == FORM_ARRAY || y->form == FORM_COOKIE) {
 		str_printf(out, "[%" PRIu64 "]", offset / size);
 		offset %= size;
 		if (ctype_path(y->type, offset, out))
