@@ -6,6 +6,8 @@
  */
 #include <ucontext.h>
 
+#include "hooks/around.h"
+#include "hooks/thunk.h"
 #include "unwind.h"
 
 uint64_t *rule_cache;
@@ -57,6 +59,12 @@ static bool step_drap(struct unwind_state *state, uint32_t rule, struct stack_vi
 	return is_code(next.pc);
 }
 
+/* A hooked call whose return leads to us: its frame is empty, the real address is with us. */
+static bool step_hooked(struct unwind_state *state)
+{
+	return around_return(state->sp, &state->pc) && is_code(state->pc);
+}
+
 bool unwind_step_odd(struct unwind_state *state, uint32_t rule, struct stack_view *view,
 		     const struct unwind_origin *origin)
 {
@@ -66,6 +74,8 @@ bool unwind_step_odd(struct unwind_state *state, uint32_t rule, struct stack_vie
 	case RULE_SIGNAL:
 		return step_signal(state, view);
 	case RULE_WIDE:
+		if (state->pc == (uintptr_t)hook_thunk_return)
+			return step_hooked(state);
 		return wide_step(state, view, origin);
 	default:
 		return false;

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <ucontext.h>
 
+#include "hooks/thunk.h"
 #include "unwind.h"
 #include "unwind_cursor.h"
 
@@ -239,7 +240,9 @@ static bool full_step(struct wide_registers *regs, struct stack_view *view)
 		return wide_interrupted(regs, view);
 	if (row.registers[DW_PC].how == CFI_UNDEFINED)
 		return false;
-	return wide_cfa(&row, regs, view, &cfa) && cfa > regs->r[DW_RSP] &&
+	/* the frame of a hooked call that returns to us is empty */
+	return wide_cfa(&row, regs, view, &cfa) &&
+	       (cfa > regs->r[DW_RSP] || regs->r[DW_PC] == (uintptr_t)hook_thunk_return) &&
 	       wide_caller(&row, cfa, regs, view);
 }
 

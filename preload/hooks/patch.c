@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 
 #include "../glue.h"
+#include "around.h"
 #include "relocate.h"
 #include "thunk.h"
 
@@ -108,6 +109,7 @@ struct work {
 	struct proof proof;
 	struct patched *record;
 	uintptr_t slot;
+	size_t order; /* among the hooks asked for */
 };
 
 static void refuse(struct hook *hook, const char *why)
@@ -117,18 +119,33 @@ static void refuse(struct hook *hook, const char *why)
 	hook->trampoline = NULL;
 }
 
+/* The slot's own code: see thunk.h. Its length. */
+static size_t slot_begin(const struct hook *hook, uint8_t *to)
+{
+	const void *thunk = hook->leave ? hook_thunk_around : hook_thunk_enter;
+
+	memcpy(to, &hook, 8);
+	memcpy(to + 8, &thunk, 8);
+	to += SLOT_HEAD;
+	if (!hook->leave) {
+		memcpy(to, "\xff\x15\xf2\xff\xff\xff", SLOT_CALL); /* call *-14(%rip) */
+		return SLOT_CALL;
+	}
+	memcpy(to,
+	       "\xff\x35\xea\xff\xff\xff"  /* push -22(%rip) */
+	       "\xff\x25\xec\xff\xff\xff", /* jmp *-20(%rip) */
+	       SLOT_PUSH);
+	return SLOT_PUSH;
+}
+
 static size_t slot_write(struct work *w, uint8_t *to)
 {
-	const void *thunk = hook_thunk_enter;
-	uintptr_t address = (uintptr_t)to + SLOT_HEAD;
-	size_t n;
+	size_t head = SLOT_HEAD + slot_begin(w->hook, to),
+	       n = relocate(&w->proof, to + head, (uintptr_t)to + head);
 
-	memcpy(to, &w->hook, 8);
-	memcpy(to + 8, &thunk, 8);
-	memcpy(to + SLOT_HEAD, "\xff\x15\xf2\xff\xff\xff", SLOT_CALL); /* call *-14(%rip) */
-	n = relocate(&w->proof, to + SLOT_HEAD + SLOT_CALL, address + SLOT_CALL);
-	w->slot = n ? address : 0;
-	return n ? (SLOT_HEAD + SLOT_CALL + n + 15) & ~15ul : 0;
+	w->slot = n ? (uintptr_t)to + SLOT_HEAD : 0;
+	w->hook->trampoline = to + head;
+	return n ? (head + n + 15) & ~15ul : 0;
 }
 
 static void entry_patch(struct work *w)
@@ -151,7 +168,6 @@ static void entry_patch(struct work *w)
 	}
 	w->hook->way = HOOK_ENTRY;
 	w->hook->why = "";
-	w->hook->trampoline = (void *)(w->slot + SLOT_CALL);
 	p->next = patched_list;
 	patched_list = p;
 }
@@ -166,7 +182,7 @@ static void refuse_all(struct work *work, size_t n, const char *why)
 /* Those that are proved, all of one module. */
 static void install_proved(const struct image *image, struct work *work, size_t n)
 {
-	size_t room = (n * (SLOT_HEAD + SLOT_CALL + RELOCATED_MAX + 16) + PAGE - 1) & ~(PAGE - 1);
+	size_t room = (n * (SLOT_HEAD + SLOT_PUSH + RELOCATED_MAX + 16) + PAGE - 1) & ~(PAGE - 1);
 	uint8_t *pages = map_near(image, room), *to = pages;
 	struct patched *records = arena_alloc(n * sizeof(*records));
 
@@ -213,15 +229,22 @@ static void install_module(const struct image *image, struct work *work, size_t 
 	arena_unmap(proofs, n * sizeof(*proofs));
 }
 
-/* Heapsort: by function. */
+static bool before(const struct work *a, const struct work *b)
+{
+	uintptr_t x = a->hook->function, y = b->hook->function;
+
+	return x < y || (x == y && a->order < b->order);
+}
+
+/* Heapsort. */
 static void sift(struct work *work, size_t at, size_t n)
 {
 	for (size_t child; (child = 2 * at + 1) < n; at = child) {
 		struct work swap;
 
-		if (child + 1 < n && work[child + 1].hook->function > work[child].hook->function)
+		if (child + 1 < n && before(&work[child], &work[child + 1]))
 			child++;
-		if (work[at].hook->function >= work[child].hook->function)
+		if (!before(&work[at], &work[child]))
 			return;
 		swap = work[at];
 		work[at] = work[child];
@@ -267,59 +290,65 @@ static void share(struct hook *hook, const struct hook *first)
 	hook->trampoline = first->trampoline;
 }
 
-/* Two names of one function, in this call or from an earlier one. */
-static void share_all(struct hook *const *hooks, size_t n)
+/* Those that are not hooked yet, each function once, in order. */
+static size_t collect(struct hook *const *hooks, size_t n, struct work *work)
+{
+	size_t todo = 0, kept = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (!patched_find(hooks[i]->function)) {
+			work[todo].hook = hooks[i];
+			work[todo++].order = i;
+		}
+	sort(work, todo);
+	for (size_t i = 0; i < todo; i++)
+		if (!i || work[i].hook->function != work[kept - 1].hook->function)
+			work[kept++] = work[i];
+	return kept;
+}
+
+/* Two names of one function, in this call or from an earlier one. `work` is sorted. */
+static void share_all(struct hook *const *hooks, size_t n, const struct work *work, size_t kept)
 {
 	for (size_t i = 0; i < n; i++) {
-		struct patched *p = hooks[i]->why ? NULL : patched_find(hooks[i]->function);
+		struct patched *p = patched_find(hooks[i]->function);
+		size_t low = 0, high = kept;
 
 		if (p && p->hook != hooks[i])
 			share(hooks[i], p->hook);
+		if (p || hooks[i]->why)
+			continue;
+		while (high - low > 1) {
+			size_t middle = (low + high) / 2;
+
+			if (work[middle].hook->function <= hooks[i]->function)
+				low = middle;
+			else
+				high = middle;
+		}
+		share(hooks[i], work[low].hook);
 	}
 }
 
 size_t hook_install(struct hook *const *hooks, size_t n)
 {
 	struct work *work = n ? arena_map(n * sizeof(*work)) : NULL;
-	size_t todo = 0, in_force = 0;
+	size_t kept, in_force = 0;
 
 	thunk_init();
-	for (size_t i = 0; i < n; i++)
-		hooks[i]->why = NULL;
-	share_all(hooks, n);
+	around_init();
 	for (size_t i = 0; i < n; i++) {
-		if (hooks[i]->why)
-			continue;
-		if (!work)
-			refuse(hooks[i], no_memory);
-		else
-			work[todo++].hook = hooks[i];
+		hooks[i]->way = HOOK_NOT;
+		hooks[i]->why = work ? NULL : no_memory;
 	}
-	sort(work, todo);
-	for (size_t i = todo; i-- > 1;) /* the first of each stays */
-		if (work[i].hook->function == work[i - 1].hook->function)
-			work[i].hook->why = "";
-	/* those that stay, in order */
-	size_t kept = 0;
-	for (size_t i = 0; i < todo; i++)
-		if (!work[i].hook->why)
-			work[kept++] = work[i];
+	if (!work)
+		return 0;
+	kept = collect(hooks, n, work);
 	install_sorted(work, kept);
-	for (size_t i = 0; i < n; i++)
-		if (hooks[i]->way == HOOK_NOT && hooks[i]->why && !*hooks[i]->why) {
-			struct patched *p;
-
-			hooks[i]->why = NULL;
-			p = patched_find(hooks[i]->function);
-			if (p)
-				share(hooks[i], p->hook);
-			else
-				refuse(hooks[i], "another name of it could not be hooked");
-		}
+	share_all(hooks, n, work, kept);
+	arena_unmap(work, n * sizeof(*work));
 	for (size_t i = 0; i < n; i++)
 		in_force += hooks[i]->way != HOOK_NOT;
-	if (work)
-		arena_unmap(work, n * sizeof(*work));
 	return in_force;
 }
 

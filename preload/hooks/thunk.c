@@ -13,6 +13,7 @@
 #include <cpuid.h>
 #include <errno.h>
 
+#include "around.h"
 #include "thunk.h"
 
 /* 0: there is nothing beyond SSE. 1: ask by xgetbv. 2: save all of it always (a processor that cannot tell). */
@@ -55,125 +56,224 @@ _Static_assert(offsetof(struct hook_call, return_address) == 56 &&
 		       offsetof(struct hook_call, frame) == 64 &&
 		       offsetof(struct hook_call, base_pointer) == 72 &&
 		       offsetof(struct hook_call, kept) == 80 && sizeof(struct hook_call) == 104,
-	       "the offsets below");
+	       "the offsets of CALL_MAKE");
+_Static_assert(offsetof(struct around, rbx) == 8 && offsetof(struct around, body) == 16 &&
+		       offsetof(struct around, call.result) == 80 &&
+		       offsetof(struct around, busy) == 136 &&
+		       offsetof(struct hook, trampoline) == 56,
+	       "the offsets of hook_thunk_around");
 
-#define XMM(do, at, n) #do
 #define SAVE_XMM(n) "	movaps %xmm" #n ", 16*" #n "(%rsp)\n"
 #define LOAD_XMM(n) "	movaps 16*" #n "(%rsp), %xmm" #n "\n"
 #define EACH_XMM(X)                                                                                \
 	X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15)
 
 /*
- * The frame of hook_thunk_enter, from its aligned end upwards:
- *   0    xmm0-15    256  struct hook_call    360  rax, r10, r11
- * rbp: the caller's rbp, 8 the slot, 16 the return address, 24 the CFA of the call.
+ * The frame of a thunk, from its aligned end upwards:
+ *   0  xmm0-15    256  struct hook_call    360  rax, r10, r11
+ * and from rbp: -8  a word, 0  the caller's rbp, 8  the slot's return address or hook, 16  the return address of the call, 24  its CFA.
  */
+#define BEGIN(name)                                                                                \
+	"	.p2align 6\n"                                                                            \
+	"	.globl " name "\n"                                                                 \
+	"	.hidden " name "\n"                                                                \
+	"	.type " name ", @function\n" name ":\n"
+#define FRAME_SIZE                                                                                 \
+	"	lea -400(%rbp), %rsp\n"                                                                  \
+	"	and $-16, %rsp\n"
+#define FRAME_OPEN                                                                                 \
+	"	push %rbp\n"                                                                             \
+	"	.cfi_adjust_cfa_offset 8\n"                                                              \
+	"	.cfi_rel_offset %rbp, 0\n"                                                               \
+	"	mov %rsp, %rbp\n"                                                                        \
+	"	.cfi_def_cfa_register %rbp\n" FRAME_SIZE
+#define SAVE_ALL                                                                                   \
+	"	mov %rdi, 256(%rsp)\n"                                                                   \
+	"	mov %rsi, 264(%rsp)\n"                                                                   \
+	"	mov %rdx, 272(%rsp)\n"                                                                   \
+	"	mov %rcx, 280(%rsp)\n"                                                                   \
+	"	mov %r8, 288(%rsp)\n"                                                                    \
+	"	mov %r9, 296(%rsp)\n"                                                                    \
+	"	mov %rax, 360(%rsp)\n"                                                                   \
+	"	mov %r10, 368(%rsp)\n"                                                                   \
+	"	mov %r11, 376(%rsp)\n" EACH_XMM(SAVE_XMM)
+#define LOAD_ALL                                                                                   \
+	EACH_XMM(LOAD_XMM)                                                                         \
+	"	mov 256(%rsp), %rdi\n"                                                                   \
+	"	mov 264(%rsp), %rsi\n"                                                                   \
+	"	mov 272(%rsp), %rdx\n"                                                                   \
+	"	mov 280(%rsp), %rcx\n"                                                                   \
+	"	mov 288(%rsp), %r8\n"                                                                    \
+	"	mov 296(%rsp), %r9\n"                                                                    \
+	"	mov 360(%rsp), %rax\n"                                                                   \
+	"	mov 368(%rsp), %r10\n"                                                                   \
+	"	mov 376(%rsp), %r11\n"
+/* The rest of struct hook_call; rdi: its address. */
+#define CALL_MAKE                                                                                  \
+	"	mov 16(%rbp), %rax\n"                                                                    \
+	"	mov (%rbp), %rdx\n"                                                                      \
+	"	lea 24(%rbp), %rcx\n"                                                                    \
+	"	mov %rax, 312(%rsp)\n"                                                                   \
+	"	mov %rcx, 320(%rsp)\n"                                                                   \
+	"	mov %rdx, 328(%rsp)\n"                                                                   \
+	"	xor %eax, %eax\n"                                                                        \
+	"	mov %rax, 304(%rsp)\n"                                                                   \
+	"	mov %rax, 336(%rsp)\n"                                                                   \
+	"	mov %rax, 344(%rsp)\n"                                                                   \
+	"	lea 256(%rsp), %rdi\n"
+/* To `label` when wide registers must be saved. Keeps rdi and rsi. */
+#define ASK_WIDE ASK_WIDE_ELSE("3")
+#define ASK_WIDE_ELSE(label)                                                                       \
+	"	mov thunk_wide(%rip), %ecx\n"                                                            \
+	"	test %ecx, %ecx\n"                                                                       \
+	"	je 1f\n"                                                                                 \
+	"	cmp $1, %ecx\n"                                                                          \
+	"	jne " label "f\n"                                                                  \
+	"	xgetbv\n"                                                                                \
+	"	test $0x44, %al\n"                                                                       \
+	"	jne " label "f\n"
+
+/* clang-format off */
 __asm__(".text\n"
-	".p2align 6\n"
-	".globl hook_thunk_enter\n"
-	".hidden hook_thunk_enter\n"
-	".type hook_thunk_enter, @function\n"
-	"hook_thunk_enter:\n"
+	BEGIN("hook_thunk_enter")
 	"	.cfi_startproc\n"
 	"	.cfi_def_cfa %rsp, 16\n"
 	"	endbr64\n"
-	"	push %rbp\n"
-	"	.cfi_def_cfa_offset 24\n"
-	"	.cfi_offset %rbp, -24\n"
-	"	mov %rsp, %rbp\n"
-	"	.cfi_def_cfa_register %rbp\n"
-	"	lea -384(%rsp), %rsp\n"
-	"	and $-16, %rsp\n"
-	"	mov %rdi, 256(%rsp)\n"
-	"	mov %rsi, 264(%rsp)\n"
-	"	mov %rdx, 272(%rsp)\n"
-	"	mov %rcx, 280(%rsp)\n"
-	"	mov %r8, 288(%rsp)\n"
-	"	mov %r9, 296(%rsp)\n"
-	"	mov %rax, 360(%rsp)\n"
-	"	mov %r10, 368(%rsp)\n"
-	"	mov %r11, 376(%rsp)\n" EACH_XMM(
-		SAVE_XMM) "	mov 16(%rbp), %rax\n"
-			  "	mov (%rbp), %rdx\n"
-			  "	lea 24(%rbp), %rcx\n"
-			  "	mov %rax, 312(%rsp)\n"
-			  "	mov %rcx, 320(%rsp)\n"
-			  "	mov %rdx, 328(%rsp)\n"
-			  "	xor %eax, %eax\n"
-			  "	mov %rax, 304(%rsp)\n"
-			  "	mov %rax, 336(%rsp)\n"
-			  "	mov %rax, 344(%rsp)\n"
-			  "	lea 256(%rsp), %rdi\n"
-			  "	mov 8(%rbp), %rax\n"
-			  "	mov -22(%rax), %rsi\n" /* the slot's struct hook */
-			  "	mov thunk_wide(%rip), %ecx\n"
-			  "	test %ecx, %ecx\n"
-			  "	je 1f\n"
-			  "	cmp $1, %ecx\n"
-			  "	jne 3f\n"
-			  "	xgetbv\n"
-			  "	test $0x44, %al\n"
-			  "	jne 3f\n"
-			  "1:	call hook_thunk_entered\n"
-			  "2:\n" EACH_XMM(
-				  LOAD_XMM) "	mov 256(%rsp), %rdi\n"
-					    "	mov 264(%rsp), %rsi\n"
-					    "	mov 272(%rsp), %rdx\n"
-					    "	mov 280(%rsp), %rcx\n"
-					    "	mov 288(%rsp), %r8\n"
-					    "	mov 296(%rsp), %r9\n"
-					    "	mov 360(%rsp), %rax\n"
-					    "	mov 368(%rsp), %r10\n"
-					    "	mov 376(%rsp), %r11\n"
-					    "	.cfi_remember_state\n"
-					    "	leave\n"
-					    "	.cfi_def_cfa %rsp, 16\n"
-					    "	.cfi_restore %rbp\n"
-					    "	ret\n"
-					    "	.cfi_restore_state\n"
-					    "3:	call thunk_wide_save\n"
-					    "	call hook_thunk_entered\n"
-					    "	call thunk_wide_load\n"
-					    "	lea -384(%rbp), %rsp\n"
-					    "	and $-16, %rsp\n"
-					    "	jmp 2b\n"
-					    "	.cfi_endproc\n"
-					    ".size hook_thunk_enter, . - hook_thunk_enter\n"
+	FRAME_OPEN SAVE_ALL CALL_MAKE
+	"	mov 8(%rbp), %rax\n"
+	"	mov -22(%rax), %rsi\n" /* the struct hook at the head of the slot */
+	ASK_WIDE
+	"1:	call hook_thunk_entered\n"
+	"2:\n"
+	LOAD_ALL
+	"	.cfi_remember_state\n"
+	"	leave\n"
+	"	.cfi_def_cfa %rsp, 16\n"
+	"	.cfi_restore %rbp\n"
+	"	ret\n"
+	"	.cfi_restore_state\n"
+	"3:	call thunk_wide_save\n"
+	"	call hook_thunk_entered\n"
+	"	call thunk_wide_load\n"
+	FRAME_SIZE
+	"	jmp 2b\n"
+	"	.cfi_endproc\n"
+	".size hook_thunk_enter, . - hook_thunk_enter\n"
 
-					    /* moves rsp down to what it saved, keeps rdi and rsi; only for frames with rbp */
-					    ".type thunk_wide_save, @function\n"
-					    "thunk_wide_save:\n"
-					    "	.cfi_startproc\n"
-					    "	pop %r11\n"
-					    "	.cfi_adjust_cfa_offset -8\n"
-					    "	.cfi_register %rip, %r11\n"
-					    "	sub thunk_wide_size(%rip), %rsp\n"
-					    "	and $-64, %rsp\n"
-					    "	xor %edx, %edx\n"
-					    "	mov %rdx, 512(%rsp)\n"
-					    "	mov %rdx, 520(%rsp)\n"
-					    "	mov %rdx, 528(%rsp)\n"
-					    "	mov %rdx, 536(%rsp)\n"
-					    "	mov %rdx, 544(%rsp)\n"
-					    "	mov %rdx, 552(%rsp)\n"
-					    "	mov %rdx, 560(%rsp)\n"
-					    "	mov %rdx, 568(%rsp)\n"
-					    "	mov thunk_wide_mask(%rip), %eax\n"
-					    "	cmpl $1, thunk_wide(%rip)\n"
-					    "	jne 1f\n"
-					    "	xsavec (%rsp)\n"
-					    "	jmp *%r11\n"
-					    "1:	xsave (%rsp)\n"
-					    "	jmp *%r11\n"
-					    "	.cfi_endproc\n"
-					    ".size thunk_wide_save, . - thunk_wide_save\n"
-					    ".type thunk_wide_load, @function\n"
-					    "thunk_wide_load:\n"
-					    "	.cfi_startproc\n"
-					    "	xor %edx, %edx\n"
-					    "	mov thunk_wide_mask(%rip), %eax\n"
-					    "	xrstor 8(%rsp)\n"
-					    "	ret\n"
-					    "	.cfi_endproc\n"
-					    ".size thunk_wide_load, . - thunk_wide_load\n");
+	/* From rbx = record on, the caller's rbx is at 8(%rbx), and when its place on the stack is taken, the return address at (%rbx):
+	 * DW_CFA_expression of DW_OP_breg3. */
+	BEGIN("hook_thunk_around")
+	"	.cfi_startproc\n"
+	"	.cfi_personality 0x1b, hook_personality\n"
+	"	.cfi_def_cfa %rsp, 16\n"
+	"	endbr64\n"
+	FRAME_OPEN SAVE_ALL CALL_MAKE
+	"	mov 8(%rbp), %rsi\n"
+	ASK_WIDE_ELSE("7")
+	"1:	mov %rbx, %rdx\n"
+	"	call hook_thunk_around_entered\n"
+	"	mov %rax, -8(%rbp)\n"
+	"8:	cmpq $0, -8(%rbp)\n"
+	"	je 4f\n"
+	LOAD_ALL
+	"	.cfi_remember_state\n"
+	"	mov -8(%rbp), %rbx\n"
+	"	.cfi_escape 0x10, 3, 2, 0x73, 8\n"
+	"	leave\n"
+	"	.cfi_def_cfa %rsp, 16\n"
+	"	.cfi_restore %rbp\n"
+	"	lea 16(%rsp), %rsp\n"
+	"	.cfi_def_cfa %rsp, 0\n"
+	"	.cfi_escape 0x10, 16, 2, 0x73, 0\n"
+	"	call *16(%rbx)\n"
+	".globl hook_thunk_return\n"
+	".hidden hook_thunk_return\n"
+	"hook_thunk_return:\n"
+	"	push (%rbx)\n"
+	"	.cfi_def_cfa_offset 8\n"
+	"	.cfi_offset %rip, -8\n"
+	FRAME_OPEN SAVE_ALL
+	"	mov %rax, 80(%rbx)\n"
+	"	mov %rbx, %rdi\n"
+	ASK_WIDE
+	"1:	call hook_thunk_left\n"
+	"2:	mov 8(%rbx), %rax\n"
+	"	mov %rbx, %rcx\n"
+	"	mov %rax, %rbx\n"
+	"	.cfi_same_value %rbx\n"
+	"	movl $0, 136(%rcx)\n"
+	LOAD_ALL
+	"	leave\n"
+	"	.cfi_def_cfa %rsp, 8\n"
+	"	.cfi_restore %rbp\n"
+	"	ret\n"
+	"	.cfi_restore_state\n"
+	"	.cfi_remember_state\n" /* inside hook_thunk_return's frame: the CFA lies at 16 there */
+	"	.cfi_def_cfa %rbp, 16\n"
+	"	.cfi_offset %rip, -8\n"
+	"	.cfi_offset %rbp, -16\n"
+	"	.cfi_escape 0x10, 3, 2, 0x73, 8\n"
+	"3:	call thunk_wide_save\n"
+	"	call hook_thunk_left\n"
+	"	call thunk_wide_load\n"
+	FRAME_SIZE
+	"	jmp 2b\n"
+	"	.cfi_restore_state\n"
+	"7:	call thunk_wide_save\n"
+	"	mov %rbx, %rdx\n"
+	"	call hook_thunk_around_entered\n"
+	"	mov %rax, -8(%rbp)\n"
+	"	call thunk_wide_load\n"
+	FRAME_SIZE
+	"	jmp 8b\n"
+	"4:	mov 8(%rbp), %rax\n" /* nobody comes back to us: on by the caller's return address */
+	"	mov 56(%rax), %rax\n"
+	"	mov %rax, 8(%rbp)\n"
+	LOAD_ALL
+	"	leave\n"
+	"	.cfi_def_cfa %rsp, 16\n"
+	"	.cfi_restore %rbp\n"
+	"	lea 8(%rsp), %rsp\n"
+	"	.cfi_def_cfa_offset 8\n"
+	"	jmp *-8(%rsp)\n"
+	"	.cfi_endproc\n"
+	".size hook_thunk_around, . - hook_thunk_around\n"
+
+	/* Moves rsp down to what it saved; rdi, rsi and rbx stay. Its callers have their frames by rbp. */
+	".type thunk_wide_save, @function\n"
+	"thunk_wide_save:\n"
+	"	.cfi_startproc\n"
+	"	pop %r11\n"
+	"	.cfi_adjust_cfa_offset -8\n"
+	"	.cfi_register %rip, %r11\n"
+	"	sub thunk_wide_size(%rip), %rsp\n"
+	"	and $-64, %rsp\n"
+	"	xor %edx, %edx\n"
+	"	mov %rdx, 512(%rsp)\n" /* the header */
+	"	mov %rdx, 520(%rsp)\n"
+	"	mov %rdx, 528(%rsp)\n"
+	"	mov %rdx, 536(%rsp)\n"
+	"	mov %rdx, 544(%rsp)\n"
+	"	mov %rdx, 552(%rsp)\n"
+	"	mov %rdx, 560(%rsp)\n"
+	"	mov %rdx, 568(%rsp)\n"
+	"	mov thunk_wide_mask(%rip), %eax\n"
+	"	cmpl $1, thunk_wide(%rip)\n"
+	"	jne 1f\n"
+	"	xsavec (%rsp)\n"
+	"	jmp *%r11\n"
+	"1:	xsave (%rsp)\n"
+	"	jmp *%r11\n"
+	"	.cfi_endproc\n"
+	".size thunk_wide_save, . - thunk_wide_save\n"
+	".type thunk_wide_load, @function\n"
+	"thunk_wide_load:\n"
+	"	.cfi_startproc\n"
+	"	xor %edx, %edx\n"
+	"	mov thunk_wide_mask(%rip), %eax\n"
+	"	xrstor 8(%rsp)\n"
+	"	ret\n"
+	"	.cfi_endproc\n"
+	".size thunk_wide_load, . - thunk_wide_load\n");
+/* clang-format on */
 #endif

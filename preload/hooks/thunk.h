@@ -6,6 +6,9 @@
  *    -8  the thunk: hook_thunk_enter or hook_thunk_around
  *     0  call *-8      (so that its return is foreseen, and a shadow stack agrees)
  *     6  the function's first instructions, moved; a jump to the rest: hook->trampoline
+ * and one with leave():
+ *     0  push -16; jmp *-8
+ *    12  the function's
  */
 #ifndef REFGRAPH_HOOKS_THUNK_H
 #define REFGRAPH_HOOKS_THUNK_H
@@ -14,9 +17,12 @@
 
 #define SLOT_HEAD 16u /* the two words before the code */
 #define SLOT_CALL 6u  /* bytes of the call */
+#define SLOT_PUSH 12u /* bytes of the push and the jump */
 
 /* Assembly; reached by a slot's call only. */
 extern const char hook_thunk_enter[], hook_thunk_around[];
+/* Where a function that hook_thunk_around called comes back. */
+extern const char hook_thunk_return[];
 /* Looks at the processor. Before the first hook. */
 void thunk_init(void);
 

@@ -1,0 +1,179 @@
+/*
+ * around.c - calls that we stand around.
+ *
+ * The thunk puts its own return address in the place of the caller's, and keeps that one here. Which call comes back is told by rbx, which is
+ * set to the record when the function begins: so records need no order, and stacks that are switched, copied away and back (coroutines,
+ * greenlets) or left need no care. Unwinders find the way through by the same register (the thunk's call frame information), and
+ * when an exception passes by, our personality routine gives the record back. A call that is left by longjmp keeps its record for good:
+ * nobody can prove that it will not come back. When all of a thread's are taken its calls have an enter() and no leave().
+ *
+ * The call that leads into the function is a real one, and so is the return behind leave(): they are foreseen by the processor, and
+ * a shadow stack (CET) agrees with all of it.
+ */
+#include <errno.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "../entry.h"
+#include "around.h"
+#include "thunk.h"
+
+#define CALLS_MAX 1024u /* of a thread, that have not returned */
+
+struct around_pool {
+	struct around calls[CALLS_MAX];
+	uint32_t hint, order;
+	struct around_pool *next;
+};
+static __thread struct around_pool *own_pool TLS_FAST;
+static struct around_pool *_Atomic pools;
+static _Atomic uint64_t lost;
+static uintptr_t (*get_register)(void *, int);
+
+void hook_thunk_left(struct around *around);
+struct around *hook_thunk_around_entered(const struct hook_call *call, const struct hook *hook,
+					 uintptr_t rbx);
+int hook_personality(int version, int actions, uint64_t class, void *exception, void *context);
+
+void around_init(void)
+{
+	if (!get_register)
+		*(void **)&get_register = entry_symbol(NULL, "_Unwind_GetGR");
+}
+
+uint64_t around_lost(void)
+{
+	return atomic_load_explicit(&lost, memory_order_relaxed);
+}
+
+static struct around_pool *pool_make(void)
+{
+	struct around_pool *pool = arena_map(sizeof(*pool));
+
+	if (!pool)
+		return NULL;
+	pool->next = atomic_load_explicit(&pools, memory_order_relaxed);
+	while (!atomic_compare_exchange_weak_explicit(&pools, &pool->next, pool,
+						      memory_order_release, memory_order_relaxed))
+		;
+	return own_pool = pool;
+}
+
+/* One instruction, so that a signal's handler sees it done or not begun; other threads only ever set it to 0. */
+static inline bool claim(struct around *around)
+{
+	uint32_t expected = 0;
+	bool done;
+
+	__asm__ volatile("cmpxchgl %3, %1\n\tsete %0"
+			 : "=q"(done), "+m"(around->busy), "+a"(expected)
+			 : "r"(1u)
+			 : "cc", "memory");
+	return done;
+}
+
+static struct around *around_claim(void)
+{
+	struct around_pool *pool = own_pool;
+
+	if (unlikely(!pool) && !(pool = pool_make()))
+		return NULL;
+	for (uint32_t i = 0; i < CALLS_MAX; i++) {
+		uint32_t at = (pool->hint + i) % CALLS_MAX;
+
+		if (!claim(&pool->calls[at]))
+			continue;
+		pool->hint = at + 1;
+		pool->calls[at].order = ++pool->order;
+		return &pool->calls[at];
+	}
+	return NULL;
+}
+
+/* NULL: the call is not to come back to us. */
+__attribute__((used, visibility("hidden"))) struct around *
+hook_thunk_around_entered(const struct hook_call *call, const struct hook *hook, uintptr_t rbx)
+{
+	struct around *around = around_claim();
+	struct hook_call alone;
+	int kept = errno;
+
+	if (unlikely(!around)) {
+		atomic_fetch_add_explicit(&lost, 1, memory_order_relaxed);
+		alone = *call;
+		alone.context = hook->context;
+		hook->enter(&alone);
+		errno = kept;
+		return NULL;
+	}
+	around->call = *call;
+	around->call.context = hook->context;
+	around->return_address = call->return_address;
+	around->rbx = rbx;
+	around->body = hook->trampoline;
+	around->hook = hook;
+	hook->enter(&around->call);
+	errno = kept;
+	return around;
+}
+
+__attribute__((used, visibility("hidden"))) void hook_thunk_left(struct around *around)
+{
+	struct around_pool *pool = own_pool;
+	int kept = errno;
+
+	if (likely(pool && around >= pool->calls && around < pool->calls + CALLS_MAX))
+		pool->hint = (uint32_t)(around - pool->calls);
+	around->hook->leave(&around->call);
+	errno = kept;
+}
+
+static const struct around *find_in(const struct around_pool *pool, uintptr_t cfa)
+{
+	const struct around *best = NULL;
+
+	for (uint32_t i = 0; i < CALLS_MAX; i++) {
+		const struct around *a = &pool->calls[i];
+
+		if (!a->order)
+			break; /* places are used from the first on */
+		if (a->busy && a->call.frame == cfa &&
+		    (!best || (int32_t)(a->order - best->order) > 0))
+			best = a;
+	}
+	return best;
+}
+
+bool around_return(uintptr_t cfa, uintptr_t *return_address)
+{
+	const struct around *a = own_pool ? find_in(own_pool, cfa) : NULL;
+
+	for (struct around_pool *pool = atomic_load_explicit(&pools, memory_order_acquire);
+	     pool && !a; pool = pool->next)
+		a = find_in(pool, cfa);
+	/* a function around which we stand ended with a jump to another one: that one returns to us twice */
+	while (a && a->return_address == (uintptr_t)hook_thunk_return)
+		a = (const struct around *)a->rbx;
+	if (a)
+		*return_address = a->return_address;
+	return a != NULL;
+}
+
+/* The C++ ABI's exception handling, section 1.6.1. <unwind.h> has the name of one of our own headers. */
+#define CLEANUP_PHASE 2
+#define CONTINUE_UNWIND 8
+
+/* Called by an unwinder that goes through our frame: with an exception, or at the end of a thread. */
+__attribute__((used, visibility("hidden"))) int
+hook_personality(int version, int actions, uint64_t class, void *exception, void *context)
+{
+	struct around *around;
+
+	if (!(actions & CLEANUP_PHASE))
+		return CONTINUE_UNWIND;
+	around_init();
+	around = get_register ? (struct around *)get_register(context, 3) : NULL;
+	if (around)
+		__atomic_store_n(&around->busy, 0, __ATOMIC_RELEASE);
+	return CONTINUE_UNWIND;
+}

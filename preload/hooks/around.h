@@ -1,0 +1,27 @@
+/*
+ * around.h - calls that we stand around: their real return addresses while their frames lead to us.
+ */
+#ifndef REFGRAPH_HOOKS_AROUND_H
+#define REFGRAPH_HOOKS_AROUND_H
+
+#include "hook.h"
+
+/* A call that has not returned. While it runs rbx is its address: a function gives that register back as it got it. */
+struct around {
+	uintptr_t return_address; /* thunk.c knows these offsets */
+	uintptr_t rbx;
+	const void *body; /* where the function goes on */
+	const struct hook *hook;
+	struct hook_call call;
+	uint32_t
+		busy; /* claimed by its thread; given back by whoever ends the call, also another thread (coroutines) */
+	uint32_t order; /* of claims */
+};
+
+/* The frame whose return address leads to us, by its CFA: what stood there. False: it is none of ours. */
+bool around_return(uintptr_t cfa, uintptr_t *return_address);
+/* Calls that were left without a trace in leave(): all of a thread's places were taken. */
+uint64_t around_lost(void);
+void around_init(void);
+
+#endif
