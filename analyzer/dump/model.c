@@ -44,6 +44,7 @@ static const struct {
 	{MODEL_REGIONS, 0, load_regions},
 	{MODEL_HEAPS, 0, load_heaps},
 	{MODEL_PAGES, 0, load_pages},
+	{MODEL_COUNTED, MODEL_STRINGS, load_counted},
 	{MODEL_CALLS, MODEL_MODULES | MODEL_THREADS, load_calls},
 	{MODEL_POOLS, MODEL_STRINGS, load_pools},
 };
@@ -111,6 +112,9 @@ struct error *model_open(const char *path, struct model **ret)
 	m->nmeta = dump_rows(m->dump, RGD_SEC_META);
 	m->npages = dump_rows(m->dump, RGD_SEC_PAGES);
 	m->ncalls = dump_rows(m->dump, RGD_SEC_CALLS);
+	m->nhooks = dump_rows(m->dump, RGD_SEC_HOOKS);
+	m->ncounted = dump_rows(m->dump, RGD_SEC_COUNTED);
+	m->nevents = dump_rows(m->dump, RGD_SEC_EVENTS);
 	m->ncall_registers = dump_rows(m->dump, RGD_SEC_CALL_REGISTERS);
 	m->ntls = dump_rows(m->dump, RGD_SEC_TLS);
 	m->npools = dump_rows(m->dump, RGD_SEC_POOLS);
@@ -157,6 +161,7 @@ void model_close(struct model *m)
 	big_free(m->heaps, m->nheaps, sizeof *m->heaps);
 	big_free(m->pages, m->npages, sizeof *m->pages);
 	big_free(m->calls, m->ncalls, sizeof *m->calls);
+	free_counted(m);
 	big_free(m->call_registers, m->ncall_registers, sizeof *m->call_registers);
 	big_free(m->tls, m->ntls, sizeof *m->tls);
 	big_free(m->pools, m->npools, sizeof *m->pools);

@@ -50,7 +50,8 @@ enum model_part {
 	MODEL_PAGES = 1u << 27,
 	MODEL_CALLS = 1u << 28, /* and their registers, and TLS */
 	MODEL_POOLS = 1u << 29,
-	MODEL_LAST = MODEL_POOLS,
+	MODEL_COUNTED = 1u << 30, /* and the hooks, and the events */
+	MODEL_LAST = MODEL_COUNTED,
 	/* what model_type_of() needs to tell native blocks apart by their allocation site */
 	MODEL_SITES = MODEL_STRINGS | MODEL_TYPES | MODEL_TYPE | MODEL_STACK | MODEL_STACKS |
 		      MODEL_FRAMES | MODEL_MODULES,
@@ -193,6 +194,33 @@ struct pool {
 	uint8_t kind;		/* enum rgd_pool_kind */
 };
 
+/* A function that counts references, and how it is hooked. */
+struct ref_hook {
+	uint32_t name, family, type, why; /* strings */
+	uint32_t module;		  /* MODEL_NONE none */
+	uint64_t offset, calls;
+	uint8_t role, way; /* enum rgd_event_kind, rgd_hook_way */
+};
+
+/* An object whose references are counted, a tombstone, or a way of living. */
+struct counted_row {
+	uint64_t address, objects, lost, epoch;
+	uint64_t count, memory; /* after the last event, and as it says itself; MODEL_UNKNOWN */
+	uint32_t object;	/* MODEL_NONE none */
+	uint32_t type;
+	uint32_t events, first; /* its rows of model->events: so many, from `first` on */
+	uint32_t flags;		/* RGD_COUNTED_F_* */
+	uint8_t state;		/* enum rgd_counted_state */
+};
+#define MODEL_UNKNOWN UINT64_MAX
+
+struct ref_event {
+	uint64_t before, after; /* MODEL_UNKNOWN */
+	uint64_t thread, times;
+	uint32_t hook, stack; /* MODEL_NONE none */
+	uint8_t kind, flags;  /* enum rgd_event_kind, RGD_EVENT_F_* */
+};
+
 /* One edge in full. */
 struct edge {
 	uint32_t source, target;
@@ -293,7 +321,8 @@ struct model {
 	/* known from the start */
 	uint32_t nstrings, ntypes, nlabels, nobjects, nedges, nroots, nframes, nstacks, nmodules,
 		nmaps, nthreads, nruntimes, ngc, ncounters, nproperties, nsummary, nepochs,
-		nregions, nheaps, nmeta, npages, ncalls, ncall_registers, ntls, npools;
+		nregions, nheaps, nmeta, npages, ncalls, ncall_registers, ntls, npools, nhooks,
+		ncounted, nevents;
 
 	char *text;
 	size_t text_size;
@@ -323,7 +352,10 @@ struct model {
 	struct region *regions;
 	struct heap *heaps;
 	struct pages *pages; /* ascending, apart from each other */
-	struct call *calls;  /* by thread, ascending; of one thread innermost first */
+	struct ref_hook *hooks;
+	struct counted_row *counted; /* live ones and tombstones, then lives */
+	struct ref_event *events;    /* of the first, of the second, ... */
+	struct call *calls;	     /* by thread, ascending; of one thread innermost first */
 	struct call_register *call_registers; /* ascending by call */
 	struct tls_block *tls;
 	struct pool *pools;

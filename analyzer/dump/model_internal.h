@@ -26,6 +26,8 @@ struct error *load_epochs(struct model *m);
 struct error *load_regions(struct model *m);
 struct error *load_heaps(struct model *m);
 struct error *load_pages(struct model *m);
+struct error *load_counted(struct model *m);
+void free_counted(struct model *m);
 struct error *load_calls(struct model *m);
 struct error *load_pools(struct model *m);
 

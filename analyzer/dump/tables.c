@@ -11,7 +11,7 @@
 #include "util/big.h"
 
 /* Below what a column's values must lie: a count of the model. */
-enum limit { ANY, STRINGS, TYPES, OBJECTS, FRAMES, STACKS, MODULES, THREADS, CALLS, POOLS };
+enum limit { ANY, STRINGS, TYPES, OBJECTS, FRAMES, STACKS, MODULES, THREADS, CALLS, POOLS, HOOKS };
 
 struct field {
 	uint8_t column;
@@ -63,6 +63,9 @@ static uint64_t limit_of(const struct model *m, const struct field *f)
 		break;
 	case POOLS:
 		n = m->npools;
+		break;
+	case HOOKS:
+		n = m->nhooks;
 		break;
 	}
 	/* nothing can lie below 0: the reader takes 0 for "any", so an empty table fails here by
@@ -549,4 +552,101 @@ static const struct field pool_fields[] = {
 struct error *load_pools(struct model *m)
 {
 	return LOAD_ROWS(m, RGD_SEC_POOLS, pool_fields, m->npools, m->pools);
+}
+
+/* ---- counted references ---------------------------------------------------------------------- */
+
+static const struct field hook_fields[] = {
+	FIELD(RGD_HOOK_NAME, ref_hook, name, STRINGS),
+	FIELD_OR_NONE(RGD_HOOK_MODULE, ref_hook, module, MODULES),
+	FIELD(RGD_HOOK_OFFSET, ref_hook, offset, ANY),
+	FIELD(RGD_HOOK_FAMILY, ref_hook, family, STRINGS),
+	FIELD(RGD_HOOK_TYPE, ref_hook, type, STRINGS),
+	FIELD(RGD_HOOK_ROLE, ref_hook, role, ANY),
+	FIELD(RGD_HOOK_WAY, ref_hook, way, ANY),
+	FIELD(RGD_HOOK_WHY, ref_hook, why, STRINGS),
+	FIELD(RGD_HOOK_CALLS, ref_hook, calls, ANY),
+};
+static const struct field counted_fields[] = {
+	FIELD(RGD_COUNTED_STATE, counted_row, state, ANY),
+	FIELD(RGD_COUNTED_ADDRESS, counted_row, address, ANY),
+	FIELD_OR_NONE(RGD_COUNTED_OBJECT, counted_row, object, OBJECTS),
+	FIELD(RGD_COUNTED_TYPE, counted_row, type, TYPES),
+	FIELD(RGD_COUNTED_OBJECTS, counted_row, objects, ANY),
+	FIELD(RGD_COUNTED_COUNT, counted_row, count, ANY),
+	FIELD(RGD_COUNTED_MEMORY, counted_row, memory, ANY),
+	FIELD(RGD_COUNTED_EVENTS, counted_row, events, ANY),
+	FIELD(RGD_COUNTED_LOST, counted_row, lost, ANY),
+	FIELD(RGD_COUNTED_EPOCH, counted_row, epoch, ANY),
+	FIELD(RGD_COUNTED_FLAGS, counted_row, flags, ANY),
+};
+static const struct field event_fields[] = {
+	FIELD(RGD_EVENT_KIND, ref_event, kind, ANY),
+	FIELD(RGD_EVENT_FLAGS, ref_event, flags, ANY),
+	FIELD_OR_NONE(RGD_EVENT_HOOK, ref_event, hook, HOOKS),
+	FIELD_OR_NONE(RGD_EVENT_STACK, ref_event, stack, STACKS),
+	FIELD(RGD_EVENT_THREAD, ref_event, thread, ANY),
+	FIELD(RGD_EVENT_BEFORE, ref_event, before, ANY),
+	FIELD(RGD_EVENT_AFTER, ref_event, after, ANY),
+	FIELD(RGD_EVENT_TIMES, ref_event, times, ANY),
+};
+
+/* Sums of what rows say must not overflow: nothing happens so often. */
+#define MOST_TIMES (1ull << 40)
+
+/* Each object gets its run of events, and all runs together are all events. Counts are stored + 1. */
+static struct error *settle_counted(struct model *m)
+{
+	uint64_t first = 0, times = 0;
+
+	for (uint32_t i = 0; i < m->ncounted; i++) {
+		struct counted_row *c = &m->counted[i];
+
+		c->count--;
+		c->memory--;
+		c->first = first;
+		first += c->events;
+		times += c->objects;
+		if (first > m->nevents || c->objects > MOST_TIMES || times > MOST_TIMES)
+			return dump_error(m->dump, RGD_SEC_COUNTED, RGD_COUNTED_EVENTS, i,
+					  "object %u has events that are not there", i);
+	}
+	if (first != m->nevents)
+		return dump_error(m->dump, RGD_SEC_COUNTED, RGD_COUNTED_EVENTS, 0,
+				  "%" PRIu64 " events are nobody's", m->nevents - first);
+	times = 0;
+	for (uint32_t i = 0; i < m->nevents; i++) {
+		m->events[i].before--;
+		m->events[i].after--;
+		times += m->events[i].times;
+		if (m->events[i].times > MOST_TIMES || times > MOST_TIMES)
+			return dump_error(m->dump, RGD_SEC_EVENTS, RGD_EVENT_TIMES, i,
+					  "event %u happened more often than can be", i);
+	}
+	return NULL;
+}
+
+void free_counted(struct model *m)
+{
+	big_free(m->hooks, m->nhooks, sizeof *m->hooks);
+	big_free(m->counted, m->ncounted, sizeof *m->counted);
+	big_free(m->events, m->nevents, sizeof *m->events);
+	m->hooks = NULL;
+	m->counted = NULL;
+	m->events = NULL;
+}
+
+struct error *load_counted(struct model *m)
+{
+	struct error *e = LOAD_ROWS(m, RGD_SEC_HOOKS, hook_fields, m->nhooks, m->hooks);
+
+	if (!e)
+		e = LOAD_ROWS(m, RGD_SEC_COUNTED, counted_fields, m->ncounted, m->counted);
+	if (!e)
+		e = LOAD_ROWS(m, RGD_SEC_EVENTS, event_fields, m->nevents, m->events);
+	if (!e)
+		e = settle_counted(m);
+	if (e)
+		free_counted(m);
+	return e;
 }

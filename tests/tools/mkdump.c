@@ -77,6 +77,11 @@ struct root {
 	char *target;
 };
 
+struct counted {
+	uint64_t row[11];
+	char *object;
+};
+
 struct type {
 	uint64_t row[7];
 	char *object;
@@ -92,13 +97,14 @@ static struct rgd_file_header header = {.pid = 4242, .serial = 1, .time_ns = 170
 static struct rgd_options options = {.level = 3};
 static struct rgd_writer *w;
 static FILE *out;
-static struct symbols object_names, type_names, frame_names, stack_names, module_names;
+static struct symbols object_names, type_names, frame_names, stack_names, module_names, hook_names;
 static struct object *objects;
 static struct edge *edges;
 static struct root *roots;
 static struct type *types;
 static struct property *properties;
-static size_t nobjects, nedges, nroots, ntypes, nproperties;
+static struct counted *counted;
+static size_t ncounted, nobjects, nedges, nroots, ntypes, nproperties;
 static uint64_t next_address = 0x10000;
 static uint32_t *by_number;
 
@@ -627,6 +633,78 @@ static void do_pool(struct line *l)
 	text_done(l, 3);
 }
 
+static const char *const event_kinds[] = {"", "create", "destroy", "ref", "unref", "sink", "floats", "defer", "acquire", "unseen"};
+
+static uint64_t event_kind(struct line *l, const char *word)
+{
+	for (uint64_t i = 1; i < sizeof event_kinds / sizeof *event_kinds; i++)
+		if (!strcmp(word, event_kinds[i]))
+			return i;
+	return text_number(l, word);
+}
+
+/* hook NAME FAMILY TYPE ROLE [way=1] [calls=N] [why=TEXT] */
+static void do_hook(struct line *l)
+{
+	static uint32_t n;
+	uint64_t row[9] = {
+		rgd_text(w, text_positional(l, 1)), optional(l, &module_names, "module"), text_option_number(l, "offset", 0),
+		rgd_text(w, text_positional(l, 2)), rgd_text(w, text_positional(l, 3)), event_kind(l, text_positional(l, 4)),
+		text_option_number(l, "way", 1), text_of(l, "why"), text_option_number(l, "calls", 0),
+	};
+
+	define(&hook_names, text_positional(l, 1), n++);
+	rgd_row(w, RGD_SEC_HOOKS, 9, row);
+	text_done(l, 5);
+}
+
+/* counted STATE TYPE [address=A] [object=NAME] [objects=N] [count=N] [memory=N] [lost=N] [epoch=N] [flags=N]: the events that follow are its own */
+static void do_counted(struct line *l)
+{
+	static const char *const states[] = {"alive", "ended", "life", "rest"};
+	const char *state = text_positional(l, 1);
+	struct counted *c = ADD(counted, ncounted);
+
+	for (uint64_t i = 0; i < 4; i++)
+		if (!strcmp(state, states[i]))
+			c->row[RGD_COUNTED_STATE] = i;
+	c->row[RGD_COUNTED_ADDRESS] = text_option_number(l, "address", 0);
+	c->object = text_option(l, "object") ? strdup(text_option(l, "object")) : NULL;
+	c->row[RGD_COUNTED_TYPE] = need(l, &type_names, text_positional(l, 2));
+	c->row[RGD_COUNTED_OBJECTS] = text_option_number(l, "objects", 1);
+	c->row[RGD_COUNTED_COUNT] = text_option_number(l, "count", (uint64_t)-1) + 1;
+	c->row[RGD_COUNTED_MEMORY] = text_option_number(l, "memory", (uint64_t)-1) + 1;
+	c->row[RGD_COUNTED_LOST] = text_option_number(l, "lost", 0);
+	c->row[RGD_COUNTED_EPOCH] = text_option_number(l, "epoch", 1);
+	c->row[RGD_COUNTED_FLAGS] = text_option_number(l, "flags", 0);
+	text_done(l, 3);
+}
+
+/* event KIND [hook=NAME] [stack=NAME] [thread=N] [before=N] [after=N] [times=1] [flags=0] */
+static void do_event(struct line *l)
+{
+	uint64_t row[8] = {
+		event_kind(l, text_positional(l, 1)), text_option_number(l, "flags", 0), optional(l, &hook_names, "hook"),
+		optional(l, &stack_names, "stack"), text_option_number(l, "thread", 0), text_option_number(l, "before", (uint64_t)-1) + 1,
+		text_option_number(l, "after", (uint64_t)-1) + 1, text_option_number(l, "times", 1),
+	};
+
+	if (!ncounted)
+		errx(2, "an event of nothing");
+	counted[ncounted - 1].row[RGD_COUNTED_EVENTS]++;
+	rgd_row(w, RGD_SEC_EVENTS, 8, row);
+	text_done(l, 2);
+}
+
+static void write_counted(void)
+{
+	for (size_t i = 0; i < ncounted; i++) {
+		if (counted[i].object)
+			counted[i].row[RGD_COUNTED_OBJECT] = object_number(counted[i].object) + 1;
+		rgd_row(w, RGD_SEC_COUNTED, 11, counted[i].row);
+	}
+}
+
 static bool summary_by_hand;
 
 static void do_summary(struct line *l)
@@ -652,6 +730,7 @@ static const struct {
 	{"runtime", do_runtime}, {"gc", do_gc}, {"counter", do_counter}, {"property", do_property},
 	{"epoch", do_epoch}, {"region", do_region}, {"heap", do_heap}, {"summary", do_summary},
 	{"pages", do_pages}, {"pool", do_pool},
+	{"hook", do_hook}, {"counted", do_counted}, {"event", do_event},
 };
 
 static void begin(void)
@@ -774,6 +853,7 @@ static void write_rest(void)
 		rgd_row(w, RGD_SEC_ROOTS, 8, roots[i].row);
 	}
 	write_properties();
+	write_counted();
 	if (summary_by_hand)
 		rgd_no_summary(w);
 	rgd_finish(w);

@@ -41,6 +41,9 @@ static const uint8_t encodings[SECTIONS][RGD_MAX_COLUMNS] = {
 	[RGD_SEC_HEAPS] = {U8, U64, V, V, V, V, V, V, V, V, V, V},
 	[RGD_SEC_PAGES] = {ASC, V, U8},
 	[RGD_SEC_POOLS] = {U8, U64, V, V, V, V, V, V, V, V},
+	[RGD_SEC_HOOKS] = {V, V, V, V, V, U8, U8, V, V},
+	[RGD_SEC_COUNTED] = {U8, U64, V, V, V, V, V, V, V, V, V},
+	[RGD_SEC_EVENTS] = {U8, U8, V, V, V, V, V, V},
 #undef V
 #undef U8
 #undef U64
