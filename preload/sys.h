@@ -51,6 +51,15 @@ static inline long sys_call6(long n, long a, long b, long c, long d, long e, lon
 /* The kernel's sigset and sigaction, which are not libc's. */
 #define SYS_SIGSET_SIZE 8
 
+/*
+ * Can 8 bytes be read there? The kernel copies the new set before it looks at `how`: EFAULT for a bad address, EINVAL for a good
+ * one, and no mask changes.
+ */
+static inline int sys_can_read(uintptr_t address)
+{
+	return sys(SYS_rt_sigprocmask, -1, address, 0, SYS_SIGSET_SIZE) == -22;
+}
+
 /* All of it or a negative errno; EINTR is retried. */
 static inline long sys_write_all(int fd, const void *data, size_t size)
 {

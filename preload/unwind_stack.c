@@ -11,6 +11,7 @@
  */
 #include <sys/syscall.h>
 
+#include "sys.h"
 #include "unwind.h"
 
 #define PAGE 4096ul
@@ -22,21 +23,9 @@
 
 extern void *__libc_stack_end; /* ld.so: where the kernel left the initial stack */
 
-/*
- * Can 8 bytes be read there? The kernel copies the new set before it looks at `how`: EFAULT for a bad address, EINVAL for a good
- * one, and no mask changes.
- */
 static bool probe(uintptr_t address)
 {
-	long result;
-	register long size __asm__("r10") = 8;
-	if (shim_sandboxed)
-		return false;
-	__asm__ volatile("syscall"
-			 : "=a"(result)
-			 : "a"(SYS_rt_sigprocmask), "D"(-1L), "S"(address), "d"(0L), "r"(size)
-			 : "rcx", "r11", "memory");
-	return result == -22;
+	return !shim_sandboxed && sys_can_read(address);
 }
 
 /* Moves own->low down to sp, or as far as pages can be read. */

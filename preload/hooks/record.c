@@ -403,10 +403,23 @@ static bool read_call(struct seen *s)
 	return true;
 }
 
+/*
+ * What nobody saw begin may have ended long ago: then its words are anything, and pointers among them lead nowhere. It is believed to be an object when it
+ * lies in a live block, or in no allocator's memory at all.
+ */
+static bool is_object(const struct seen *s)
+{
+	struct live_block block;
+
+	return s->type->id || !native_followed || live_find_containing(s->id, &block) ||
+	       modules_find(s->id);
+}
+
 /* Its name may take a call of the library: not with a lock. */
 static struct shard *enter_named(struct seen *s)
 {
-	s->name = record_name(s->type, s->id);
+	if (s->kind == RGD_EVENT_CREATE || is_object(s))
+		s->name = record_name(s->type, s->id);
 	return shard_enter(s->id);
 }
 

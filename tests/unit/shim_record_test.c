@@ -58,6 +58,13 @@ bool live_find(uintptr_t address, struct live_block *block)
 	return false;
 }
 
+bool native_followed;
+
+bool live_find_containing(uintptr_t address, struct live_block *block)
+{
+	return false;
+}
+
 size_t rules_types(const struct rule_type *const **types)
 {
 	*types = all_types;
