@@ -62,6 +62,14 @@ static const char *copy_path(const char *path)
 	return copy;
 }
 
+/* What adapters/php.c loaded from beside us. */
+static bool is_adapter(const char *path)
+{
+	const char *slash = path ? strrchr(path, '/') : NULL;
+
+	return slash && strncmp(slash, "/refgraph-php-", 14) == 0;
+}
+
 static void read_bounds(struct module *m, const struct dl_phdr_info *info)
 {
 	m->base = info->dlpi_addr;
@@ -90,7 +98,8 @@ static void read_bounds(struct module *m, const struct dl_phdr_info *info)
 	}
 	if (m->low > m->high)
 		m->low = m->high = m->base;
-	m->own = (uintptr_t)modules_refresh >= m->low && (uintptr_t)modules_refresh < m->high;
+	m->own = ((uintptr_t)modules_refresh >= m->low && (uintptr_t)modules_refresh < m->high) ||
+		 is_adapter(info->dlpi_name);
 }
 
 /* Bytes of a note that lies in memory, that is inside a readable segment. */

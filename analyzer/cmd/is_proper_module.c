@@ -40,7 +40,9 @@ static void add_row(struct table *t, struct model *m, uint32_t o, struct str *wh
 	const char *there = name_there(m, o);
 
 	str_clear(why);
-	if (there)
+	if (there && type->runtime == RGD_RT_PHP)
+		str_printf(why, "known by its name");
+	else if (there)
 		str_printf(why, "sys.modules['%s']", there);
 	else
 		str_add(why,

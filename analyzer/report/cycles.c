@@ -12,6 +12,7 @@
 #include "graph/reach.h"
 #include "graph/scc.h"
 #include "report/edge_name.h"
+#include "report/edge_php.h"
 #include "util/big.h"
 #include "util/bits.h"
 
@@ -90,7 +91,7 @@ void cycles_label(struct model *m, const struct edge *e, struct str *out)
 {
 	const char *text = model_string(m, e->string);
 
-	if (edge_field(m, e, true, out))
+	if (edge_field(m, e, true, out) || edge_php(m, e, EDGE_PHP_PATH, out))
 		return;
 	switch (e->class) {
 	case RGD_LABEL_ATTRIBUTE:

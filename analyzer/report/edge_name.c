@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "report/edge_php.h"
 #include "report/repr.h"
 
 /* "[17].name" to "[].name" */
@@ -52,6 +53,8 @@ static void word(struct model *m, const struct edge *e, bool bare, struct str *o
 {
 	const char *text = model_string(m, e->string);
 
+	if (edge_php(m, e, bare ? EDGE_PHP_BARE : EDGE_PHP_FULL, out))
+		return;
 	switch (e->class) {
 	case RGD_LABEL_ATTRIBUTE:
 		str_printf(out, "%s%s", bare ? "" : ".", text);
@@ -210,13 +213,20 @@ static void register_name(const struct model *m, const struct root *r, struct st
 	add_thread(m, r->owner, out);
 }
 
+/* Classes, functions, $GLOBALS: known by their names alone. */
+static bool is_php(const struct model *m, uint32_t object)
+{
+	return m->type && m->type[object] < m->ntypes &&
+	       m->types[m->type[object]].runtime == RGD_RT_PHP;
+}
+
 void root_name(struct model *m, const struct root *r, struct str *out)
 {
 	const char *label = model_string(m, r->label), *context = model_string(m, r->context);
 
 	switch (r->class) {
 	case RGD_ROOT_MODULE:
-		str_printf(out, "sys.modules['%s']", label);
+		str_printf(out, is_php(m, r->target) ? "%s" : "sys.modules['%s']", label);
 		break;
 	case RGD_ROOT_GLOBAL:
 		global_name(m, r, label, out);

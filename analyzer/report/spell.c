@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "report/edge_name.h"
+#include "report/edge_php.h"
 #include "report/repr.h"
 
 #define DICT ".__dict__"
@@ -180,7 +181,7 @@ void spell_edge(struct model *m, const struct edge *e, bool general, struct str 
 
 	if (e->class == RGD_LABEL_KEY && spell_name(text, path))
 		return;
-	if (edge_field(m, e, general, path))
+	if (edge_field(m, e, general, path) || edge_php(m, e, EDGE_PHP_PATH, path))
 		return;
 	if (is_subscript(e) && general)
 		str_add(path, "[]");

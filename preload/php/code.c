@@ -33,7 +33,8 @@ static void static_variables(struct visitor *v, const zend_op_array *f, bool clo
 				       ? ZEND_MAP_PTR_GET(f->static_variables_ptr)
 				       : NULL;
 
-	if (now && now != f->static_variables) {
+	/* a closure's are its own from the start */
+	if (now && (closure || now != f->static_variables)) {
 		if (GC_FLAGS(now) & GC_IMMUTABLE || GC_REFCOUNT(now) != 1) {
 			refer(v, now, TAG_ARRAY, part(v, "static variables"), 0);
 		} else {
@@ -51,6 +52,21 @@ static void closure_storage(struct visitor *v, const zend_op_array *f)
 		refer_storage(v, ZEND_MAP_PTR_GET(f->run_time_cache), "run-time cache");
 }
 
+static void own_string(struct visitor *v, const zend_string *s, const char *name)
+{
+	if (s && !ZSTR_IS_INTERNED(s))
+		refer_string(v, s, name);
+}
+
+static void code_strings(struct visitor *v, const zend_op_array *f)
+{
+	own_string(v, f->filename, "file");
+	own_string(v, f->function_name, "name");
+	own_string(v, f->doc_comment, "comment");
+	for (int i = 0; i < f->last_var; i++)
+		own_string(v, f->vars[i], "name of a variable");
+}
+
 void function_references(struct visitor *v, const zend_op_array *f, bool closure)
 {
 	static_variables(v, f, closure);
@@ -59,6 +75,7 @@ void function_references(struct visitor *v, const zend_op_array *f, bool closure
 		return;
 	}
 	refer_zvals(v, f->literals, f->last_literal, "literal");
+	code_strings(v, f);
 	for (uint32_t i = 0; i < f->num_dynamic_func_defs; i++)
 		refer(v, f->dynamic_func_defs[i], TAG_FUNCTION,
 		      label_text(v, RGD_EDGE_INTERNAL, RGD_LABEL_PART, "closure"), 0);
@@ -160,7 +177,13 @@ void class_references(struct visitor *v, const zend_class_entry *ce)
 	if (ce->ce_flags & ZEND_ACC_LINKED && ce->parent)
 		refer(v, ce->parent, TAG_CLASS,
 		      label_text(v, RGD_EDGE_BORROWED, RGD_LABEL_PART, "parent"), 0);
+	if (ce->type == ZEND_INTERNAL_CLASS &&
+	    v->writing) /* its tables are the engine's own memory */
+		shim->scan(v->walk, (uintptr_t)ce, (uintptr_t)(ce + 1));
 	if (ce->type == ZEND_USER_CLASS) {
+		own_string(v, ce->name, "name");
+		own_string(v, ce->info.user.filename, "file");
+		own_string(v, ce->info.user.doc_comment, "comment");
 		refer_storage(v, ce->default_properties_table, "default values");
 		refer_storage(v, ce->default_static_members_table, "default static members");
 		refer_data(v, &ce->function_table);

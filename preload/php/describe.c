@@ -139,8 +139,10 @@ static void describe_properties(struct walk *walk, uintptr_t object, unsigned ta
 	case TAG_OBJECT:
 		describe_object(walk, (const zend_object *)object);
 		break;
-	case TAG_ARRAY:
 	case TAG_GLOBALS:
+		text_property(walk, RGD_PROP_NAME, "$GLOBALS", 8);
+		break;
+	case TAG_ARRAY:
 		shim->property(walk, RGD_PROP_LENGTH,
 			       zend_hash_num_elements((const HashTable *)object));
 		break;

@@ -18,7 +18,8 @@
 
 #include <ext/standard/basic_functions.h>
 
-const struct event_handlers *const event_handlers[] = {&vm_events, &regions_events, NULL};
+const struct event_handlers *const event_handlers[] = {&vm_events, &regions_events, &engine_events,
+						       NULL};
 
 #define EACH(event, ...)                                                                           \
 	for (const struct event_handlers *const *each_ = event_handlers; *each_; each_++)          \

@@ -105,6 +105,8 @@ void frame_references(struct visitor *v, zend_execute_data *frame, enum frame_mo
 		arguments(v, ZEND_CALL_ARG(frame, 1), ZEND_CALL_NUM_ARGS(frame));
 		return;
 	}
+	if (!frame->func->common.function_name) /* a script has no other holder */
+		refer(v, frame->func, TAG_FUNCTION, part(v, "script"), 0);
 	variables(v, frame);
 	extra_arguments(v, frame);
 	temporaries(v, frame, moment);
@@ -192,29 +194,55 @@ void generator_references(struct visitor *v, zend_generator *g)
 	refer_storage(v, g->execute_data, "frame");
 }
 
-/* Each frame is an object that says where it is; what it holds is the fiber's, as the collector sees it. */
-static void fiber_frames(struct visitor *v, const zend_fiber *fiber)
+/* What the engine puts beneath a fiber's function. */
+static bool is_bottom(const zend_execute_data *frame)
 {
-	zend_execute_data *frame = fiber->execute_data;
-	const zend_execute_data *first = frame;
+	return !is_user(frame) && !frame->func->common.function_name;
+}
+
+/* Each frame is an object that says where it is; what it holds is the fiber's, as the collector sees it. */
+static void fiber_frame(struct visitor *v, zend_execute_data *frame, bool outermost)
+{
 	char name[200];
 
-	for (; frame; frame = frame->prev_execute_data) {
-		bool generator = ZEND_CALL_INFO(frame) & ZEND_CALL_GENERATOR;
-
-		if (!frame->func)
-			continue;
-		if (frame->prev_execute_data && frame != first && is_user(frame)) {
-			function_name(frame->func, name, sizeof(name));
-			v->prefix = name;
-		}
-		frame_references(v, frame, FRAME_CALLS);
-		v->prefix = NULL;
-		if (!generator)
-			refer(v, frame, TAG_FRAME,
-			      label_text(v, RGD_EDGE_INTERNAL, RGD_LABEL_PART, "frame"), 0);
+	if (!outermost && is_user(frame)) {
+		function_name(frame->func, name, sizeof(name));
+		v->prefix = name;
 	}
-	for (const struct _zend_vm_stack *page = fiber->vm_stack; page; page = page->prev)
+	frame_references(v, frame, FRAME_CALLS);
+	v->prefix = NULL;
+	if (!(ZEND_CALL_INFO(frame) & ZEND_CALL_GENERATOR))
+		refer(v, frame, TAG_FRAME,
+		      label_text(v, RGD_EDGE_INTERNAL, RGD_LABEL_PART, "frame"), 0);
+}
+
+#define DEEPEST 65536u
+/* The engine keeps the page of a stack that does not run in a variable of its C stack only. */
+static const struct _zend_vm_stack *page_of(const zend_execute_data *frame)
+{
+	uintptr_t start;
+	uint64_t size;
+
+	return zendmm_block((uintptr_t)frame, &start, &size) ? (const struct _zend_vm_stack *)start
+							     : NULL;
+}
+
+/* The outermost first: its names are the ones to see. */
+static void fiber_frames(struct visitor *v, const zend_fiber *fiber)
+{
+	static zend_execute_data **list;
+	zend_execute_data *frame = fiber->execute_data;
+	uint32_t n = 0;
+
+	if (!list)
+		list = shim->memory(v->walk, DEEPEST * sizeof(*list));
+	for (; list && frame && n < DEEPEST; frame = frame->prev_execute_data)
+		if (frame->func && !is_bottom(frame))
+			list[n++] = frame;
+	for (uint32_t i = n; i-- > 0;)
+		fiber_frame(v, list[i], i == n - 1);
+	for (const struct _zend_vm_stack *page = page_of(fiber->execute_data); page;
+	     page = page->prev)
 		refer_storage(v, page, "VM stack");
 }
 
@@ -228,6 +256,19 @@ void fiber_references(struct visitor *v, zend_fiber *fiber)
 
 /* ---- those that run ----------------------------------------------------------------------------------------------------------- */
 
+/* Under a fiber the frames lie on several stacks. */
+static void page_root(struct visitor *v, const zend_execute_data *frame)
+{
+	static const struct _zend_vm_stack *last;
+	const struct _zend_vm_stack *page = page_of(frame);
+	struct visitor storage = *v;
+
+	storage.class = RGD_ROOT_RUNTIME;
+	if (page && page != last && !(ZEND_CALL_INFO(frame) & ZEND_CALL_GENERATOR))
+		root_storage(&storage, page, "VM stack");
+	last = page;
+}
+
 void frames_roots(struct visitor *v)
 {
 	zend_execute_data *top = EG(current_execute_data), *frame;
@@ -235,6 +276,7 @@ void frames_roots(struct visitor *v)
 	for (frame = top; frame; frame = frame->prev_execute_data) {
 		if (!frame->func)
 			continue;
+		page_root(v, frame);
 		if (v->rooting)
 			v->context = frame_place(v->walk, frame);
 		frame_references(v, frame, frame == top ? FRAME_NEXT : FRAME_CALLS);

@@ -75,7 +75,7 @@ void refer(struct visitor *v, const void *target, enum tag tag, uint32_t label, 
 	if (!address)
 		return;
 	if (v->rooting) {
-		shim->root(v->walk, v->class, RGD_EDGE_STRONG, label, 0, 0, address, v->context);
+		shim->root(v->walk, v->class, v->kind, label, 0, 0, address, v->context);
 		return;
 	}
 	if (v->writing) {
@@ -112,23 +112,51 @@ void refer_zval(struct visitor *v, const zval *z, uint32_t label, uint64_t value
 	}
 }
 
-static void refer_leaf(struct visitor *v, const void *block, enum tag tag, const char *name)
+static void claim_leaf(struct walk *walk, const void *block, enum tag tag)
 {
 	uint64_t size;
 
+	if (!shim->claimed(walk, (uintptr_t)block) && shim->block(walk, (uintptr_t)block, &size))
+		shim->add(walk, RGD_RT_PHP, (uintptr_t)block, (uintptr_t)block, tag);
+}
+
+static void refer_leaf(struct visitor *v, const void *block, enum tag tag, const char *name)
+{
+	if (!block || (uintptr_t)block & 7 || v->rooting)
+		return;
+	if (!v->writing)
+		claim_leaf(v->walk, block, tag);
+	else if (shim->claimed(v->walk, (uintptr_t)block))
+		shim->edge(v->walk, label_text(v, RGD_EDGE_INTERNAL, RGD_LABEL_PART, name), 0,
+			   (uintptr_t)block);
+}
+
+static void root_leaf(struct visitor *v, const void *block, enum tag tag, const char *name)
+{
 	if (!block || (uintptr_t)block & 7)
 		return;
-	if (v->rooting)
-		return;
-	if (v->writing) {
-		if (shim->claimed(v->walk, (uintptr_t)block))
-			shim->edge(v->walk, label_text(v, RGD_EDGE_INTERNAL, RGD_LABEL_PART, name),
-				   0, (uintptr_t)block);
-		return;
-	}
-	if (!shim->claimed(v->walk, (uintptr_t)block) &&
-	    shim->block(v->walk, (uintptr_t)block, &size))
-		shim->add(v->walk, RGD_RT_PHP, (uintptr_t)block, (uintptr_t)block, tag);
+	if (!v->rooting)
+		claim_leaf(v->walk, block, tag);
+	else if (shim->claimed(v->walk, (uintptr_t)block))
+		shim->root(v->walk, v->class, RGD_EDGE_INTERNAL,
+			   shim->string(v->walk, name, strlen(name)), 0, 0, (uintptr_t)block, 0);
+}
+
+void root_storage(struct visitor *v, const void *block, const char *name)
+{
+	root_leaf(v, block, TAG_STORAGE, name);
+}
+
+void root_data(struct visitor *v, const HashTable *table, const char *name)
+{
+	if (table && !(HT_FLAGS(table) & HASH_FLAG_UNINITIALIZED))
+		root_leaf(v, HT_GET_DATA_ADDR(table), TAG_DATA, name);
+}
+
+void root_table(struct visitor *v, const HashTable *table, const char *name)
+{
+	root_leaf(v, table, TAG_PROPERTIES, name);
+	root_data(v, table, name);
 }
 
 void refer_storage(struct visitor *v, const void *block, const char *name)
@@ -195,7 +223,6 @@ static void objects_store_discover(struct visitor *v)
 
 	if (!store->object_buckets)
 		return;
-	refer_storage(v, store->object_buckets, "objects store");
 	for (uint32_t i = 1; i < store->top; i++) {
 		zend_object *object = store->object_buckets[i];
 

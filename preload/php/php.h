@@ -119,6 +119,7 @@ struct visitor {
 	bool writing; /* labels are wanted */
 	bool rooting; /* they are numbers of strings, and each reference becomes a root: */
 	enum rgd_root_class class;
+	enum rgd_edge_kind kind;
 	uint32_t context;
 	const char *prefix; /* of names of variables: the function of a fiber's frame; NULL none */
 };
@@ -128,6 +129,24 @@ void refer(struct visitor *v, const void *target, enum tag tag, uint32_t label, 
 void refer_zval(struct visitor *v, const zval *z, uint32_t label, uint64_t value);
 /* A block that belongs to the object alone: claimed when it is the start of a live block. INTERNAL edge. */
 void refer_storage(struct visitor *v, const void *block, const char *part);
+
+/* The same for memory that no object owns, but the engine: a leaf, held by a root. */
+void root_storage(struct visitor *v, const void *block, const char *name);
+void root_data(struct visitor *v, const HashTable *table, const char *name);
+void root_table(struct visitor *v, const HashTable *table, const char *name);
+
+/* ---- engine.c: statics of the engine that no symbol names, found by what they must be ------------------------------------- */
+
+extern const struct event_handlers engine_events;
+struct gc_buffer {
+	const uintptr_t *roots; /* [i] is the container whose GC address is i; low bits are flags */
+	uint32_t size, used, threshold, first_unused;
+	bool enabled, active, full;
+};
+/* The collector's buffer of possible roots. In the walker. */
+bool gc_buffer(struct walk *walk, struct gc_buffer *out);
+/* The list of spl_autoload_register(), NULL none. In the walker. */
+const HashTable *engine_autoloaders(struct walk *walk);
 
 /* ---- labels.c: numbers of labels; 0 during discover() --------------------------------------------------------------------- */
 
