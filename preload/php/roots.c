@@ -232,8 +232,8 @@ static void own_string(struct visitor *v, const zend_string *s, const char *what
 /* $_GET and its like are in $GLOBALS, and here; what the engine keeps of its own besides. */
 static void engine_values(struct visitor *v)
 {
-	static const char *const globals[SUPERGLOBALS] = {"$_POST",	"$_GET", "$_COOKIE",
-							    "$_SERVER", "$_ENV", "$_FILES"};
+	static const char *const globals[SUPERGLOBALS] = {"$_POST",   "$_GET", "$_COOKIE",
+							  "$_SERVER", "$_ENV", "$_FILES"};
 
 	for (size_t i = 0; i < SUPERGLOBALS; i++)
 		refer_zval(v, &PG(http_globals)[i], name(v, globals[i]), 0);
