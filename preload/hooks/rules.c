@@ -689,7 +689,7 @@ static bool read_statement(struct reader *r)
 
 const char *rules_parse(char *text, size_t size)
 {
-	struct reader r = {.at = text, .end = text + size, .next_line = 1};
+	struct reader r = {.at = text, .end = text + size, .line = 1, .next_line = 1};
 	size_t had_types = types_used, had_functions = functions_used, had_groups = groups_used,
 	       had_needs = needs_used;
 
