@@ -313,7 +313,7 @@ static void regions_roots(struct walk *w)
 	size_t n = regions_get(&regions);
 	for (size_t i = 0; i < n; i++) {
 		const struct region *r = &regions[i];
-		if (r->kind || !r->size || region_holds_objects(w, r))
+		if (r->kind || !r->size || region_holds_objects(w, r) || pools_kept_region(w, r))
 			continue;
 		if (r->size > REGION_MAX)
 			w->skipped_regions++;
@@ -382,6 +382,7 @@ void walk_roots(struct walk *w)
 		main_tls_roots(w);
 		regions_roots(w);
 		annotated_roots(w);
+		pools_roots(w);
 	}
 	for (unsigned i = 0; adapters[i]; i++) {
 		if (w->plan->skip & 1u << i || !adapters[i]->roots)

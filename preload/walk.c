@@ -622,6 +622,31 @@ static uint32_t block_type(struct walk *w, const struct live_block *block)
 		    : vtable_type(w, block->address, block->size);
 }
 
+/* A block of a pool of which it is known what it holds, beside what is found in it. */
+static void visit_linked(struct walk *w, const struct pooled *pooled)
+{
+	const struct mempool_block *block = &pooled->block;
+	struct object_row row = {.address = block->address,
+				 .type = pooled->type,
+				 .size = block->size,
+				 .epoch = block->epoch,
+				 .stack = block->stack,
+				 .flags = RGD_RT_NATIVE | RGD_OBJ_F_BLOCK |
+					  native_generation(w, block->epoch)};
+
+	batch_flush(w);
+	w->address = block->address;
+	w->degree = 0;
+	for (uint32_t i = 0; i < pooled->links; i++) {
+		const struct pool_link *link = &w->pools->links[pooled->first_link + i];
+
+		walk_edge(w, link->label, 0, link->to);
+	}
+	walk_scan(w, block->address, (block->address + block->size) & ~(uintptr_t)7);
+	row.degree = w->degree;
+	emit_object(w, &row);
+}
+
 /* A bare block, or what an adapter claimed and then could not describe. */
 static void visit_bare(struct walk *w, uint32_t number, uintptr_t address)
 {
@@ -631,14 +656,18 @@ static void visit_bare(struct walk *w, uint32_t number, uintptr_t address)
 
 	w->number = number;
 	if (pooled) {
-		pooled_block(pooled, &block);
 		walk_property(w, RGD_PROP_POOL, pooled->pool);
+		if (pooled->links) {
+			visit_linked(w, pooled);
+			return;
+		}
+		pooled_block(pooled, &block);
 	} else if (!walk_block_find(w, address, false, &block)) {
 		block = (struct live_block){.address = address};
 	}
 	w->batch[owner].degree = 0;
 	w->batch[owner].block = block;
-	w->batch[owner].type = block_type(w, &block);
+	w->batch[owner].type = pooled && pooled->type ? pooled->type : block_type(w, &block);
 	w->batch_count++;
 	scan_block(w, &block, owner);
 	if (w->batch_count == sizeof w->batch / sizeof *w->batch)

@@ -49,24 +49,79 @@ uint32_t pools_add(struct walk *w, const struct walk_pool *pool)
 	return p->npools - 1;
 }
 
-void pools_add_block(struct walk *w, uint32_t pool, const struct mempool_block *block)
+struct pooled *pools_add_block(struct walk *w, uint32_t pool, const struct mempool_block *block)
 {
 	struct walk_pools *p = w->pools;
 	struct pooled *row;
 
 	if (pool == UINT32_MAX)
-		return;
+		return NULL;
 	row = list_more(w, (void **)&p->blocks, &p->nblocks, &p->blocks_room, sizeof *row);
 	if (row)
-		*row = (struct pooled){*block, pool};
+		*row = (struct pooled){.block = *block, .pool = pool, .first_link = p->nlinks};
 	else
 		w->lost_blocks++;
+	return row;
+}
+
+void pools_add_link(struct walk *w, uint32_t label, uintptr_t to)
+{
+	struct walk_pools *p = w->pools;
+	struct pool_link *row =
+		list_more(w, (void **)&p->links, &p->nlinks, &p->links_room, sizeof *row);
+
+	if (!row)
+		return;
+	*row = (struct pool_link){label, to};
+	p->blocks[p->nblocks - 1].links++;
+}
+
+void pools_add_root(struct walk *w, const struct pool_root *root)
+{
+	struct walk_pools *p = w->pools;
+	struct pool_root *row =
+		list_more(w, (void **)&p->roots, &p->nroots, &p->roots_room, sizeof *row);
+
+	if (row)
+		*row = *root;
+}
+
+void pools_roots(struct walk *w)
+{
+	for (uint32_t i = 0; w->pools && i < w->pools->nroots; i++) {
+		const struct pool_root *r = &w->pools->roots[i];
+
+		walk_root(w, RGD_ROOT_GLOBAL, RGD_EDGE_STRONG, r->label, r->module,
+			  r->at - modules_get(r->module - 1)->base, r->target, 0);
+	}
+}
+
+/* ---- for the files that read pools ------------------------------------------------------------------------------------------ */
+
+uint32_t pools_module(const char *part)
+{
+	for (uint32_t i = 0; i < modules_count(); i++) {
+		const struct module *m = modules_get(i);
+
+		if (!m->own && !m->unloaded && m->path && strstr(m->path, part))
+			return i + 1;
+	}
+	return 0;
+}
+
+const char *pools_constant(struct walk *w, uintptr_t address, size_t *length)
+{
+	const char *text = (const char *)address;
+
+	if (!modules_find(address))
+		return NULL;
+	*length = strnlen(text, memory_readable(&w->map, address, 100));
+	return *length ? text : NULL;
 }
 
 /* ---- superblocks ------------------------------------------------------------------------------------------------------------ */
 
-/* A mapping of the program's that holds the address. */
-static bool region_at(uintptr_t address, struct live_block *ret)
+bool pools_region(uintptr_t address, struct live_block *ret)
 {
 	const struct region *list;
 	size_t low = 0, high = regions_get(&list);
@@ -76,7 +131,9 @@ static bool region_at(uintptr_t address, struct live_block *ret)
 
 		if (address - list[middle].address < list[middle].size) {
 			*ret = (struct live_block){.address = list[middle].address,
-						   .size = list[middle].size};
+						   .size = list[middle].size,
+						   .stack = list[middle].stack,
+						   .epoch = list[middle].epoch};
 			return true;
 		}
 		if (list[middle].address > address)
@@ -136,7 +193,7 @@ static bool index_grow(struct walk *w, struct superblocks *s)
 
 /* Counted once, for the pool that comes first. */
 static void superblock_note(struct walk *w, struct superblocks *s, const struct live_block *block,
-			    bool malloced, uint32_t pool)
+			    bool malloced, uint32_t pool, bool held)
 {
 	struct superblock *row;
 	uint32_t at;
@@ -152,6 +209,8 @@ static void superblock_note(struct walk *w, struct superblocks *s, const struct 
 		return;
 	*row = (struct superblock){block->address, pool, malloced};
 	s->known.slots[at] = s->n;
+	if (held)
+		return;
 	w->pools->pools[pool].pieces++;
 	w->pools->pools[pool].held += block->size;
 }
@@ -164,11 +223,13 @@ static void find_superblocks(struct walk *w, struct superblocks *s)
 		const struct pooled *b = &w->pools->blocks[i];
 		bool malloced;
 
+		w->pools->pools[b->pool].pieces += b->held != 0;
+		w->pools->pools[b->pool].held += b->held;
 		if (b->block.address - last.address < last.size)
 			continue;
 		malloced = malloced_at(w, b->block.address, &last);
-		if (malloced || region_at(b->block.address, &last))
-			superblock_note(w, s, &last, malloced, b->pool);
+		if (malloced || pools_region(b->block.address, &last))
+			superblock_note(w, s, &last, malloced, b->pool, b->held);
 		else
 			last.size = 0;
 	}
@@ -202,6 +263,9 @@ void pools_index(struct walk *w)
 	struct superblocks s = {0};
 
 	mempool_each(add_pool, w);
+	pools_apr(w);
+	pools_talloc(w);
+	pools_obstack(w);
 	if (!w->pools || w->pool.failed)
 		return;
 	nodes_order(&w->nodes);
