@@ -2,6 +2,7 @@
  * a root to an object. */
 #include "cmd/cmd.h"
 #include "report/chain.h"
+#include "report/contents.h"
 #include "report/edge_name.h"
 #include "report/repr.h"
 #include "report/select.h"
@@ -39,35 +40,63 @@ static void add_root(struct model *m, uint32_t object, struct str *out)
 		root_name(m, best, out);
 }
 
+static void add_row(struct table *t, struct model *m, uint32_t object, const char *edge,
+		    struct str *scratch)
+{
+	table_row(t);
+	table_text(t, EDGE, edge);
+	table_text(t, TYPE, model_type_name(m, object));
+	str_clear(scratch);
+	repr_object(m, object, scratch);
+	table_text(t, REPR, str_text(scratch));
+	table_number(t, ADDRESS, m->address[object]);
+	table_number(t, ID, object);
+	table_number(t, SIZE, m->size[object]);
+}
+
+/* How the chain comes to its object number i. */
+static struct error *name_step(struct model *m, const struct universe *u, const struct ids *chain,
+			       size_t i, struct str *out)
+{
+	struct edge edge;
+
+	if (i == 0) {
+		add_root(m, chain->data[0], out);
+		return NULL;
+	}
+	TRY(chain_edge(m, u, chain->data[i - 1], chain->data[i], &edge));
+	if (edge.number != MODEL_NONE)
+		edge_name(m, &edge, out);
+	return NULL;
+}
+
 static struct error *add_rows(struct table *t, struct model *m, const struct universe *u,
 			      const struct ids *chain)
 {
-	struct str text = {0};
+	struct str text = {0}, way = {0}, scratch = {0};
+	struct contents contents = {0};
 	struct error *e = NULL;
 
 	for (size_t i = 0; i < chain->n && !e; i++) {
-		uint32_t object = chain->data[i];
-		struct edge edge;
-
 		str_clear(&text);
-		if (i == 0)
-			add_root(m, object, &text);
-		else if (!(e = chain_edge(m, u, chain->data[i - 1], object, &edge)) &&
-			 edge.number != MODEL_NONE)
-			edge_name(m, &edge, &text);
-		table_row(t);
-		table_text(t, EDGE, str_text(&text));
-		table_text(t, TYPE, model_type_name(m, object));
-		str_clear(&text);
-		repr_object(m, object, &text);
-		table_text(t, REPR, str_text(&text));
-		table_number(t, ADDRESS, m->address[object]);
-		table_number(t, ID, object);
-		table_number(t, SIZE, m->size[object]);
+		e = name_step(m, u, chain, i, &text);
+		if (i && m->block_owner)
+			contents_add(m, chain->data[i - 1], str_text(&text), &contents, &way);
+		else if (m->block_owner)
+			contents_clean(str_text(&text), &way);
+		else
+			str_add(&way, str_text(&text));
+		if (e || contents_passed(m, chain->data[i], i + 1 == chain->n))
+			continue;
+		contents_end(&contents, &way);
+		add_row(t, m, chain->data[i], str_text(&way), &scratch);
+		str_clear(&way);
 	}
-	if (!e && text.failed)
+	if (!e && (text.failed || way.failed || scratch.failed))
 		e = error_memory();
 	str_free(&text);
+	str_free(&way);
+	str_free(&scratch);
 	return e;
 }
 

@@ -20,7 +20,7 @@ const struct option_row option_table[] = {
 	 "types of native blocks from debug information: where it is not too large (the default), "
 	 "not, always"},
 
-	{OPT_FOLD_CONTAINERS, OPTIONS_TYPES, "fold-containers", 0, OPTION_FLAG, NULL,
+	{OPT_FOLD_CONTAINERS, OPTIONS_TYPES | OPTIONS_CHAIN | OPTIONS_WHY | DRAWING, "fold-containers", 0, OPTION_FLAG, NULL,
 	 "nodes, arrays and characters of C++ containers count to what they belong to"},
 	{OPT_SHORTNAMES, OPTIONS_TYPES | DRAWING, "shortnames", 0, OPTION_FLAG, NULL,
 	 "type names without their module (the default); --no-shortnames shows module.name"},

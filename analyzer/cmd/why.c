@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "graph/bfs_tree.h"
+#include "report/contents.h"
 #include "report/edge_name.h"
 #include "report/epochs.h"
 #include "report/repr.h"
@@ -95,6 +96,11 @@ struct page {
 	struct bfs_tree tree; /* made when a cut's references are to be spelled */
 	uint32_t now;	      /* the dump's epoch */
 	struct str text;
+	/* of the steps since the last row: containers' insides have none of their own */
+	struct str passed;
+	struct contents contents;
+	bool cuts;
+	uint64_t frees;
 };
 
 /* ---- rows ------------------------------------------------------------------------------------ */
@@ -125,6 +131,19 @@ static void add_object(struct page *p, struct table *t, const char *record, uint
 	}
 }
 
+/* What is in p->text goes to the name of the next row. */
+static void name_passed(struct page *p, uint32_t holder)
+{
+	struct model *m = p->subject.m;
+
+	if (!m->block_owner)
+		str_add(&p->passed, str_text(&p->text));
+	else if (holder == MODEL_NONE)
+		contents_clean(str_text(&p->text), &p->passed);
+	else
+		contents_add(m, holder, str_text(&p->text), &p->contents, &p->passed);
+}
+
 /* "['k']", ".handlers", or the name of a root; and how sure it is. */
 static struct error *add_reference(struct page *p, struct table *t, uint32_t holder,
 				   uint32_t number)
@@ -146,9 +165,29 @@ static struct error *add_reference(struct page *p, struct table *t, uint32_t hol
 		declared = edge_declared(m, &edge);
 		table_number(t, INTERIOR, edge.interior);
 	}
-	table_text(t, EDGE, str_text(&p->text));
 	if (declared)
 		table_text(t, DECLARED, declared);
+	name_passed(p, holder);
+	contents_end(&p->contents, &p->passed);
+	table_text(t, EDGE, str_text(&p->passed));
+	return NULL;
+}
+
+static struct error *pass(struct page *p, const struct way *way, size_t i)
+{
+	struct model *m = p->subject.m;
+	struct edge edge;
+
+	str_clear(&p->text);
+	if (i == 0) {
+		root_name(m, &m->roots[p->subject.alive.root_rows.data[way->edges.data[0]]],
+			  &p->text);
+		name_passed(p, MODEL_NONE);
+		return NULL;
+	}
+	TRY(model_edge(m, way->nodes.data[i - 1], way->edges.data[i], &edge));
+	edge_name(m, &edge, &p->text);
+	name_passed(p, way->nodes.data[i - 1]);
 	return NULL;
 }
 
@@ -156,14 +195,21 @@ static struct error *add_step(struct page *p, struct table *t, size_t n, size_t 
 {
 	const struct way *way = &p->ways.list.data[n];
 	uint32_t o = way->nodes.data[i];
-	uint64_t bytes;
 
+	if (i == 0)
+		p->cuts = false;
+	if (n == 0 && ways_is_cut(&p->ways, way, i, &p->frees))
+		p->cuts = true;
+	if (contents_passed(p->subject.m, o, i + 1 == way->nodes.n))
+		return pass(p, way, i);
 	add_object(p, t, "step", o);
 	table_number(t, WAY, n + 1);
 	TRY(add_reference(p, t, i ? way->nodes.data[i - 1] : MODEL_NONE, way->edges.data[i]));
 	table_text(t, KIND, model_edge_kind_name(ways_kind(&p->ways, way, i)));
-	if (n == 0 && ways_is_cut(&p->ways, way, i, &bytes))
-		table_number(t, FREES, bytes);
+	if (p->cuts)
+		table_number(t, FREES, p->frees);
+	p->cuts = false;
+	str_clear(&p->passed);
 	if (way->nodes.n > SPELLED_ROWS)
 		return NULL;
 	str_clear(&p->text);
@@ -482,6 +528,7 @@ static struct error *run(struct context *context)
 	ways_deinit(&p.ways);
 	subject_deinit(&p.subject);
 	str_free(&p.text);
+	str_free(&p.passed);
 	return e;
 }
 

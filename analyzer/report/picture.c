@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "report/edge_name.h"
+#include "report/picture_contents.h"
 #include "report/picture_cycles.h"
 #include "report/picture_fold.h"
 #include "report/picture_label.h"
@@ -639,8 +640,11 @@ static struct error *reduce(struct picture *p)
 {
 	const struct picture_query *query = p->query;
 	enum fold_depth depth = FOLD_ALL_AROUND;
-	size_t nodes = p->out->node_count, boxes;
+	size_t nodes, boxes;
 
+	if (p->model->block_owner)
+		TRY(picture_contents(p->model, &p->objects, p->out));
+	nodes = p->out->node_count;
 	if (query->fold || (query->fit && nodes > query->fit))
 		TRY(picture_fold(p->model, &p->objects, query->fit, p->out, &depth));
 	if (query->universe->kind != UNIVERSE_GC || depth != FOLD_ALL_AROUND)

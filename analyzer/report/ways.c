@@ -6,6 +6,7 @@
 
 #include "graph/bfs.h"
 #include "graph/cut.h"
+#include "report/contents.h"
 #include "report/holder.h"
 #include "util/big.h"
 #include "util/bits.h"
@@ -287,17 +288,59 @@ unsigned ways_kind(const struct ways *w, const struct way *way, size_t i)
 		 : m->roots[w->alive->root_rows.data[number]].kind;
 }
 
+/* Objects that are named one by one. */
+static size_t named(const struct model *m, const struct way *way, size_t until)
+{
+	size_t n = 0;
+
+	for (size_t i = 1; i <= until; i++)
+		n += !contents_passed(m, way->nodes.data[i], i == until);
+	return n;
+}
+
+static void spell_step(const struct ways *w, const struct edge *edge, struct contents *contents,
+		       struct str *path)
+{
+	struct model *m = w->alive->model;
+	struct str step = {0};
+
+	if (!m->block_owner || edge->class != RGD_LABEL_OFFSET) {
+		spell_edge(m, edge, false, path);
+		return;
+	}
+	spell_edge(m, edge, false, &step);
+	contents_add(m, edge->source, str_text(&step), contents, path);
+	str_free(&step);
+}
+
+static void spell_start(const struct ways *w, const struct spell *spell, uint32_t root,
+			struct str *path)
+{
+	struct str name = {0};
+
+	if (!w->alive->model->block_owner) {
+		spell_root(spell, root, path);
+		return;
+	}
+	spell_root(spell, root, &name);
+	contents_clean(str_text(&name), path);
+	str_free(&name);
+}
+
 struct error *ways_spell(const struct ways *w, const struct spell *spell, const struct way *way,
 			 size_t until, struct str *out)
 {
+	const struct model *m = w->alive->model;
+	struct contents contents = {0};
 	struct str path = {0};
 	struct error *e = NULL;
+	bool is_long = until > LONG_WAY && named(m, way, until) > LONG_WAY;
 
-	spell_root(spell, way->edges.data[0], &path);
+	spell_start(w, spell, way->edges.data[0], &path);
 	for (size_t i = 1; i <= until && !e; i++) {
 		struct edge edge;
 
-		if (until > LONG_WAY && i == LONG_WAY_ENDS) {
+		if (is_long && i == LONG_WAY_ENDS) {
 			size_t skipped = until - 2 * LONG_WAY_ENDS;
 
 			str_printf(&path, " ... (%zu references) ... ", skipped);
@@ -305,8 +348,9 @@ struct error *ways_spell(const struct ways *w, const struct spell *spell, const 
 		}
 		e = model_edge(w->alive->model, way->nodes.data[i - 1], way->edges.data[i], &edge);
 		if (!e && !spell_landmark(spell, way->nodes.data[i], &path))
-			spell_edge(w->alive->model, &edge, false, &path);
+			spell_step(w, &edge, &contents, &path);
 	}
+	contents_end(&contents, &path);
 	if (path.failed)
 		out->failed = true;
 	str_add(out, str_text(&path));

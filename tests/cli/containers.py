@@ -3,6 +3,7 @@
 without debug information; and types that a program says itself (programs/annotated.c)."""
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -78,6 +79,34 @@ def containers():
         equal("no debug information: " + kind, bare.get(kind), WANT["lambda" if "lambda" in kind else kind])
 
 
+def way(path, selector, *options):
+    return [json.loads(line)["edge"] for line in ask("find-backref-chain", *options, "--json", selector, path).splitlines()]
+
+
+FOLDED = {"->vector[2]", "->list[]", "->forward[]", "->deque[2]", "->map[].second", "->multimap[].second", "->set[]", "->hash[].second",
+          "->hash_set[]", "->unique", "->optional", "->variant", "->either.item", "->taken"}
+
+
+def folded():
+    """Chains, why and drawings go from who has a container straight to its items."""
+    path = os.path.join(TMP, "c1.rgd")
+    ids = [json.loads(line)["id"] for line in ask("by-type", "Item", "--json", "--limit", "0", "--columns", "id", path).splitlines()]
+    ways = [way(path, "#%d" % i, "--fold-containers", "--extra-ignore", "Row[],Item[]") for i in ids]
+    last = {w[1] for w in ways if len(w) == 2 and w[0].startswith("store in ")}
+    judge("chains", FOLDED - {"->taken"} <= last, sorted(last))
+    judge("chains: nothing of the library's own", not any("_M_" in step for w in ways for step in w), ways)
+    text = ask("why", "--fold-containers", "--json", "#%d" % ids[[w[-1] for w in ways].index("->map[].second")], path)
+    row = json.loads(text.splitlines()[0])
+    equal("why: the path", row["path"], "store->map[].second")
+    dot = os.path.join(TMP, "c.dot")
+    for options in (["show-refs", "Store[0]", "--too-many", "50"], ["show-backrefs", "Item", "--too-many", "50"]):
+        ask(*options, "--fold-containers", "--max-depth", "8", "--filename", dot, path)
+        tips = {t.split(" of Store")[0] for t in re.findall(r'edgetooltip="([^"]* of Store)', open(dot).read())}
+        names = {"->" + n for t in tips for n in t.split("\\n")}
+        judge(options[0] + ": lines from the object to the items", FOLDED - names <= {"->deque[2]"}, sorted(names))
+        judge(options[0] + ": no box of a node", "_node" not in open(dot).read())
+
+
 def annotated():
     path = dump("annotated.c", "annotated", "-g", "-O1")
     rows = [json.loads(line) for line in ask("types", "--json", "--limit", "0", path).splitlines()]
@@ -95,5 +124,6 @@ def annotated():
 
 
 containers()
+folded()
 annotated()
 sys.exit(status())
