@@ -511,9 +511,10 @@ enum rgd_regions_column {
 	RGD_REGION_KIND = 4,	/* U8 enum rgd_region_kind */
 };
 enum rgd_region_kind {
-	RGD_REGION_MMAP = 0,  /* by the program itself */
-	RGD_REGION_ARENA = 1, /* of pymalloc */
-	RGD_REGION_FIBER = 2, /* the C stack of one of PHP's fibers */
+	RGD_REGION_MMAP = 0,   /* by the program itself */
+	RGD_REGION_ARENA = 1,  /* of pymalloc */
+	RGD_REGION_FIBER = 2,  /* the C stack of one of PHP's fibers */
+	RGD_REGION_ZENDMM = 3, /* a chunk of ZendMM (PHP), or a huge block of it */
 };
 
 /*
@@ -540,6 +541,12 @@ enum rgd_heap_kind {
 	RGD_HEAP_MAPPED = 3, /* all chunks that are mappings of their own */
 	RGD_HEAP_ARENA = 4,  /* of pymalloc: KEPT are its free pools, TOP was never used */
 	RGD_HEAP_CLASS = 5,  /* all pools of pymalloc for blocks of ADDRESS bytes */
+	/* of ZendMM (PHP) */
+	RGD_HEAP_CHUNK =
+		6, /* FREE are slots between live ones, KEPT pages whose slots are all free, TOP free pages */
+	RGD_HEAP_BIN = 7,    /* all pages that are cut into slots of ADDRESS bytes */
+	RGD_HEAP_HUGE = 8,   /* one block that is a mapping of its own */
+	RGD_HEAP_CACHED = 9, /* a chunk in which nothing lives, kept for the next request */
 };
 
 /*

@@ -1,8 +1,8 @@
-/* gc.c - `refgraph gc`: the state of CPython's collector at the instant of the dump. */
+/* gc.c - `refgraph gc`: the state of CPython's collector at the instant of the dump; PHP's is in gc_php.c. */
 #include <inttypes.h>
 #include <string.h>
 
-#include "cmd/cmd.h"
+#include "cmd/gc_php.h"
 #include "out/json.h"
 #include "report/gc_events.h"
 #include "report/repr.h"
@@ -300,11 +300,15 @@ static struct error *run(struct context *c)
 	struct error *e;
 
 	TRY(context_model(c, 0, &m));
-	TRY(model_load(m, MODEL_GC | MODEL_STRINGS | MODEL_ROOTS | MODEL_REPR | MODEL_EDGES));
+	TRY(model_load(m, MODEL_GC | MODEL_STRINGS | MODEL_EPOCHS));
 	if (!m->ngc)
-		return error_usage("gc: %s knows of no collector: no CPython was in the process, "
-				   "or it was not followed",
+		return error_usage("gc: %s knows of no collector: neither CPython nor PHP was in "
+				   "the process, or it was not followed",
 				   m->path);
+	if (gc_php_known(m))
+		return option_flag(c, OPT_EVENTS, false) ? gc_php_print_events(c, m)
+							 : gc_php_print(c, m);
+	TRY(model_load(m, MODEL_ROOTS | MODEL_REPR | MODEL_EDGES));
 	if (option_flag(c, OPT_EVENTS, false))
 		return print_events(c, m);
 	TRY(table_create(columns, NCOLUMNS, &table));
@@ -335,16 +339,16 @@ static const struct column json_columns[] = {
 const struct command cmd_gc = {
 	.name = "gc",
 	.usage = "DUMP",
-	.summary = "show the state of CPython's collector: thresholds, counts, statistics, what is "
-		   "due",
+	.summary = "show the state of the collector: thresholds, counts, statistics, what is due",
 	.about = "What gc.get_threshold(), get_count(), get_stats(), get_freeze_count(), "
 		 "isenabled() and get_debug() would have said, and "
 		 "gc.callbacks and the length of gc.garbage; and how long collections took. "
 		 "--events lists each. They are seen between two allocations, not by a callback "
-		 "that the program would find: times are the most that they can have been.",
+		 "that the program would find: times are the most that they can have been. "
+		 "Of PHP: roots, threshold and how it grew, runs and what started them.",
 	.options = OPTIONS_OUTPUT | OPTIONS_GC,
 	.records = RECORDS(RECORD(columns), RECORD_IF("record", "collector", json_columns),
-			   RECORD(event_columns)),
+			   RECORD(event_columns), &gc_php_record, &gc_php_event_record),
 	.min_dumps = 1,
 	.max_dumps = 1,
 	.run = run,

@@ -8,7 +8,8 @@ enum { KIND, RSS, LIVE, OBJECTS, SIZE, MAPS, WHAT };
 
 static const struct column columns[] = {
 	[KIND] = {"kind", "KIND", CELL_TEXT,
-		  .about = "program, libraries, arenas, malloc, mapped, stacks, files, refgraph, "
+		  .about = "program, libraries, arenas, zendmm, malloc, mapped, stacks, files, "
+			   "refgraph, "
 			   "kernel; total"},
 	[RSS] = {"rss", "RSS", CELL_SIZE, .about = "bytes in memory"},
 	[LIVE] = {"live", "LIVE", CELL_SIZE, .about = "bytes of live objects and blocks in it"},

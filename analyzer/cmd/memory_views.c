@@ -17,9 +17,11 @@ static const char *heap_kind(unsigned kind)
 {
 	static const char *const names[] = {[RGD_HEAP_MAIN] = "main",
 					    [RGD_HEAP_THREAD] = "thread",
-					    [RGD_HEAP_MAPPED] = "mapped"};
+					    [RGD_HEAP_MAPPED] = "mapped",
+					    [RGD_HEAP_HUGE] = "huge",
+					    [RGD_HEAP_CACHED] = "cached"};
 
-	return kind && kind < COLUMNS(names) ? names[kind] : "other";
+	return kind < COLUMNS(names) && names[kind] ? names[kind] : "other";
 }
 
 enum {
@@ -40,7 +42,7 @@ enum {
 static const struct column heap_columns[] = {
 	[HEAP_NAME] = {"heap", "HEAP", CELL_TEXT,
 		       .about = "main, thread (of another arena), mapped (all blocks that are "
-				"mappings of their own)"},
+				"mappings of their own); of PHP: huge, cached (an empty chunk)"},
 	[HEAP_ADDRESS] = {"address", "ADDRESS", CELL_ADDRESS, .about = "where it begins"},
 	[HEAP_SIZE] = {"size", "SIZE", CELL_SIZE, .about = "bytes of address space"},
 	[HEAP_USED] = {"used", "USED", CELL_SIZE, .about = "bytes of live blocks, with headers"},
@@ -67,7 +69,8 @@ struct error *memory_print_heaps(struct context *c, const struct model *m)
 	for (uint32_t i = 0; i < m->nheaps; i++) {
 		const struct heap *h = &m->heaps[i];
 
-		if (h->kind > RGD_HEAP_MAPPED)
+		if (h->kind > RGD_HEAP_MAPPED && h->kind != RGD_HEAP_HUGE &&
+		    h->kind != RGD_HEAP_CACHED)
 			continue;
 		table_row(t);
 		table_text(t, HEAP_NAME, heap_kind(h->kind));
@@ -173,7 +176,7 @@ struct error *memory_print_classes(struct context *c, const struct model *m)
 	for (uint32_t i = 0; i < m->nheaps; i++) {
 		const struct heap *h = &m->heaps[i];
 
-		if (h->kind != RGD_HEAP_CLASS)
+		if (h->kind != RGD_HEAP_CLASS && h->kind != RGD_HEAP_BIN)
 			continue;
 		table_row(t);
 		table_number(t, CLASS_BLOCK, h->address);

@@ -8,6 +8,11 @@ bool arena_is_pinned(const struct arena *a)
 	return a->objects && (a->heap ? a->heap->used : a->live) * 10 < a->size;
 }
 
+bool arena_is_chunk(const struct arena *a)
+{
+	return a->heap && a->heap->kind == RGD_HEAP_CHUNK;
+}
+
 struct arena *arenas_at(const struct arenas *arenas, uint64_t address)
 {
 	size_t low = 0, high = arenas->list.n;
@@ -51,7 +56,7 @@ static struct error *find_arenas(const struct model *m, struct arenas *ret)
 	for (uint32_t i = 0; i < m->nheaps; i++) {
 		const struct heap *h = &m->heaps[i];
 
-		if (h->kind != RGD_HEAP_ARENA)
+		if (h->kind != RGD_HEAP_ARENA && h->kind != RGD_HEAP_CHUNK)
 			continue;
 		heap_add(&ret->sum, h);
 		if (!VEC_PUSH(&ret->list,
@@ -61,7 +66,7 @@ static struct error *find_arenas(const struct model *m, struct arenas *ret)
 	for (uint32_t i = 0; i < m->nregions && !ret->sum.size; i++) {
 		const struct region *r = &m->regions[i];
 
-		if (r->kind == 1 &&
+		if (r->kind == RGD_REGION_ARENA &&
 		    !VEC_PUSH(&ret->list, ((struct arena){.address = r->address, .size = r->size})))
 			return error_memory();
 	}

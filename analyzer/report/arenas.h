@@ -1,6 +1,6 @@
 /*
- * arenas.h - the arenas of pymalloc and what lives in them. What is free in them the dump says
- * (RGD_HEAP_ARENA); a dump without that still has its runs of arenas.
+ * arenas.h - the arenas of pymalloc, or the chunks of PHP's ZendMM, and what lives in them. What is free in them the dump says
+ * (RGD_HEAP_ARENA, RGD_HEAP_CHUNK); a dump without that still has its runs of arenas.
  */
 #ifndef REFGRAPH_ARENAS_H
 #define REFGRAPH_ARENAS_H
@@ -27,6 +27,8 @@ void arenas_deinit(struct arenas *arenas);
 struct arena *arenas_at(const struct arenas *arenas, uint64_t address);
 /* An arena goes back to the system when it is empty: what is less than a tenth full is pinned. */
 bool arena_is_pinned(const struct arena *arena);
+/* It is ZendMM's. */
+bool arena_is_chunk(const struct arena *arena);
 /* Adds the numbers of one heap to another. */
 void heap_add(struct heap *sum, const struct heap *heap);
 

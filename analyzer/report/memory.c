@@ -10,6 +10,7 @@ static const struct {
 	[MEMORY_PROGRAM] = {"program", "the executable: code, constants, variables"},
 	[MEMORY_LIBRARIES] = {"libraries", "code, constants, variables of what it loaded"},
 	[MEMORY_ARENAS] = {"arenas", "CPython's arenas for small objects"},
+	[MEMORY_ZENDMM] = {"zendmm", "PHP's chunks and huge blocks"},
 	[MEMORY_MALLOC] = {"malloc", "heaps of malloc, and chunks that it mapped"},
 	[MEMORY_MAPPED] = {"mapped", "anonymous memory that the program mapped itself"},
 	[MEMORY_STACKS] = {"stacks", "of threads"},
@@ -86,7 +87,7 @@ static unsigned kind_of_name(const struct model *m, const struct map *map)
 /* What lies in one mapping: bytes by kind. */
 struct contents {
 	uint64_t bytes[MEMORY_NUMBER_OF];
-	struct memory_sum live[2]; /* in arenas; elsewhere */
+	struct memory_sum live[3]; /* elsewhere, in arenas, in ZendMM's chunks */
 };
 
 static uint64_t overlap(const struct map *map, uint64_t start, uint64_t end)
@@ -97,6 +98,15 @@ static uint64_t overlap(const struct map *map, uint64_t start, uint64_t end)
 	return high > low ? high - low : 0;
 }
 
+static unsigned kind_of_region(const struct region *r)
+{
+	static const unsigned char kinds_of[] = {[RGD_REGION_ARENA] = MEMORY_ARENAS,
+						 [RGD_REGION_FIBER] = MEMORY_STACKS,
+						 [RGD_REGION_ZENDMM] = MEMORY_ZENDMM};
+
+	return r->kind && r->kind < sizeof kinds_of ? kinds_of[r->kind] : MEMORY_MAPPED;
+}
+
 static void look_into(const struct model *m, const struct map *map, struct contents *c)
 {
 	uint64_t known = 0;
@@ -104,8 +114,7 @@ static void look_into(const struct model *m, const struct map *map, struct conte
 	for (uint32_t i = 0; i < m->nregions; i++) {
 		const struct region *r = &m->regions[i];
 
-		c->bytes[r->kind == 1 ? MEMORY_ARENAS : MEMORY_MAPPED] +=
-			overlap(map, r->address, r->address + r->size);
+		c->bytes[kind_of_region(r)] += overlap(map, r->address, r->address + r->size);
 	}
 	for (uint32_t i = 0; i < m->nthreads; i++)
 		c->bytes[MEMORY_STACKS] +=
@@ -113,7 +122,7 @@ static void look_into(const struct model *m, const struct map *map, struct conte
 	for (unsigned k = 0; k < MEMORY_NUMBER_OF; k++)
 		known += c->bytes[k];
 	if (known < map->end - map->start)
-		c->bytes[c->live[1].objects ? MEMORY_MALLOC : MEMORY_SHIM] +=
+		c->bytes[c->live[0].objects ? MEMORY_MALLOC : MEMORY_SHIM] +=
 			map->end - map->start - known;
 }
 
@@ -150,11 +159,13 @@ static void divide(struct memory *ret, const struct map *map, const struct conte
 	}
 	ret->kinds[largest].rss += rss;
 	ret->kinds[largest].size += c->bytes[largest];
-	if (c->live[0].objects)
-		add_live(&ret->kinds[MEMORY_ARENAS], &c->live[0]);
 	if (c->live[1].objects)
+		add_live(&ret->kinds[MEMORY_ARENAS], &c->live[1]);
+	if (c->live[2].objects)
+		add_live(&ret->kinds[MEMORY_ZENDMM], &c->live[2]);
+	if (c->live[0].objects)
 		add_live(&ret->kinds[c->bytes[MEMORY_MALLOC] ? MEMORY_MALLOC : largest],
-			 &c->live[1]);
+			 &c->live[0]);
 }
 
 /* ---- live objects ---------------------------------------------------------------------------- */
@@ -181,11 +192,13 @@ static void place_objects(const struct model *m, struct memory *ret, struct cont
 	for (uint32_t o = 0; o < m->nobjects; o++) {
 		struct arena *arena = arenas_at(&ret->arenas, m->address[o]);
 		uint32_t map = map_at(m, m->address[o]);
+		unsigned where;
 
 		if (map == MODEL_NONE)
 			continue;
-		contents[map].live[!arena].objects++;
-		contents[map].live[!arena].live += m->size[o];
+		where = !arena ? 0 : arena_is_chunk(arena) ? 2 : 1;
+		contents[map].live[where].objects++;
+		contents[map].live[where].live += m->size[o];
 	}
 }
 
@@ -196,7 +209,8 @@ struct error *memory_compute(struct model *m, struct memory *ret)
 
 	*ret = (struct memory){0};
 	TRY(model_load(m, MODEL_MAPS | MODEL_REGIONS | MODEL_THREADS | MODEL_MODULES |
-				  MODEL_STRINGS | MODEL_ADDRESS | MODEL_SIZE | MODEL_HEAPS));
+				  MODEL_STRINGS | MODEL_ADDRESS | MODEL_SIZE | MODEL_HEAPS |
+				  MODEL_META));
 	contents = calloc((size_t)m->nmaps + 1, sizeof *contents);
 	e = contents ? arenas_compute(m, &ret->arenas) : error_memory();
 	if (!e)

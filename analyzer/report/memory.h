@@ -15,6 +15,7 @@ enum memory_kind {
 	MEMORY_PROGRAM,	  /* the executable: code, constants, variables */
 	MEMORY_LIBRARIES, /* the same of what it loaded */
 	MEMORY_ARENAS,	  /* of pymalloc */
+	MEMORY_ZENDMM,	  /* of PHP: chunks and huge blocks */
 	MEMORY_MALLOC,	  /* heaps of malloc, and its mapped chunks */
 	MEMORY_MAPPED,	  /* anonymous memory that the program mapped itself */
 	MEMORY_STACKS,

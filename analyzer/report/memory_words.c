@@ -180,22 +180,30 @@ static void add_malloc(const struct model *m, struct str *out)
 	}
 }
 
-/* ---- CPython --------------------------------------------------------------------------------- */
+/* ---- arenas of CPython, chunks of PHP ---------------------------------------------------------- */
 
-static struct error *add_arenas(const struct model *m, const struct memory *memory, struct str *out)
+struct pinned {
+	uint64_t arenas, bytes;
+};
+
+static struct pinned find_pinned(const struct arenas *p)
 {
-	const struct arenas *p = &memory->arenas;
-	uint64_t pinned = 0, bytes = 0, size = 0;
+	struct pinned pinned = {0};
 
-	if (!p->list.n)
-		return NULL;
-	for (size_t i = 0; i < p->list.n; i++) {
-		size += p->list.data[i].size;
+	for (size_t i = 0; i < p->list.n; i++)
 		if (arena_is_pinned(&p->list.data[i])) {
-			pinned++;
-			bytes += p->list.data[i].size;
+			pinned.arenas++;
+			pinned.bytes += p->list.data[i].size;
 		}
-	}
+	return pinned;
+}
+
+static void add_arenas(const struct arenas *p, struct str *out)
+{
+	uint64_t size = 0;
+
+	for (size_t i = 0; i < p->list.n; i++)
+		size += p->list.data[i].size;
 	str_add(out, "CPython has ");
 	str_size_words(out, size, false);
 	str_add(out, " in ");
@@ -216,15 +224,114 @@ static struct error *add_arenas(const struct model *m, const struct memory *memo
 		str_add(out, " never used");
 	}
 	str_char(out, '.');
-	if (pinned) {
+}
+
+/* All heaps of ZendMM of one kind. */
+static struct heap sum_of(const struct model *m, unsigned kind, uint64_t *number)
+{
+	struct heap sum = {0};
+
+	*number = 0;
+	for (uint32_t i = 0; i < m->nheaps; i++)
+		if (m->heaps[i].kind == kind) {
+			heap_add(&sum, &m->heaps[i]);
+			++*number;
+		}
+	return sum;
+}
+
+/* Bytes that PHP's functions would have told; false: the dump does not. */
+static bool told(const struct model *m, const char *key, uint64_t *ret)
+{
+	const char *text = model_meta(m, key);
+	char *end = NULL;
+
+	*ret = text ? strtoull(text, &end, 10) : 0;
+	return text && end != text && !*end;
+}
+
+static void add_usage(const struct model *m, struct str *out)
+{
+	uint64_t usage, real, limit;
+
+	if (!told(m, "php_memory_usage", &usage) || !told(m, "php_memory_real", &real))
+		return;
+	str_add(out, " memory_get_usage() is ");
+	str_size_words(out, usage, false);
+	str_add(out, ", memory_get_usage(true) ");
+	str_size_words(out, real, false);
+	if (told(m, "php_memory_limit", &limit)) {
+		str_add(out, " of a memory_limit of ");
+		str_size_words(out, limit, false);
+	}
+	str_char(out, '.');
+}
+
+static void add_chunks(const struct model *m, const struct arenas *p, struct str *out)
+{
+	uint64_t huge_blocks, cached_chunks;
+	struct heap huge = sum_of(m, RGD_HEAP_HUGE, &huge_blocks);
+	struct heap cached = sum_of(m, RGD_HEAP_CACHED, &cached_chunks);
+
+	str_add(out, "ZendMM has ");
+	str_size_words(out, p->sum.size, false);
+	str_add(out, " in ");
+	add_number(out, p->list.n, "chunk", "chunks");
+	str_add(out, ": ");
+	str_size_words(out, p->sum.used, false);
+	str_add(out, " used by ");
+	add_number(out, p->sum.used_blocks, "block", "blocks");
+	str_add(out, ", ");
+	str_size_words(out, p->sum.free, false);
+	str_add(out, " of free slots between them, ");
+	str_size_words(out, p->sum.kept, false);
+	str_add(out, " of pages whose slots are all free (gc_mem_caches() makes free pages of "
+		     "them), ");
+	str_size_words(out, p->sum.top, false);
+	str_add(out, " of free pages.");
+	if (huge_blocks) {
 		str_char(out, ' ');
-		str_number(out, pinned);
-		str_printf(out, " of them, ");
-		str_size_words(out, bytes, false);
-		str_add(out, ", are less than a tenth full: one live object keeps its arena.");
+		add_number(out, huge_blocks, "block is a mapping of its own",
+			   "blocks are mappings of their own");
+		str_add(out, " (");
+		str_size_words(out, huge.size, false);
+		str_add(out, "): such memory goes back at once.");
+	}
+	if (cached_chunks) {
+		str_char(out, ' ');
+		add_number(out, cached_chunks, "chunk is empty and kept",
+			   "chunks are empty and kept");
+		str_add(out, " (");
+		str_size_words(out, cached.size, false);
+		str_add(out, ").");
+	}
+	add_usage(m, out);
+}
+
+static struct error *add_runtime(const struct model *m, const struct memory *memory,
+				 struct str *out)
+{
+	const struct arenas *p = &memory->arenas;
+	struct pinned pinned = find_pinned(p);
+	bool zend = p->list.n && arena_is_chunk(&p->list.data[0]);
+
+	if (!p->list.n)
+		return NULL;
+	if (zend)
+		add_chunks(m, p, out);
+	else
+		add_arenas(p, out);
+	if (pinned.arenas) {
+		str_char(out, ' ');
+		str_number(out, pinned.arenas);
+		str_add(out, zend ? " of the chunks, " : " of them, ");
+		str_size_words(out, pinned.bytes, false);
+		str_add(out, zend ? ", are less than a tenth full: one block keeps its chunk."
+				  : ", are less than a tenth full: one live object keeps its "
+				    "arena.");
 	}
 	str_char(out, '\n');
-	return pinned ? add_pins(m, memory, out) : NULL;
+	return pinned.arenas ? add_pins(m, memory, out) : NULL;
 }
 
 struct error *memory_words(const struct model *m, const struct memory *memory, struct str *ret)
@@ -234,5 +341,5 @@ struct error *memory_words(const struct model *m, const struct memory *memory, s
 	str_size_words(ret, memory->total.live, false);
 	str_add(ret, " of it.\n");
 	add_malloc(m, ret);
-	return add_arenas(m, memory, ret);
+	return add_runtime(m, memory, ret);
 }

@@ -264,6 +264,22 @@ static void leave(void)
 	php.module->leave();
 }
 
+static void recheck(void)
+{
+	if (php.module)
+		php.module->mapped();
+}
+
+static void *let_go(void)
+{
+	return php.module ? php.module->let_go() : NULL;
+}
+
+static void take_back(void *token)
+{
+	php.module->take_back(token);
+}
+
 static uint32_t mix(const uintptr_t *pcs, size_t n, bool whole)
 {
 	return php.module && php.module->mix ? php.module->mix(pcs, n, whole) : 0;
@@ -314,6 +330,9 @@ const struct adapter adapter_php = {
 	.enter = enter,
 	.still = still,
 	.leave = leave,
+	.recheck = recheck,
+	.let_go = let_go,
+	.take_back = take_back,
 	.blocks = blocks,
 	.block = block,
 	.discover = discover,

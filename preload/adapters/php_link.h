@@ -55,10 +55,14 @@ struct php_module {
 	 * cannot work, `note` says why. */
 	bool (*start)(const struct php_link *link, bool late, char *note, size_t note_size);
 	void (*after_fork_child)(void);
+	/* The process mapped memory; any thread. */
+	void (*mapped)(void);
 	/* As in struct adapter. */
 	int (*enter)(unsigned deadline_ms, char *note, size_t note_size);
 	bool (*still)(void);
 	void (*leave)(void);
+	void *(*let_go)(void);
+	void (*take_back)(void *token);
 	uint32_t (*mix)(const uintptr_t *pcs, size_t n, bool whole);
 	bool (*discover)(struct walk *walk);
 	bool (*blocks)(struct walk *walk);

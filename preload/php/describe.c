@@ -3,6 +3,8 @@
  */
 #include "php.h"
 
+#include "alloc.h"
+
 static const struct {
 	const char *name;
 	uint32_t flags;
@@ -271,5 +273,9 @@ bool graph_describe(struct walk *walk, uintptr_t object, unsigned tag, struct wa
 
 void graph_state(struct walk *walk)
 {
-	shim->runtime(walk, RGD_RT_PHP, PHP_VERSION, RGD_RUNTIME_OK, "");
+	const char *note = alloc_note();
+
+	shim->runtime(walk, RGD_RT_PHP, PHP_VERSION, RGD_RUNTIME_OK, note ? note : "");
+	collector_rows(walk);
+	memory_rows(walk);
 }

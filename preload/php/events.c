@@ -18,8 +18,10 @@
 
 #include <ext/standard/basic_functions.h>
 
-const struct event_handlers *const event_handlers[] = {&vm_events, &regions_events, &engine_events,
-						       NULL};
+const struct event_handlers *const event_handlers[] = {
+	&vm_events,    &regions_events,	 &engine_events,
+	&alloc_events, &requests_events, &collector_events,
+	NULL};
 
 #define EACH(event, ...)                                                                           \
 	for (const struct event_handlers *const *each_ = event_handlers; *each_; each_++)          \
@@ -127,6 +129,7 @@ static void want_end(void)
 static zend_op_array *on_compile_file(zend_file_handle *file, int type)
 {
 	want_end();
+	EACH(compiles);
 	return events.compile_file(file, type);
 }
 
@@ -134,6 +137,7 @@ static zend_op_array *on_compile_string(zend_string *source, const char *file,
 					zend_compile_position position)
 {
 	want_end();
+	EACH(compiles);
 	return events.compile_string(source, file, position);
 }
 

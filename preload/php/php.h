@@ -16,7 +16,9 @@
  *   module.c   the descriptor that the shim sees: everything passes by there
  *   events.c   chains the engine's pointers once and calls each entry of event_handlers[]: a feature adds one row there
  *   vm.c       when the engine stands still: enter(), still(), leave()
- *   zendmm.c   which blocks of ZendMM live
+ *   zendmm.c   which blocks of ZendMM live;  memory.c  and how much of it is free, and where
+ *   alloc.c    where each of them was allocated;  sites.c  what code that was (alloc.h)
+ *   requests.c requests as epochs, snapshots at moments of PHP;  collector.c  the collector's runs
  *   graph.c    finding all containers; one visitor serves finding (discover) and writing (edges)
  *   values.c   zvals, arrays, objects;  code.c  classes, functions;  frames.c  frames, generators, fibers
  *   describe.c type, size, refcount, properties of each object;  roots.c  where reachability starts
@@ -50,6 +52,8 @@ struct event_handlers {
 	void (*startup)(bool late);
 	/* The engine is ready for a request: symbol tables exist, the script does not run yet. */
 	void (*request_begin)(void);
+	/* The compiler is asked for a file or a text, or for what was compiled before: code may come to new addresses. */
+	void (*compiles)(void);
 	/* After the last shutdown function, before any destructor: all of the request's objects are there. Not after a fatal
 	 * error that leaves no way to call functions. */
 	void (*request_end)(void);
@@ -76,10 +80,13 @@ bool php_in_request(void);
 
 /* ---- vm.c ----------------------------------------------------------------------------------------------------------- */
 
-extern const struct event_handlers vm_events, regions_events;
+extern const struct event_handlers vm_events, regions_events, alloc_events, requests_events,
+	collector_events;
 int vm_enter(unsigned deadline_ms, char *note, size_t note_size);
 bool vm_still(void);
 void vm_leave(void);
+void *vm_let_go(void);
+void vm_take_back(void *token);
 
 /* ---- zendmm.c: ZendMM's own book-keeping, in the walker --------------------------------------------------------------- */
 
@@ -87,8 +94,30 @@ void vm_leave(void);
  * sources say, there are none: then blocks are those of malloc. */
 bool zendmm_blocks(struct walk *walk);
 bool zendmm_find(struct walk *walk, uintptr_t address, bool inside, struct walk_block *out);
+/* How chunks are cut, after zendmm_blocks(). A run of pages: `slots` blocks of `slot` bytes; a large block is one of them; free
+ * pages have none. Returns its pages; a chunk begins with the page of its own head, page 0. */
+struct zendmm_run {
+	uint32_t pages, slot, slots, live;
+};
+#define ZENDMM_PAGES 512u
+size_t zendmm_chunks(void);
+uintptr_t zendmm_chunk(size_t chunk);
+uint32_t zendmm_run(size_t chunk, uint32_t page, struct zendmm_run *ret);
+/* Huge blocks and chunks that are kept empty: RGD_HEAP_HUGE, RGD_HEAP_CACHED. */
+void zendmm_others(struct walk *walk,
+		   void (*visit)(struct walk *walk, uint32_t kind, uintptr_t address, size_t size));
 /* The live block that holds this address; its size is the slot's. */
 bool zendmm_block(uintptr_t address, uintptr_t *start, uint64_t *size);
+
+/* ---- memory.c, collector.c: rows of the dump ------------------------------------------------------------------------- */
+
+void memory_rows(struct walk *walk);
+void collector_rows(struct walk *walk);
+
+/* ---- requests.c ------------------------------------------------------------------------------------------------------- */
+
+/* The process mapped memory: ZendMM perhaps. In any thread, outside hooks. */
+void requests_mapped(void);
 
 /* ---- graph.c -------------------------------------------------------------------------------------------------------- */
 

@@ -25,6 +25,7 @@ static struct {
 	void (*next)(zend_execute_data *execute_data);
 	_Atomic uint32_t phase; /* futex word */
 	bool own;		/* the snapshot is taken by PHP's own thread */
+	_Atomic bool waits;	/* PHP's thread waits for one, and touches nothing meanwhile */
 	bool rests;		/* it was found blocked, here: */
 	long call;
 	uintptr_t sp;
@@ -79,6 +80,7 @@ static void after_fork(void)
 {
 	atomic_store(&vm.phase, VM_RUNS);
 	vm.rests = vm.own = false;
+	atomic_store(&vm.waits, false);
 }
 
 const struct event_handlers vm_events = {
@@ -185,6 +187,8 @@ int vm_enter(unsigned deadline_ms, char *note, size_t note_size)
 		vm.own = true;
 		return 0;
 	}
+	if (atomic_load(&vm.waits))
+		return 0;
 	if (wait_for_moment(deadline_ms))
 		return 0;
 	withdraw();
@@ -196,6 +200,20 @@ int vm_enter(unsigned deadline_ms, char *note, size_t note_size)
 bool vm_still(void)
 {
 	return !vm.rests || host->thread_rests(php_thread(), vm.sp);
+}
+
+/* PHP's thread waits for a snapshot that the helper takes: at a place where it chose to, so the heap is whole. */
+void *vm_let_go(void)
+{
+	if (php_thread() != (uint32_t)syscall(SYS_gettid))
+		return NULL;
+	atomic_store(&vm.waits, true);
+	return &vm;
+}
+
+void vm_take_back(void *token)
+{
+	atomic_store(&vm.waits, false);
 }
 
 void vm_leave(void)

@@ -12,6 +12,8 @@
  */
 #include "php.h"
 
+#include "alloc.h"
+
 #define CHUNK ((uintptr_t)2 << 20)
 #define PAGE ((uintptr_t)4096)
 #define PAGES 512u
@@ -86,6 +88,7 @@ static struct chunk_state *chunks; /* ascending */
 static size_t chunk_count;
 static const struct heap *heap;
 static const struct huge *huge_blocks;
+static const struct chunk *cached_chunks;
 static int chunks_stated;
 static uintptr_t lowest, highest;
 
@@ -165,6 +168,7 @@ static bool find_fields(const struct heap *h, uintptr_t chunk)
 	if (at == end)
 		return false;
 	huge_blocks = (const struct huge *)at[HUGE_BLOCKS];
+	cached_chunks = (const struct chunk *)at[CACHED_CHUNKS];
 	chunks_stated = (int)(uint32_t)at[COUNTS];
 	return chunks_stated > 0 && chunks_stated < 1 << 22;
 }
@@ -326,8 +330,11 @@ bool zendmm_block(uintptr_t address, uintptr_t *start, uint64_t *size)
 bool zendmm_find(struct walk *walk, uintptr_t address, bool inside, struct walk_block *out)
 {
 	*out = (struct walk_block){0};
-	return zendmm_block(address, &out->address, &out->size) &&
-	       (inside || out->address == address);
+	if (!zendmm_block(address, &out->address, &out->size) ||
+	    (!inside && out->address != address))
+		return false;
+	alloc_birth(out->address, out->size, &out->stack, &out->epoch);
+	return true;
 }
 
 /* ---- all ----------------------------------------------------------------------------------------------------------------- */
@@ -366,6 +373,57 @@ static void each_in_chunk(struct walk *walk, const struct chunk_state *c)
 	}
 }
 
+/* ---- runs, for memory.c ---------------------------------------------------------------------------------------------------- */
+
+size_t zendmm_chunks(void)
+{
+	return chunk_count;
+}
+
+uintptr_t zendmm_chunk(size_t chunk)
+{
+	return chunks[chunk].address;
+}
+
+uint32_t zendmm_run(size_t chunk, uint32_t page, struct zendmm_run *ret)
+{
+	const struct chunk_state *c = &chunks[chunk];
+	uintptr_t at = c->address + page * PAGE;
+	uint32_t info = map_of(c->address)[page], bin = SMALL_BIN(info);
+
+	*ret = (struct zendmm_run){.pages = 1, .slot = 0};
+	if (!page_used(c->address, page))
+		return 1;
+	ret->pages = run_pages(info);
+	ret->slots = ret->live = 1;
+	ret->slot = (uint32_t)(ret->pages * PAGE);
+	if (!(info & SMALL_RUN))
+		return ret->pages;
+	ret->slot = bin_size[bin];
+	ret->slots = bin_elements[bin];
+	ret->live = 0;
+	for (uint32_t i = 0; i < ret->slots; i++, at += ret->slot)
+		ret->live += !slot_is_free(c, at);
+	return ret->pages;
+}
+
+void zendmm_others(struct walk *walk,
+		   void (*visit)(struct walk *walk, uint32_t kind, uintptr_t address, size_t size))
+{
+	const struct chunk *c = heap ? cached_chunks : NULL;
+
+	for (const struct huge *h = heap ? huge_blocks : NULL; h; h = h->next)
+		visit(walk, RGD_HEAP_HUGE, h->address, h->size);
+	for (; c && !((uintptr_t)c & (CHUNK - 1)) && shim->readable(walk, (uintptr_t)c, PAGE);
+	     c = c->next)
+		visit(walk, RGD_HEAP_CACHED, (uintptr_t)c, CHUNK);
+}
+
+static void mark(struct walk *walk, uint32_t kind, uintptr_t address, size_t size)
+{
+	host->region(address, size, RGD_REGION_ZENDMM);
+}
+
 bool zendmm_blocks(struct walk *walk)
 {
 	if (!read_heap(walk))
@@ -374,5 +432,9 @@ bool zendmm_blocks(struct walk *walk)
 		each_in_chunk(walk, &chunks[i]);
 	for (const struct huge *h = huge_blocks; h; h = h->next)
 		report(walk, h->address, h->size);
+	/* in the walker's own copy of what it knows of mappings: nobody takes the words of a free slot for roots */
+	for (size_t i = 0; i < chunk_count; i++)
+		mark(walk, RGD_HEAP_CHUNK, chunks[i].address, CHUNK);
+	zendmm_others(walk, mark);
 	return true;
 }

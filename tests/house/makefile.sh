@@ -38,7 +38,8 @@ touch "$copy/include/refgraph_dump.h"
 n=$(mk all | grep -c '  CC ')
 users=$(find "$B" -name '*.d' -path '*/preload/*' -o -name '*.d' -path '*/analyzer/*' | xargs grep -l 'include/refgraph_dump\.h' | wc -l)
 equal "makefile: a touched header compiles its users" "$n" "$users"
-all=$(cd "$copy" && ls analyzer/*.c analyzer/*/*.c preload/*.c preload/adapters/*.c preload/hooks/*.c 2>/dev/null | wc -l)
+php=$(command -v php-config >/dev/null && echo 'preload/php/*.c')
+all=$(cd "$copy" && ls analyzer/*.c analyzer/*/*.c preload/*.c preload/adapters/*.c preload/hooks/*.c $php 2>/dev/null | wc -l)
 equal "makefile: other flags compile everything" "$(make -C "$copy" --no-print-directory O="$B" CFLAGS='-O0 -DOTHER' all 2>&1 | grep -c '  CC ')" "$all"
 check "makefile: V=1 shows commands" sh -c "touch '$copy/$one'; make -C '$copy' O='$B' V=1 CFLAGS='-O0 -DOTHER' all | grep -q -- '-std=gnu17'"
 
