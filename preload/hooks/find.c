@@ -210,10 +210,12 @@ static void each_call(const struct module *m, const struct exports *e)
 			resolve(&type->name_call, e);
 			resolve(&type->count_call, e);
 			resolve(&type->only_call, e);
+			resolve(&type->floating_call, e);
 		} else {
 			forget_call(&type->name_call, m);
 			forget_call(&type->count_call, m);
 			forget_call(&type->only_call, m);
+			forget_call(&type->floating_call, m);
 		}
 	}
 }

@@ -114,6 +114,10 @@ bool rule_count(const struct rule_type *type, uint64_t object, int64_t *count)
 
 bool rule_floating(const struct rule_type *type, uint64_t object)
 {
+	uintptr_t call = atomic_load_explicit(&type->floating_call.address, memory_order_acquire);
+
+	if (call)
+		return (int)((uint64_t(*)(uint64_t))call)(object);
 	return type->floating_width &&
 	       load(object + (uint64_t)(int64_t)type->floating_offset, type->floating_width) &
 		       type->floating_mask;

@@ -424,9 +424,14 @@ static bool on_floating(struct reader *r)
 
 	if (!want_type(r))
 		return false;
+	if (r->nwords == 3 && !strcmp(r->words[1], "call")) {
+		t->floating_call.function = r->words[2];
+		return true;
+	}
 	if (r->nwords != 6 || strcmp(r->words[2], "at") != 0 || strcmp(r->words[4], "mask") != 0 ||
 	    !scan_number(&mask, UINT64_MAX, &t->floating_mask) || *mask)
-		return wrong(r, "floating: write `floating u32 at OFFSET mask BITS`");
+		return wrong(r, "floating: write `floating u32 at OFFSET mask BITS` or `floating "
+				"call FUNCTION`");
 	if (!parse_width(r, r->words[1], &t->floating_width, &is_signed) ||
 	    !parse_where(r, r->words[3], &path, &t->floating_offset))
 		return false;

@@ -131,7 +131,8 @@ struct rule_type {
 	int32_t count_offset;
 	struct rule_path count_path;
 	struct rule_call count_call;
-	uint8_t floating_width; /* 0: this type has no floating references */
+	struct rule_call floating_call; /* says of the object that it floats; else: */
+	uint8_t floating_width;		/* 0: this type has no floating references */
 	int32_t floating_offset;
 	uint64_t floating_mask;
 	uint8_t name_from; /* enum rule_name_from */
