@@ -9,6 +9,7 @@
 
 #include "adapters/adapter.h"
 #include "entry.h"
+#include "hooks/elf_symbols.h"
 #include "park_signal.h"
 #include "snapshot.h"
 #include "sys.h"
@@ -29,6 +30,32 @@ static size_t refused_used;
 static void *host_symbol(void *handle, const char *name)
 {
 	return entry_symbol(handle ? handle : RTLD_DEFAULT, name);
+}
+
+static uintptr_t host_exported(const char *file, const char *name)
+{
+	for (size_t i = 0; i < modules_count(); i++) {
+		const struct module *m = modules_get(i);
+		const char *slash = strrchr(m->path, '/');
+		struct exports exports;
+
+		if (!m->unloaded && slash && strncmp(slash + 1, file, strlen(file)) == 0 &&
+		    exports_open(m, &exports))
+			return exports_address(&exports, name);
+	}
+	return 0;
+}
+
+static bool host_module_writable(uintptr_t code, unsigned i, uintptr_t *low, uintptr_t *high)
+{
+	uint32_t index = modules_find(code);
+	const struct module *m = index ? modules_get(index - 1) : NULL;
+
+	if (!m || i >= m->nwritable)
+		return false;
+	*low = m->writable[i].low;
+	*high = m->writable[i].high;
+	return true;
 }
 
 static bool host_enter(void)
@@ -216,6 +243,8 @@ static bool host_module_range(uintptr_t pc, uintptr_t *low, uintptr_t *high)
 
 static struct adapter_host host = {
 	.symbol = host_symbol,
+	.exported = host_exported,
+	.module_writable = host_module_writable,
 	.log = log_line,
 	.wrap = &wrap_functions,
 	.wrap_inside = host_wrap_inside,

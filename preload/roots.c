@@ -72,7 +72,7 @@ static void word_root(struct walk *w, uint32_t class, uint32_t owner, uint64_t v
 		.class = class, .kind = RGD_EDGE_CONSERVATIVE, .owner = owner, .value = value};
 	if (!walk_plausible(w, word) || !walk_resolve(w, word, &row.target, &row.interior))
 		return;
-	if (location && walk_is_weak(w, location))
+	if (location && w->kind[row.target] & 15 && walk_is_weak(w, location))
 		row.kind = RGD_EDGE_WEAK;
 	if (row.interior)
 		row.flags = heuristics_of(w, row.target, word - row.interior, row.interior);

@@ -210,45 +210,56 @@ bool walk_refers(struct walk *w, uintptr_t address)
 	return walk_plausible(w, address) && walk_resolve(w, address, &number, &interior);
 }
 
-/* ---- words that are weak ----------------------------------------------------------------------------------------------------- */
+/* ---- words that an adapter knows ------------------------------------------------------------------------------------------- */
 
-static uint32_t weak_slot(const struct weak_words *weak, uintptr_t location)
+static uint32_t known_slot(const struct known_words *known, uintptr_t location)
 {
-	uint32_t slot = (uint32_t)((location >> 3) * 0x9e3779b97f4a7c15ull >> 32) & weak->mask;
-	while (weak->slots[slot] && weak->slots[slot] != location)
-		slot = (slot + 1) & weak->mask;
+	uint32_t slot = (uint32_t)((location >> 3) * 0x9e3779b97f4a7c15ull >> 32) & known->mask;
+	while (known->slots[slot].location && known->slots[slot].location != location)
+		slot = (slot + 1) & known->mask;
 	return slot;
 }
 
-static bool weak_grow(struct walk *w)
+static bool known_grow(struct walk *w)
 {
-	struct weak_words old = w->weak;
+	struct known_words old = w->known;
 	uint32_t size = old.slots ? (old.mask + 1) * 2 : 1024;
-	w->weak.slots = pool_alloc(&w->pool, size * sizeof *old.slots);
-	if (!w->weak.slots) {
-		w->weak = old;
+	w->known.slots = pool_alloc(&w->pool, size * sizeof *old.slots);
+	if (!w->known.slots) {
+		w->known = old;
 		return false;
 	}
-	w->weak.mask = size - 1;
+	w->known.mask = size - 1;
 	for (uint32_t i = 0; old.slots && i <= old.mask; i++)
-		if (old.slots[i])
-			w->weak.slots[weak_slot(&w->weak, old.slots[i])] = old.slots[i];
+		if (old.slots[i].location)
+			w->known.slots[known_slot(&w->known, old.slots[i].location)] = old.slots[i];
 	return true;
 }
 
-void walk_weak_word(struct walk *w, uintptr_t location)
+void walk_word(struct walk *w, uintptr_t location, uint32_t label)
 {
-	uint32_t slot;
-	if (!location || ((!w->weak.slots || w->weak.count > w->weak.mask / 2) && !weak_grow(w)))
+	struct known_word *slot;
+	if (!location || label >= w->intern.label_count ||
+	    ((!w->known.slots || w->known.count > w->known.mask / 2) && !known_grow(w)))
 		return;
-	slot = weak_slot(&w->weak, location);
-	w->weak.count += !w->weak.slots[slot];
-	w->weak.slots[slot] = location;
+	slot = &w->known.slots[known_slot(&w->known, location)];
+	w->known.count += !slot->location;
+	*slot = (struct known_word){location, label};
+}
+
+const struct interned_label *walk_known_word(const struct walk *w, uintptr_t location)
+{
+	const struct known_word *slot;
+	if (!w->known.count)
+		return NULL;
+	slot = &w->known.slots[known_slot(&w->known, location)];
+	return slot->location ? &w->intern.labels[slot->label] : NULL;
 }
 
 bool walk_is_weak(const struct walk *w, uintptr_t location)
 {
-	return w->weak.count && w->weak.slots[weak_slot(&w->weak, location)];
+	const struct interned_label *label = walk_known_word(w, location);
+	return label && label->kind == RGD_EDGE_WEAK;
 }
 
 static void adapters_discover(struct walk *w)
@@ -438,23 +449,22 @@ static uint32_t interior_label(struct walk *w, uint32_t number, uintptr_t addres
 	return *label - 1;
 }
 
-static uint32_t weak_label(struct walk *w, bool interior)
-{
-	return intern_label(&w->intern, RGD_EDGE_WEAK, RGD_LABEL_OFFSET,
-			    interior ? RGD_LABEL_F_INTERIOR : 0, 0);
-}
-
 /* `location` is that of the word. */
 static void emit_word(struct walk *w, uintptr_t location, uint64_t offset, uintptr_t value,
 		      uint32_t number, uint64_t interior)
 {
+	const struct interned_label *known = unlikely(w->known.count) && w->kind[number] & 15
+						     ? walk_known_word(w, location)
+						     : NULL;
 	uint32_t label;
 
-	if (unlikely(w->weak.count) && w->kind[number] & 15 && walk_is_weak(w, location))
-		label = weak_label(w, interior != 0);
-	else
+	if (known) {
+		label = (uint32_t)(known - w->intern.labels);
+		label = interior ? label_variant(w, label, true) : label;
+	} else {
 		label = interior ? interior_label(w, number, value - interior, interior)
 				 : w->offset_label;
+	}
 	emit_edge(w, label, offset, number, interior);
 }
 

@@ -165,9 +165,12 @@ void intern_summary(struct intern *in, uint32_t type, uint32_t stack, uint32_t t
 
 /* ---- walk.c ------------------------------------------------------------------------------------------------------- */
 
-/* Addresses of words that adapters know to be weak, hashed. */
-struct weak_words {
-	uintptr_t *slots;
+/* Words whose meaning adapters know, hashed by their address. */
+struct known_words {
+	struct known_word {
+		uintptr_t location;
+		uint32_t label;
+	} * slots;
 	uint32_t mask, count;
 };
 
@@ -214,7 +217,7 @@ struct walk {
 	} batch[64];
 	uint32_t batch_count;
 
-	struct weak_words weak;
+	struct known_words known;
 	struct vtables *vtables; /* vtable.c; NULL until the first block */
 	struct tls_block *tls;	 /* tls.c: of threads, ascending by thread */
 	uint32_t tls_count;
@@ -240,6 +243,8 @@ static inline bool walk_plausible(const struct walk *w, uintptr_t value)
 	       value - w->nodes.low <= w->nodes.high - w->nodes.low + (1ull << 40);
 }
 const struct adapter *walk_adapter(uint32_t runtime);
+/* What an adapter said of the word there, NULL nothing. */
+const struct interned_label *walk_known_word(const struct walk *w, uintptr_t location);
 
 /* ---- vtable.c ------------------------------------------------------------------------------------------------------- */
 

@@ -82,7 +82,7 @@ static bool is_shown(const struct context *c, const struct audit_row *r)
 	if (c->ndumps > 1 && r->references == r->old_references && r->objects == r->old_objects)
 		return false;
 	return option_flag(c, OPT_ALL, false) ||
-	       (r->verdict < VERDICT_STACK && r->verdict != VERDICT_BORROWED);
+	       (r->verdict < VERDICT_STACK && r->verdict != VERDICT_BORROWED && !r->owned);
 }
 
 static void print_head(const struct context *c, const struct audit *a)
@@ -106,16 +106,22 @@ static void print_head(const struct context *c, const struct audit *a)
 
 static void print_hidden(const struct context *c, const struct audit *a)
 {
-	uint64_t stack = 0, interpreter = 0;
+	uint64_t stack = 0, interpreter = 0, owned = 0;
 
 	for (size_t i = 0; i < a->n; i++) {
+		owned += a->rows[i].owned ? a->rows[i].references : 0;
 		stack += a->rows[i].verdict == VERDICT_STACK ? a->rows[i].references : 0;
 		interpreter +=
 			a->rows[i].verdict == VERDICT_INTERPRETER ? a->rows[i].references : 0;
 	}
 	if (c->style.format != TABLE_TEXT || c->style.columns || c->style.no_header ||
-	    option_flag(c, OPT_ALL, false) || stack + interpreter == 0)
+	    option_flag(c, OPT_ALL, false) || stack + interpreter + owned == 0)
 		return;
+	if (owned)
+		printf("%" PRIu64
+		       " references to GObjects lie in C code's structs and variables, as they "
+		       "should\n",
+		       owned);
 	printf("%" PRIu64 " references of the interpreter's own and %" PRIu64
 	       " of running calls are not listed; --all lists them\n",
 	       interpreter, stack);

@@ -500,6 +500,8 @@ static struct error *add_finding(struct work *w, enum verdict verdict, uint32_t 
 	row->example = o;
 	row->refcount = (int64_t)m->refcount[o];
 	row->explained = w->counted[o];
+	row->owned = (m->flags[o] & RGD_OBJ_F_RUNTIME_MASK) == RGD_RT_GOBJECT &&
+		     verdict >= VERDICT_GLOBAL && verdict <= VERDICT_REGION;
 	return NULL;
 }
 

@@ -39,6 +39,7 @@ struct audit_row {
 	uint64_t old_objects, old_references;
 	uint32_t example; /* one of the objects; MODEL_NONE when it is in the dump before alone */
 	int64_t refcount, explained; /* of the example */
+	bool owned; /* a GObject in a place where C code keeps what it owns: as it should be */
 };
 
 struct audit {

@@ -91,6 +91,10 @@ struct adapter_wrap {
 struct adapter_host {
 	/* dlsym over the global scope, or over a handle that dlopen just returned. NULL when absent. */
 	void *(*symbol)(void *handle, const char *name);
+	/* A function that the loaded module whose file name begins so exports; 0 none. Takes no lock of the loader's. */
+	uintptr_t (*exported)(const char *file, const char *name);
+	/* The i-th writable segment of the module that holds this code. */
+	bool (*module_writable)(uintptr_t code, unsigned i, uintptr_t *low, uintptr_t *high);
 	void (*log)(const char *text);
 	/* To be put in the place of a runtime's allocator, each with a struct adapter_wrap as context. The fast way. */
 	const struct adapter_allocator *wrap;
@@ -233,9 +237,9 @@ bool walk_each_block(struct walk *walk,
 		     bool (*visit)(struct walk *walk, uintptr_t address, uint64_t size,
 				   void *context),
 		     void *context);
-/* The word at this address is a reference that the runtime clears when its target dies: wherever a scan comes upon it, the edge or
- * root is weak. discover() phase. */
-void walk_weak_word(struct walk *walk, uintptr_t location);
+/* The word at this address is a reference of another object's, and known: a scan that comes upon it makes an edge with this label of it
+ * (of class OFFSET, or one without a value). Roots are told when it is weak. discover() phase. */
+void walk_word(struct walk *walk, uintptr_t location, uint32_t label);
 bool walk_is_weak(const struct walk *walk, uintptr_t location);
 /* True when the address is in an object: what walk_edge() would make an edge of. After the discover() phase. */
 bool walk_refers(struct walk *walk, uintptr_t address);

@@ -33,6 +33,7 @@ enum {
 	OBJECT_DATA = 16, /* qdata; the three low bits are flags */
 	OBJECT_SIZE = 24,
 	PARAM_NAME = 8,
+	PARAM_OWNER = 32,
 	PARAM_REFCOUNT = 64,
 	MINI_REFCOUNT = 8,
 	MINI_FREE = 40,
@@ -80,9 +81,11 @@ enum tag {
 	TAG_NODE,  /* a later node of either */
 	TAG_MINI,  /* a GstMiniObject */
 	TAG_PTR_ARRAY,
-	TAG_SLICE, /* of GSlice; nothing else is known of it */
-	TAG_FREE,  /* a run of free slices */
-	TAG_SLAB,  /* what GSlice keeps at the end of its page */
+	TAG_SLICE,   /* of GSlice; nothing else is known of it */
+	TAG_FREE,    /* a run of free slices */
+	TAG_DATA,    /* of PyGObject, at an instance */
+	TAG_PRIVATE, /* private data, before its instance */
+	TAG_SLAB,    /* what GSlice keeps at the end of its page */
 	TAG_MAX
 };
 
@@ -221,6 +224,9 @@ uint32_t children_of(uintptr_t instance, const uintptr_t **children);
 
 /* Is it a GHashTable? Its arrays are blocks of their own. */
 bool is_hash_table(struct walk *walk, uintptr_t address);
+bool table_is_set(uintptr_t table);
+/* The next key from *at on; false: there is none. */
+bool table_next(uintptr_t table, uint32_t *at, uintptr_t *key);
 bool is_ptr_array(struct walk *walk, uintptr_t address, uint64_t size);
 void lists_note(struct walk *walk, uintptr_t piece, uint64_t size, bool slice);
 void lists_read(struct walk *walk);

@@ -217,37 +217,58 @@ static uint32_t private_label(struct walk *walk, const struct gtype *t, uintptr_
 			  walk_string(walk, text, n));
 }
 
-static void private_edges(struct walk *walk, uintptr_t instance, uintptr_t parent_slot)
-{
-	const struct gtype *t = type_of_instance(instance);
+/* What lies in an instance and points into the same piece of memory is no reference: `priv`, lists that are empty. */
+struct body {
+	uintptr_t instance, start, end, except; /* except: the word is told by another name */
+};
 
-	for (uintptr_t back = t->private_size; back; back -= 8) {
-		uintptr_t word = word_at(instance, -(long)back);
-		if (word && instance - back != parent_slot && walk_refers(walk, word))
+static bool is_reference(struct walk *walk, const struct body *b, uintptr_t at)
+{
+	uintptr_t word = word_at(at, 0);
+	return word && at != b->except && word - b->start >= b->end - b->start &&
+	       walk_refers(walk, word);
+}
+
+static void private_edges(struct walk *walk, const struct body *b)
+{
+	const struct gtype *t = type_of_instance(b->instance);
+
+	for (uintptr_t at = b->start; at < b->instance; at += 8)
+		if (is_reference(walk, b, at))
 			walk_edge(walk,
-				  private_label(walk, t, back, walk_is_weak(walk, instance - back)),
-				  0, word);
-	}
+				  private_label(walk, t, b->instance - at, walk_is_weak(walk, at)),
+				  0, word_at(at, 0));
+	if (b->start < b->instance)
+		part(walk, RGD_EDGE_INTERNAL, "private data", b->start);
+}
+
+static void public_edges(struct walk *walk, const struct body *b, uintptr_t at)
+{
+	for (; at + 8 <= b->end; at += 8)
+		if (is_reference(walk, b, at))
+			walk_edge(walk,
+				  walk_label(walk,
+					     walk_is_weak(walk, at) ? RGD_EDGE_WEAK
+								    : RGD_EDGE_CONSERVATIVE,
+					     RGD_LABEL_OFFSET, 0, 0),
+				  (at - b->instance) / 8, word_at(at, 0));
 }
 
 static void instance_edges(struct walk *walk, uintptr_t instance)
 {
 	const struct gtype *t = type_of_instance(instance);
-	uintptr_t end = instance + t->instance_size, parent_slot = 0, at = instance + 8;
+	struct body body = {instance, instance - t->private_size, instance + t->instance_size, 0};
+	uintptr_t from = instance + 8;
 
 	part(walk, RGD_EDGE_BORROWED, "g_class", t->class);
 	if (t->fundamental == TYPE_OBJECT) {
 		handler_edges(walk, instance);
 		qdata_edges(walk, instance);
-		tree_edges(walk, instance, &parent_slot);
-		at = instance + OBJECT_SIZE;
+		tree_edges(walk, instance, &body.except);
+		from = instance + OBJECT_SIZE;
 	}
-	private_edges(walk, instance, parent_slot);
-	if (parent_slot >= at && parent_slot < end) {
-		walk_scan(walk, at, parent_slot);
-		at = parent_slot + 8;
-	}
-	walk_scan(walk, at, end);
+	private_edges(walk, &body);
+	public_edges(walk, &body, from);
 }
 
 /* ---- a closure ------------------------------------------------------------------------------------------------------------------ */
@@ -293,6 +314,7 @@ void gobject_edges(struct walk *walk, uintptr_t object, unsigned tag)
 	case TAG_CLOSURE:
 		closure_edges(walk, object);
 		break;
+	case TAG_DATA:
 	case TAG_MINI:
 	case TAG_SLICE:
 		size = piece_at(walk, object);

@@ -38,7 +38,8 @@ enum {
 };
 
 static struct map nodes;   /* may be a node -> CANDIDATE_* */
-static struct map head_of; /* later node -> first node */
+static struct map follows; /* later nodes of lists */
+static struct map own;	   /* libgobject's own tables: their keys are not references */
 static uintptr_t *noted;
 static uint32_t noted_count, noted_capacity;
 #define CANDIDATE_LIST 1u
@@ -105,9 +106,28 @@ static size_t name_length(struct walk *walk, uintptr_t text)
 	return 0;
 }
 
+/* Keys and values are kept as halves of words as long as all of them fit: addresses do in a program that is not relocated. */
 static uintptr_t item_at(uintptr_t array, uint32_t i, bool big)
 {
 	return big ? word_at(array, i * 8l) : half_at(array, i * 4l);
+}
+
+bool table_is_set(uintptr_t table)
+{
+	return word_at(table, TABLE_KEYS) == word_at(table, TABLE_VALUES);
+}
+
+bool table_next(uintptr_t table, uint32_t *at, uintptr_t *key)
+{
+	uintptr_t hashes = word_at(table, TABLE_HASHES);
+
+	while (*at < word_at(table, TABLE_SIZE) &&
+	       half_at(hashes, *at * 4l) < 2) /* free, removed */
+		++*at;
+	if (*at >= word_at(table, TABLE_SIZE))
+		return false;
+	*key = item_at(word_at(table, TABLE_KEYS), (*at)++, half_at(table, TABLE_BIG) & 1);
+	return true;
 }
 
 static void entry_edges(struct walk *walk, uintptr_t table, uint32_t i)
@@ -118,13 +138,17 @@ static void entry_edges(struct walk *walk, uintptr_t table, uint32_t i)
 		  value = item_at(values, i, (big & 2) || (keys == values && big & 1));
 	uintptr_t key_destroy = word_at(table, TABLE_KEY_DESTROY);
 	uintptr_t value_destroy = word_at(table, TABLE_VALUE_DESTROY);
+	enum rgd_edge_kind key_kind =
+		map_get(&own, table) ? RGD_EDGE_BORROWED : owned_kind(key_destroy, key);
 	size_t length = word_at(table, TABLE_HASH) == gobject.str_hash ? name_length(walk, key) : 0;
 
 	if (keys == values) {
-		named_edge(walk, owned_kind(key_destroy, key), RGD_LABEL_MEMBER, "", 0, 0, key);
+		if (is_instance(key) && type_of_instance(key)->fundamental == TYPE_PARAM)
+			key_kind = RGD_EDGE_STRONG; /* the pool of all properties */
+		named_edge(walk, key_kind, RGD_LABEL_MEMBER, "", 0, 0, key);
 		return;
 	}
-	named_edge(walk, owned_kind(key_destroy, key), RGD_LABEL_IS_KEY, "", 0, 0, key);
+	named_edge(walk, key_kind, RGD_LABEL_IS_KEY, "", 0, 0, key);
 	if (length)
 		named_edge(walk, owned_kind(value_destroy, value), RGD_LABEL_KEY, (const char *)key,
 			   length, 0, value);
@@ -237,7 +261,7 @@ static void claim_list(struct walk *walk, uintptr_t head, enum tag tag)
 	for (uint32_t n = 0; node && n < LIST_LONGEST && !walk_claimed(walk, node); n++) {
 		if (!claim(walk, node, 0, TAG_NODE))
 			return;
-		map_set(walk, &head_of, node, head);
+		map_set(walk, &follows, node, 1);
 		node = word_at(node, LIST_NEXT);
 	}
 }
@@ -256,8 +280,18 @@ static bool is_slist_node(struct walk *walk, uintptr_t node)
 	return !node;
 }
 
+/* Which instances have handlers, which handlers there are. */
+static void note_own(struct walk *walk)
+{
+	for (unsigned i = 0; i < gobject.gobject_count; i++)
+		for (uintptr_t at = gobject.gobject[i].low; at < gobject.gobject[i].high; at += 8)
+			if (walk_readable(walk, at, 8) && is_hash_table(walk, word_at(at, 0)))
+				map_set(walk, &own, word_at(at, 0), 1);
+}
+
 void lists_read(struct walk *walk)
 {
+	note_own(walk);
 	for (uint32_t i = 0; i < noted_count; i++) {
 		uintptr_t next = word_at(noted[i], LIST_NEXT);
 		if (candidate(noted[i], CANDIDATE_SLIST) && candidate(next, CANDIDATE_SLIST))
@@ -287,15 +321,13 @@ static void list_edges(struct walk *walk, uintptr_t head)
 			named_edge(walk, RGD_EDGE_INTERNAL, RGD_LABEL_PART, "node", 4, 0, node);
 		named_edge(walk, RGD_EDGE_CONSERVATIVE, RGD_LABEL_INDEX, "", 0, i, item);
 		node = word_at(node, LIST_NEXT);
-		if (node && !map_get(&head_of, node))
+		if (node && !map_get(&follows, node))
 			return;
 	}
 }
 
 void lists_edges(struct walk *walk, uintptr_t object, unsigned tag)
 {
-	uintptr_t *head;
-
 	switch (tag) {
 	case TAG_HASH:
 		table_edges(walk, object);
@@ -307,9 +339,5 @@ void lists_edges(struct walk *walk, uintptr_t object, unsigned tag)
 	case TAG_SLIST:
 		list_edges(walk, object);
 		break;
-	case TAG_NODE: /* whoever points to a node has the whole list */
-		head = map_get(&head_of, object);
-		if (head)
-			named_edge(walk, RGD_EDGE_INTERNAL, RGD_LABEL_PART, "list", 4, 0, *head);
 	}
 }

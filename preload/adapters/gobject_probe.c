@@ -1,125 +1,118 @@
 /*
  * gobject_probe.c - is there a GObject in this process, and is it one that we know?
  *
- * Only symbols are looked up here: a GTK program must not start later for it. What lies in private tables is found and verified in
- * the walker, by gobject_types.c, each time.
+ * It is asked when a snapshot begins: a program does not start later for it, and how libgobject came does not matter. Only exported
+ * functions are looked up here. What lies in private tables is found and verified in the walker, by gobject_types.c, each time.
  */
 #include <errno.h>
-#include <link.h>
 #include <string.h>
 
 #include "gobject.h"
 
 #define MINOR_FIRST 62
 #define MINOR_LAST 78
+#define GLIB "libglib-2.0.so"
+#define GOBJECT "libgobject-2.0.so"
 
 struct gobject gobject;
+static const struct adapter_host *services;
+static bool refused;
 
-static size_t put_number(char *out, uint32_t n)
+/* NULL when GLib is at least this version. */
+static const char *(*check_version)(unsigned major, unsigned minor, unsigned micro);
+
+static unsigned highest(unsigned (*last)(unsigned), unsigned limit)
 {
-	char digits[12];
-	size_t used = 0, length = 0;
-
-	do
-		digits[used++] = (char)('0' + n % 10);
-	while (n /= 10);
-	while (used)
-		out[length++] = digits[--used];
-	return length;
+	unsigned n = 0;
+	while (n < limit && last(n + 1))
+		n++;
+	return n;
 }
 
-static void write_version(char *out, const uint32_t *number)
+static unsigned has_minor(unsigned minor)
 {
-	for (unsigned i = 0; i < 3; i++) {
-		out += put_number(out, number[i] % 10000);
-		*out++ = i < 2 ? '.' : 0;
+	return !check_version(2, minor, 0);
+}
+
+static unsigned has_micro(unsigned micro)
+{
+	return !check_version(2, gobject.minor, micro);
+}
+
+static void find_version(void)
+{
+	size_t n = text_add(gobject.version, sizeof(gobject.version), 0, "2.");
+
+	gobject.minor = highest(has_minor, 999);
+	n = text_number(gobject.version, sizeof(gobject.version), n, gobject.minor, 10);
+	n = text_add(gobject.version, sizeof(gobject.version), n, ".");
+	text_number(gobject.version, sizeof(gobject.version), n, highest(has_micro, 99), 10);
+}
+
+static unsigned data_of(uintptr_t code, struct span *spans)
+{
+	unsigned n = 0;
+
+	while (n < MAX_SPANS && services->module_writable(code, n, &spans[n].low, &spans[n].high)) {
+		spans[n].low = (spans[n].low + 7) & ~(uintptr_t)7;
+		spans[n].high &= ~(uintptr_t)7;
+		n++;
 	}
+	return n;
 }
 
-struct search {
-	uintptr_t code;
-	struct span *spans;
-	unsigned *count;
-};
-
-/* The writable segments of the module that holds the code. */
-static int find_data(struct dl_phdr_info *info, size_t size, void *context)
+static bool resolve(void)
 {
-	const struct search *s = context;
-	bool ours = false;
-
-	for (unsigned i = 0; i < info->dlpi_phnum; i++) {
-		const ElfW(Phdr) *p = &info->dlpi_phdr[i];
-		ours = ours || (p->p_type == PT_LOAD &&
-				s->code - (info->dlpi_addr + p->p_vaddr) < p->p_memsz);
+	const struct {
+		const char *file, *name;
+		uintptr_t *to;
+	} wanted[] = {
+		{GLIB, "glib_check_version", (uintptr_t *)&check_version},
+		{GLIB, "g_quark_to_string", (uintptr_t *)&gobject.quark_text},
+		{GLIB, "g_nullify_pointer", &gobject.nullify},
+		{GLIB, "g_str_hash", &gobject.str_hash},
+		{GOBJECT, "g_type_name", (uintptr_t *)&gobject.type_name},
+		{GOBJECT, "g_type_class_peek", (uintptr_t *)&gobject.class_peek},
+		{GOBJECT, "g_object_unref", &gobject.object_unref},
+		{GOBJECT, "g_closure_unref", &gobject.closure_unref},
+	};
+	for (unsigned i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
+		*wanted[i].to = services->exported(wanted[i].file, wanted[i].name);
+		if (!*wanted[i].to)
+			return false;
 	}
-	for (unsigned i = 0; ours && i < info->dlpi_phnum; i++) {
-		const ElfW(Phdr) *p = &info->dlpi_phdr[i];
-		uintptr_t low = (info->dlpi_addr + p->p_vaddr + 7) & ~(uintptr_t)7;
-		if (p->p_type == PT_LOAD && p->p_flags & PF_W && *s->count < MAX_SPANS)
-			s->spans[(*s->count)++] = (struct span){
-				low, (info->dlpi_addr + p->p_vaddr + p->p_memsz) & ~(uintptr_t)7};
-	}
-	return ours;
+	return true;
 }
 
-static void data_of(uintptr_t code, struct span *spans, unsigned *count)
+static int refuse(const char *why)
 {
-	struct search s = {code, spans, count};
-
-	*count = 0;
-	dl_iterate_phdr(find_data, &s);
-}
-
-static bool resolve(const struct adapter_host *host, void *handle)
-{
-	*(void **)&gobject.quark_text = host->symbol(handle, "g_quark_to_string");
-	*(void **)&gobject.class_peek = host->symbol(handle, "g_type_class_peek");
-	gobject.object_unref = (uintptr_t)host->symbol(handle, "g_object_unref");
-	gobject.closure_unref = (uintptr_t)host->symbol(handle, "g_closure_unref");
-	gobject.nullify = (uintptr_t)host->symbol(handle, "g_nullify_pointer");
-	gobject.str_hash = (uintptr_t)host->symbol(handle, "g_str_hash");
-	return gobject.quark_text && gobject.class_peek && gobject.object_unref &&
-	       gobject.closure_unref && gobject.nullify && gobject.str_hash;
+	refused = true;
+	services->refuse(RGD_RT_GOBJECT, gobject.version, why);
+	return ENODEV;
 }
 
 static bool probe(const struct adapter_host *host, void *handle)
 {
-	static const char *const names[] = {"glib_major_version", "glib_minor_version",
-					    "glib_micro_version"};
-	uint32_t number[3] = {0};
-
-	if (gobject.type_name)
-		return true;
-	*(void **)&gobject.type_name = host->symbol(handle, "g_type_name");
-	if (!gobject.type_name)
-		return false;
-	for (unsigned i = 0; i < 3; i++) {
-		const uint32_t *p = host->symbol(handle, names[i]);
-		number[i] = p ? *p : 0;
-	}
-	write_version(gobject.version, number);
-	if (number[0] != 2 || number[1] < MINOR_FIRST || number[1] > MINOR_LAST) {
-		host->refuse(RGD_RT_GOBJECT, gobject.version,
-			     "only GLib 2.62 to 2.78 is supported: GObjects are only blocks here");
-		return true;
-	}
-	if (!resolve(host, handle)) {
-		host->refuse(RGD_RT_GOBJECT, gobject.version,
-			     "functions of GLib are missing: an unusual build, not supported");
-		return true;
-	}
-	gobject.minor = number[1];
-	data_of((uintptr_t)gobject.quark_text, gobject.glib, &gobject.glib_count);
-	data_of((uintptr_t)gobject.type_name, gobject.gobject, &gobject.gobject_count);
-	gobject.host = host;
+	services = host;
 	return true;
 }
 
 /* There is no lock to take: the walker sees tables in the middle of a change, and checks what it follows. */
 static int enter(unsigned deadline_ms, char *note, size_t note_size)
 {
-	return gobject.host ? 0 : ENODEV;
+	if (gobject.host)
+		return 0;
+	if (refused || !services || !services->exported(GOBJECT, "g_type_name"))
+		return ENODEV;
+	if (!resolve())
+		return refuse("functions of GLib are missing: an unusual build, not supported");
+	find_version();
+	if (gobject.minor < MINOR_FIRST || gobject.minor > MINOR_LAST)
+		return refuse("only GLib 2.62 to 2.78 is supported: GObjects are only blocks here");
+	gobject.glib_count = data_of((uintptr_t)gobject.quark_text, gobject.glib);
+	gobject.gobject_count = data_of((uintptr_t)gobject.type_name, gobject.gobject);
+	gobject.host = services;
+	return 0;
 }
 
 const struct adapter adapter_gobject = {

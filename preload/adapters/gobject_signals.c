@@ -79,31 +79,26 @@ static void keep(struct walk *walk, uintptr_t handler)
 /* A set keeps its keys alone: the array of values is the same. */
 static bool is_handlers(struct walk *walk, uintptr_t table)
 {
-	uintptr_t keys;
-	uint32_t size, members = 0;
+	uint32_t members = 0, at = 0;
+	uintptr_t handler;
 
-	if (!is_hash_table(walk, table) || word_at(table, 32) != word_at(table, 48) ||
-	    !half_at(table, 16))
+	if (!is_hash_table(walk, table) || !table_is_set(table))
 		return false;
-	keys = word_at(table, 32);
-	size = (uint32_t)word_at(table, 0);
-	if (!walk_readable(walk, keys, size * 8ul))
-		return false;
-	for (uint32_t i = 0; i < size; i++) {
-		if (half_at(word_at(table, 40), i * 4l) < 2)
-			continue;
-		if (!is_handler(walk, word_at(keys, i * 8l)))
+	while (table_next(table, &at, &handler)) {
+		if (!is_handler(walk, handler))
 			return false;
 		members++;
 	}
-	return members == half_at(table, 16);
+	return members;
 }
 
 static void read_handlers(struct walk *walk, uintptr_t table)
 {
-	for (uint32_t i = 0; i < (uint32_t)word_at(table, 0); i++)
-		if (half_at(word_at(table, 40), i * 4l) >= 2)
-			keep(walk, word_at(word_at(table, 32), i * 8l));
+	uint32_t at = 0;
+	uintptr_t handler;
+
+	while (table_next(table, &at, &handler))
+		keep(walk, handler);
 }
 
 /* ---- by instance ------------------------------------------------------------------------------------------------------- */

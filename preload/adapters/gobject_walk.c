@@ -98,6 +98,8 @@ static void look_at_piece(struct walk *walk, uintptr_t piece, uint64_t size, boo
 	if (instance && lives(instance)) {
 		if (claim(walk, instance, instance - piece, TAG_INSTANCE))
 			keep_instance(walk, instance);
+		if (instance != piece)
+			claim(walk, piece, 0, TAG_PRIVATE);
 	} else if (!walk_claimed(walk, piece)) {
 		if (is_mini_object(walk, piece, size))
 			claim(walk, piece, 0, TAG_MINI);
@@ -199,13 +201,18 @@ static uint32_t stack_count(struct walk *walk, uintptr_t stack, unsigned item)
 	return n < 1u << 20 && walk_readable(walk, stack + 16, n * (size_t)item) ? n : 0;
 }
 
+static void weak_word(struct walk *walk, uintptr_t location)
+{
+	walk_word(walk, location, walk_label(walk, RGD_EDGE_WEAK, RGD_LABEL_OFFSET, 0, 0));
+}
+
 static void weak_locations(struct walk *walk, uintptr_t holder)
 {
 	uintptr_t node = holder && walk_readable(walk, holder, 8) ? word_at(holder, 0) : 0;
 
 	claim(walk, holder, 0, TAG_STORAGE);
 	for (unsigned i = 0; node && i < 1u << 20 && walk_readable(walk, node, 16); i++) {
-		walk_weak_word(walk, word_at(node, 0));
+		weak_word(walk, word_at(node, 0));
 		claim(walk, node, 0, TAG_STORAGE);
 		node = word_at(node, 8);
 	}
@@ -217,12 +224,56 @@ static void weak_pointers(struct walk *walk, uintptr_t stack)
 
 	for (uint32_t i = 0; i < n; i++)
 		if (word_at(stack, 16 + i * 16l) == gobject.nullify)
-			walk_weak_word(walk, word_at(stack, 24 + i * 16l));
+			weak_word(walk, word_at(stack, 24 + i * 16l));
 	claim(walk, stack, 0, TAG_STORAGE);
 }
 
-static void own_item(struct walk *walk, const char *name, uintptr_t data)
+/* ---- PyGObject ----------------------------------------------------------------------------------------------------------------
+ * A wrapper is a Python object whose third word is the instance, which it holds; the instance knows its wrapper by qdata, and by other
+ * data {type, list} the closures of Python functions that are connected to it. Such a closure holds a function, its arguments and data,
+ * behind what all closures have.
+ */
+enum { WRAPPER_INSTANCE = 16, PY_CALLBACK = 32, PY_ARGUMENTS = 40, PY_DATA = 48, PY_SIZE = 56 };
+
+static void strong_word(struct walk *walk, uintptr_t location, enum rgd_edge_kind kind,
+			const char *name)
 {
+	walk_word(walk, location,
+		  walk_label(walk, kind, RGD_LABEL_PART, 0, walk_string(walk, name, strlen(name))));
+}
+
+static void wrapper_words(struct walk *walk, uintptr_t instance, uintptr_t wrapper)
+{
+	if (!(wrapper & 7) && walk_readable(walk, wrapper, WRAPPER_INSTANCE + 8) &&
+	    word_at(wrapper, WRAPPER_INSTANCE) == instance)
+		strong_word(walk, wrapper + WRAPPER_INSTANCE, RGD_EDGE_STRONG, "GObject");
+}
+
+/* Where nobody but the wrapper holds the instance, the wrapper shows these references to the collector as its own. */
+static void python_closures(struct walk *walk, uintptr_t instance, uintptr_t data)
+{
+	static const char *const names[] = {"callback", "arguments", "swap_data"};
+	enum rgd_edge_kind kind =
+		half_at(instance, OBJECT_REFCOUNT) == 1 ? RGD_EDGE_CONSERVATIVE : RGD_EDGE_STRONG;
+	uintptr_t node = walk_readable(walk, data, 16) ? word_at(data, 8) : 0;
+
+	claim(walk, data, 0, TAG_DATA);
+	strong_word(walk, data, RGD_EDGE_STRONG, "type");
+	for (unsigned n = 0; node && n < 1u << 20 && walk_readable(walk, node, 16); n++) {
+		uintptr_t closure = word_at(node, 0);
+		if (piece_at(walk, closure - CLOSURE_HIDDEN) >= CLOSURE_HIDDEN + PY_SIZE)
+			for (unsigned i = 0; i < 3; i++)
+				strong_word(walk, closure + PY_CALLBACK + i * 8, kind, names[i]);
+		node = word_at(node, 8);
+	}
+}
+
+static void own_item(struct walk *walk, uintptr_t instance, const char *name, uintptr_t data)
+{
+	if (strcmp(name, "PyGObject::wrapper") == 0)
+		wrapper_words(walk, instance, data);
+	if (strcmp(name, "PyGObject::instance-data") == 0)
+		python_closures(walk, instance, data);
 	if (strcmp(name, "GObject-weak-locations") == 0) {
 		weak_locations(walk, data);
 	} else if (strcmp(name, "GObject-weak-references") == 0) {
@@ -247,7 +298,7 @@ static void own_parts(struct walk *walk, uintptr_t instance)
 	for (uint32_t i = 0; item && i < n; i++, item += QDATA_ITEM) {
 		const char *name = gobject.quark_text(half_at(item, 0));
 		if (name)
-			own_item(walk, name, word_at(item, 8));
+			own_item(walk, instance, name, word_at(item, 8));
 	}
 	for (const struct handler *h = handlers_of(instance); h; h = handler_next(h)) {
 		claim_closure(walk, h->closure);
@@ -290,6 +341,8 @@ static const struct {
 	[TAG_SLIST] = {"GSList", RGD_TYPE_F_GUESS},
 	[TAG_NODE] = {"list node", RGD_TYPE_F_INTERNAL},
 	[TAG_PTR_ARRAY] = {"GPtrArray", 0},
+	[TAG_DATA] = {"PyGObject data", RGD_TYPE_F_INTERNAL},
+	[TAG_PRIVATE] = {"private data", RGD_TYPE_F_INTERNAL},
 	[TAG_FREE] = {"free slices", RGD_TYPE_F_INTERNAL},
 	[TAG_SLAB] = {"slab", RGD_TYPE_F_INTERNAL},
 };
@@ -334,10 +387,12 @@ static void describe_instance(struct walk *walk, uintptr_t instance, struct walk
 	uintptr_t flags;
 
 	out->type = type_number(walk, t);
-	out->size = (uint64_t)t->instance_size + t->private_size;
+	out->size = t->instance_size;
 	if (t->fundamental == TYPE_PARAM) {
 		if (t->instance_size >= PARAM_REFCOUNT + 4)
 			out->refcount = half_at(instance, PARAM_REFCOUNT);
+		if (word_at(instance, PARAM_OWNER)) /* installed: it stays as long as its class */
+			out->flags |= RGD_OBJ_F_IMMORTAL;
 		property_text(walk, RGD_PROP_NAME, word_at(instance, PARAM_NAME));
 		return;
 	}
@@ -351,6 +406,11 @@ static void describe_instance(struct walk *walk, uintptr_t instance, struct walk
 		walk_property(walk, RGD_PROP_STATE, walk_string(walk, "toggle reference", 16));
 	if (type_is_a(t, type_by_name("GstObject")))
 		property_text(walk, RGD_PROP_NAME, word_at(instance, GST_OBJECT_NAME));
+}
+
+static uintptr_t instance_of_private(struct walk *walk, uintptr_t data)
+{
+	return instance_in(data, piece_at(walk, data), slice_size(data) != 0);
 }
 
 bool gobject_describe(struct walk *walk, uintptr_t object, unsigned tag, struct walk_object *out)
@@ -383,6 +443,8 @@ bool gobject_describe(struct walk *walk, uintptr_t object, unsigned tag, struct 
 		out->refcount = half_at(object, 72);
 	if (tag == TAG_SLAB)
 		slice = 48;
+	if (tag == TAG_PRIVATE)
+		slice = instance_of_private(walk, object) - object;
 	if (tag < TAG_MAX && kinds[tag].flags & RGD_TYPE_F_INTERNAL)
 		out->flags |= RGD_OBJ_F_INTERNAL;
 	out->size = slice;

@@ -34,6 +34,7 @@ typedef struct {
 	GList *items;
 	GHashTable *by_name;
 	GPtrArray *array;
+	Item *toggled;
 } Basket;
 typedef ItemClass BasketClass;
 G_DEFINE_TYPE(Basket, basket, item_get_type())
@@ -88,6 +89,7 @@ int main(void)
 	g_object_set_data(G_OBJECT(basket), "visitor", items[0]);
 	g_signal_connect_data(basket, "sold", G_CALLBACK(on_sold), items[8], (GClosureNotify)(void *)g_object_unref, 0);
 	g_signal_connect_object(basket, "notify::price", G_CALLBACK(on_sold), items[1], 0);
+	basket->toggled = items[9];
 	g_object_add_toggle_ref(G_OBJECT(items[9]), on_toggle, basket);
 	weak_pointer = items[10];
 	g_object_add_weak_pointer(G_OBJECT(items[10]), (gpointer *)&weak_pointer);

@@ -12,6 +12,7 @@ WANT = {
     ('data["owner"]', "STRONG", "7"), ('data["ten"]', "STRONG", "10"), ('data["eleven"]', "STRONG", "11"), ('data["nine"]', "STRONG", "9"),
     ('data["visitor"]', "CONSERVATIVE", "0"), ('data["floating"]', "CONSERVATIVE", "floating"),
     ("+0x20", "CONSERVATIVE", "GList"), ("+0x28", "CONSERVATIVE", "GHashTable"), ("+0x30", "CONSERVATIVE", "GPtrArray"),
+    ("+0x38", "CONSERVATIVE", "9"),
 }
 
 
