@@ -32,7 +32,7 @@ static void classes(struct visitor *v)
 	const zend_class_entry *ce;
 	zend_string *key;
 
-	ZEND_HASH_FOREACH_STR_KEY_PTR(EG(class_table), key, ce)
+	ZEND_HASH_FOREACH_STR_KEY_PTR(CG(class_table), key, ce)
 	{
 		if (key)
 			refer(v, ce, TAG_CLASS, text(v, "%s", ZSTR_VAL(ce->name)), 0);
@@ -44,7 +44,7 @@ static void functions(struct visitor *v)
 {
 	const zend_function *f;
 
-	ZEND_HASH_FOREACH_PTR(EG(function_table), f)
+	ZEND_HASH_FOREACH_PTR(CG(function_table), f)
 	{
 		if (f->type == ZEND_USER_FUNCTION)
 			refer(v, &f->op_array, TAG_FUNCTION,
