@@ -58,6 +58,7 @@ struct look {
 	uint32_t signalled;
 	uint32_t seen; /* number of the enumeration that met it last */
 	bool settled;  /* parked or blocked */
+	bool gone;     /* it was not there any more */
 	bool in_hook;  /* blocked there */
 	bool stubborn; /* runs, and blocks our signal */
 };
@@ -299,13 +300,33 @@ static bool read_runs(uint32_t tid, uint64_t *ran_ns, uint64_t *ran_times)
 
 enum state { STATE_GONE, STATE_RUNNING, STATE_BLOCKED };
 
+/* A process that changed its user may not read its own "syscall" any more; "stat" it may: "tid (name) S ...". Where the thread
+ * sleeps is not known then: the whole stack of its record is scanned. */
+static enum state read_letter(uint32_t tid, struct frozen_thread *f, long *call)
+{
+	char path[64], text[512], *p = NULL;
+	if (sys_read_file(task_file(path, sizeof path, tid, "stat"), text, sizeof text) <= 0)
+		return STATE_GONE;
+	for (char *at = text; *at; at++)
+		if (*at == ')')
+			p = at;
+	if (!p || !p[1] || p[2] == 'Z' || p[2] == 'X')
+		return STATE_GONE;
+	if (p[2] == 'R')
+		return STATE_RUNNING;
+	*call = p[2] == 'S' ? FREEZE_CALL_SLEEPS : -1;
+	f->sp = f->pc = 0;
+	f->nregisters = f->known = 0;
+	return STATE_BLOCKED;
+}
+
 /* "running", or "number arguments... sp pc", or "-1 sp pc" (a page fault, a stop). */
 static enum state read_call(uint32_t tid, struct frozen_thread *f, long *call)
 {
 	char path[64], text[256], *p, *sp = NULL, *pc = NULL;
 	uint64_t value;
 	if (sys_read_file(task_file(path, sizeof path, tid, "syscall"), text, sizeof text) <= 0)
-		return STATE_GONE;
+		return read_letter(tid, f, call);
 	if (text[0] == 'r')
 		return STATE_RUNNING;
 	for (p = text; *p && *p != '\n'; p++)
@@ -332,21 +353,20 @@ static enum state read_state(uint32_t tid, struct frozen_thread *f)
 	return read_call(tid, f, &call);
 }
 
-bool freeze_thread_blocked(uint32_t tid, long *call, uintptr_t *sp)
+bool freeze_thread_blocked(uint32_t tid, long *call, uint64_t *runs)
 {
 	struct frozen_thread f = {0};
+	uint64_t ns;
 
-	if (read_call(tid, &f, call) != STATE_BLOCKED)
-		return false;
-	*sp = f.sp;
-	return true;
+	return read_runs(tid, &ns, runs) && read_call(tid, &f, call) == STATE_BLOCKED;
 }
 
-bool freeze_thread_rests(uint32_t tid, uintptr_t sp)
+bool freeze_thread_rests(uint32_t tid, uint64_t runs)
 {
 	for (size_t i = 0; i < count; i++)
 		if (list[i].tid == tid)
-			return list[i].state == RGD_THREAD_BLOCKED && list[i].sp == sp;
+			return list[i].state == RGD_THREAD_BLOCKED && !looks[i].gone &&
+			       looks[i].ran_times == runs;
 	return false;
 }
 
@@ -589,6 +609,7 @@ static void look(size_t at, uint64_t waited)
 			state = read_state(list[at].tid, &list[at]);
 		}
 	}
+	l->gone = state == STATE_GONE;
 	l->in_hook = state == STATE_BLOCKED && inside_hook(l->record, 0);
 	l->stubborn = state == STATE_RUNNING && !l->signalled && blocks_our_signal(list[at].tid);
 	if (state == STATE_GONE) {
@@ -629,7 +650,7 @@ static bool all_settled(uint64_t waited)
 		struct look *l = &looks[i];
 		if (list[i].tid == glue_tid() || l->seen != enumeration)
 			continue;
-		if (l->settled && list[i].state == RGD_THREAD_BLOCKED && list[i].sp &&
+		if (l->settled && list[i].state == RGD_THREAD_BLOCKED && !l->gone &&
 		    !look_parked(i) &&
 		    (!read_runs(list[i].tid, &ns, &times) || ns != l->ran_ns ||
 		     times != l->ran_times))
@@ -787,7 +808,7 @@ bool freeze_still(void)
 {
 	uint64_t ns, times;
 	for (size_t i = 0; i < count; i++) {
-		if (list[i].state != RGD_THREAD_BLOCKED || !list[i].sp)
+		if (list[i].state != RGD_THREAD_BLOCKED || looks[i].gone)
 			continue;
 		if (!read_runs(list[i].tid, &ns, &times) || ns != looks[i].ran_ns ||
 		    times != looks[i].ran_times) {

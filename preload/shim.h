@@ -581,10 +581,12 @@ size_t frozen_threads(const struct frozen_thread **threads);
 /* How many ran on, and how many sleep inside a hook: their last block may be missing, or be there though it is freed. */
 uint32_t freeze_missed(void);
 uint32_t freeze_in_hooks(void);
-/* Without stopping it: false when the thread runs or is gone; else the system call it is blocked in, and its stack pointer. */
-bool freeze_thread_blocked(uint32_t tid, long *call, uintptr_t *sp);
-/* After freeze_world: the thread was left blocked, with this stack pointer. */
-bool freeze_thread_rests(uint32_t tid, uintptr_t sp);
+/* Without stopping it: false when the thread runs or is gone; else the system call it is blocked in (FREEZE_CALL_SLEEPS: it
+ * sleeps, interruptibly, where is not to be known), and how often it has run. */
+#define FREEZE_CALL_SLEEPS (-2)
+bool freeze_thread_blocked(uint32_t tid, long *call, uint64_t *runs);
+/* After freeze_world: the thread was left blocked, and has not run since. */
+bool freeze_thread_rests(uint32_t tid, uint64_t runs);
 /* A thread leaves its outermost hook and finds park_pending: as the signal handler would have done. Keeps errno. */
 void freeze_park_here(struct thread *t);
 

@@ -142,10 +142,11 @@ struct adapter_host {
 	void (*block_reborn)(uintptr_t address, uint32_t (*stack)(void), uintptr_t caller,
 			     uintptr_t frame);
 	/* What a thread of the process is doing: false when it runs or is gone; else the number of the system call that it is
-	 * blocked in and its stack pointer there. Opens files: for the helper. */
-	bool (*thread_blocked)(uint32_t tid, long *call, uintptr_t *sp);
-	/* In still(): the thread is blocked as that said, with this stack pointer. */
-	bool (*thread_rests)(uint32_t tid, uintptr_t sp);
+	 * blocked in (-2: it sleeps, interruptibly, where is not to be known), and how often it has run. Opens files: for the
+	 * helper. */
+	bool (*thread_blocked)(uint32_t tid, long *call, uint64_t *runs);
+	/* In still(): the thread is blocked, and has not run since that said so. */
+	bool (*thread_rests)(uint32_t tid, uint64_t runs);
 	/* Nanoseconds of processor time that the process has used; 0 when that must not be asked for (a sandbox). */
 	uint64_t (*processor_time)(void);
 	/* The present epoch; atomic. */

@@ -53,7 +53,7 @@ bool php_in_request(void)
 	return events.in_request;
 }
 
-static void note_thread(void)
+void events_note_thread(void)
 {
 	events.thread = (uint32_t)syscall(SYS_gettid);
 }
@@ -111,7 +111,7 @@ static int on_activate(void)
 {
 	int status = events.activate ? events.activate() : SUCCESS;
 
-	note_thread();
+	events_note_thread();
 	events.in_request = true;
 	events.end_is_wanted = end_is_wanted();
 	EACH(request_begin);
@@ -174,8 +174,11 @@ static void on_fiber_end(zend_fiber_context *context)
 
 void events_start(bool late)
 {
+	/* a late start is the helper's: whose thread runs a request, the next interrupt tells; between requests it is the main one */
 	if (!late)
-		note_thread();
+		events_note_thread();
+	else if (!EG(active))
+		events.thread = (uint32_t)getpid();
 	make_last();
 	events.activate = sapi_module.activate;
 	sapi_module.activate = on_activate;
@@ -195,6 +198,6 @@ void events_start(bool late)
 
 void events_after_fork(void)
 {
-	note_thread();
+	events_note_thread();
 	EACH(after_fork);
 }

@@ -73,6 +73,8 @@ extern const struct event_handlers *const event_handlers[]; /* ends with NULL */
 
 void events_start(bool late);
 void events_after_fork(void);
+/* The calling thread runs PHP. */
+void events_note_thread(void);
 /* The thread that runs PHP; 0 not known yet. */
 uint32_t php_thread(void);
 /* True between request_begin and request_gone. */

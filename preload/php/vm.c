@@ -28,7 +28,7 @@ static struct {
 	_Atomic bool waits;	/* PHP's thread waits for one, and touches nothing meanwhile */
 	bool rests;		/* it was found blocked, here: */
 	long call;
-	uintptr_t sp;
+	uint64_t runs; /* how often it had run */
 } vm;
 
 static long futex(_Atomic uint32_t *word, int operation, uint32_t value, const struct timespec *t)
@@ -53,6 +53,8 @@ static void stand(void)
 
 static void on_interrupt(zend_execute_data *execute_data)
 {
+	if (!php_thread())
+		events_note_thread();
 	stand();
 	if (vm.next)
 		vm.next(execute_data);
@@ -121,21 +123,24 @@ static bool waits(long call)
 	return false;
 }
 
-/* Seen in the same call, at the same place of its stack, in two looks; a futex in many: a lock of malloc's is one too. */
+/* Where it sleeps is not to be known in a process that changed its user; interruptibly at least, as ZendMM's calls do not. */
+#define SLEEPS (-2)
+/* Seen in the same call in two looks, not having run between; in many, where it may be a lock of malloc's. */
 static bool at_rest(unsigned *looks)
 {
 	long call = -1;
-	uintptr_t sp = 0;
+	uint64_t runs = 0;
 
-	if (!host->thread_blocked(php_thread(), &call, &sp) || !waits(call)) {
+	if (!php_thread() || !host->thread_blocked(php_thread(), &call, &runs) ||
+	    (call != SLEEPS && !waits(call))) {
 		*looks = 0;
 		return false;
 	}
-	if (call != vm.call || sp != vm.sp)
+	if (call != vm.call || runs != vm.runs)
 		*looks = 0;
 	vm.call = call;
-	vm.sp = sp;
-	return ++*looks > (call == SYS_futex ? 20 : 1);
+	vm.runs = runs;
+	return ++*looks > (call == SYS_futex || call == SLEEPS ? 15 : 1);
 }
 
 static uint64_t now_ms(void)
@@ -172,7 +177,7 @@ static bool wait_for_moment(unsigned deadline_ms)
 			vm.rests = atomic_load(&vm.phase) != VM_STANDS;
 			return true;
 		}
-		if (nap.tv_nsec < 2000000)
+		if (nap.tv_nsec < 800000)
 			nap.tv_nsec *= 2;
 	}
 	return false;
@@ -181,7 +186,7 @@ static bool wait_for_moment(unsigned deadline_ms)
 int vm_enter(unsigned deadline_ms, char *note, size_t note_size)
 {
 	vm.own = vm.rests = false;
-	if (!php_thread() || !php_get_module_initialized())
+	if ((!php_thread() && !EG(active)) || !php_get_module_initialized())
 		return ENXIO; /* not begun, or over: there is nothing to see */
 	if (php_thread() == (uint32_t)syscall(SYS_gettid)) {
 		vm.own = true;
@@ -199,7 +204,7 @@ int vm_enter(unsigned deadline_ms, char *note, size_t note_size)
 
 bool vm_still(void)
 {
-	return !vm.rests || host->thread_rests(php_thread(), vm.sp);
+	return !vm.rests || host->thread_rests(php_thread(), vm.runs);
 }
 
 /* PHP's thread waits for a snapshot that the helper takes: at a place where it chose to, so the heap is whole. */
