@@ -237,16 +237,17 @@ static bool claim_array(struct types *t, uint32_t object, struct ctype *type, un
 	return true;
 }
 
-/* Somebody has a pointer to `type`, and it points `interior` bytes into the block. */
+/* Somebody has a pointer to `type`, and it points `interior` bytes into the block; `counted`: behind what may be a number of elements. */
 static void claim_pointee(struct types *t, uint32_t object, uint64_t interior, struct ctype *type,
-			  unsigned less)
+			  unsigned less, bool counted)
 {
 	enum form form;
 	unsigned score;
 
 	if (type->kind == CTYPE_VOID || type->kind == CTYPE_FUNCTION || !infer_open(t, object))
 		return;
-	if (interior == INFER_COOKIE && claim_array(t, object, type, less))
+	if (interior == INFER_COOKIE && counted && less < AMBIGUOUS &&
+	    claim_array(t, object, type, less))
 		return;
 	if (interior && (!type->size || interior % type->size || t->m->size[object] % type->size))
 		return;
@@ -292,8 +293,8 @@ static void spread_from(struct types *t, uint32_t object)
 	for (uint32_t e = g->out_first[object]; e < g->out_first[object + 1]; e++) {
 		struct ctype *out[CTYPE_POINTEES];
 		uint64_t inside;
-		unsigned n, less;
-		bool scalar;
+		unsigned n, less, heuristic;
+		bool scalar, counted;
 
 		less = (uint64_t)t->edge_offset[e] * 8 >= tail ? FROM_TAIL + own : 0;
 		if (less && other_module(t->m, object, g->out_target[e]))
@@ -301,9 +302,11 @@ static void spread_from(struct types *t, uint32_t object)
 		if (!infer_place(&y, (uint64_t)t->edge_offset[e] * 8, &inside))
 			continue;
 		n = ctype_pointees(y.type, inside, out, &scalar);
+		heuristic = MODEL_CLASS_HEURISTIC(g->edge_class[e]);
+		counted = heuristic == HEURISTIC_NEWARRAY || heuristic == HEURISTIC_EITHER;
 		for (unsigned i = 0; i < n; i++)
 			claim_pointee(t, g->out_target[e], t->edge_interior[e], out[i],
-				      less + (n > 1 ? AMBIGUOUS : 0));
+				      less + (n > 1 ? AMBIGUOUS : 0), counted);
 	}
 }
 
@@ -354,7 +357,8 @@ void infer_roots(struct types *t)
 		n = ctype_pointees(type, offset, out, &scalar);
 		for (unsigned k = 0; k < n; k++)
 			claim_pointee(t, r->target, r->interior, out[k],
-				      less + (n > 1 ? AMBIGUOUS : 0));
+				      less + (n > 1 ? AMBIGUOUS : 0),
+				      r->flags & RGD_LABEL_F_NEWARRAY);
 	}
 }
 

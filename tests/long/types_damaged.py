@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Damaged debug information: a program's DWARF with bytes changed at random, asked for types. No crash, no hang: at worst fewer names.
 
-    types_damaged.py [SEED]        TURNS=200"""
+    types_damaged.py [SEED [SOURCE...]]        TURNS=200"""
 import os
 import random
 import re
@@ -33,25 +33,29 @@ def damage(data, places, r):
     return bytes(data)
 
 
+COMMANDS = ((["types", "--json"], ["show-growth"], ["by-type", "--universe", "native", "--where", "size > 0"]),
+            (["roots", "--json", "--universe", "native"],))
+
+
 def main():
     r = random.Random(int(sys.argv[1]) if len(sys.argv) > 1 else 1)
     turns = int(os.environ.get("TURNS", "200"))
     BINARIES["san"] = sanitized() or REFGRAPH
-    for source in "typed.c", "typed.cc":
+    for source in sys.argv[2:] or ("typed.c", "typed.cc", "locals.c"):
         name = source.replace(".", "-")
         compiler = "g++" if source.endswith("cc") else "gcc"
-        subprocess.run([compiler, "-w", "-g", "-O1", "-I" + os.path.join(ROOT, "include"), "-o", name, os.path.join(PROGRAMS, source)],
+        subprocess.run([compiler, "-w", "-g", "-O1", "-pthread", "-I" + os.path.join(ROOT, "include"), "-o", name, os.path.join(PROGRAMS, source)],
                        check=True)
         env = dict(os.environ, LD_PRELOAD=SHIM, REFGRAPH_DIR=TMP, REFGRAPH_DUMP=name + ".rgd")
         subprocess.run(["./" + name], env=env, check=True, stdin=subprocess.DEVNULL)
         whole, places = open(name, "rb").read(), sections(name)
-        bad, worse, known = [], 0, Run(["types", "--json", name + ".rgd"]).out
+        bad, worse, known = [], 0, Run(COMMANDS[source == "locals.c"][0] + [name + ".rgd"]).out
         for turn in range(turns):
             with open(name, "wb") as f:
                 f.write(damage(whole, places, r))
-            for command in (["types", "--json"], ["show-growth"], ["by-type", "--universe", "native", "--where", "size > 0"]):
+            for command in COMMANDS[source == "locals.c"]:
                 run = Run(command + [name + ".rgd"] * (2 if command[0] == "show-growth" else 1), "san", timeout=60)
-                worse += command[0] == "types" and run.out != known
+                worse += command[0] == COMMANDS[source == "locals.c"][0][0] and run.out != known
                 if run.crashed():
                     os.rename(name, "%s.bad.%d" % (name, turn))
                     bad.append(run.crashed())
