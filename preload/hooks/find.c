@@ -294,8 +294,10 @@ static void look_again(void)
 
 void rules_modules(void)
 {
-	if (on)
-		look_again();
+	if (!on)
+		return;
+	look_again();
+	hook_refresh();
 }
 
 bool rules_on(void)

@@ -2,12 +2,15 @@
  * hook.h - functions of other people's libraries that we stand before: the engine's contract.
  *
  *   decode.h    x86-64: length of an instruction, what it reads and jumps to, whether it may be moved   (decode.c)
- *   patch.c     the patch of an entry, its trampoline, GOT patching where an entry cannot be patched, unhooking
+ *   patch.c     the patch of an entry, its slot, unhooking
+ *   prove.c     is it sound? the argument         relocate.c  the first instructions for another place
+ *   got.c       the tables of imports              image.c     a module's code and tables in memory
+ *   around.c    calls that have not returned yet, when there is a leave()
  *   thunk.c     saves what a call passes, calls call.enter, goes on in the function (or calls it and then call.leave)
  *   rules.h     the rules' format, and which functions of which modules a rule names                     (rules.c, find.c)
  *   record.h    what is remembered of each call: objects, counts, stacks, pairs, tombstones              (record.c)
  *
- * A hook is installed with the world stopped or before there are threads: host->hook does both. It is never in force half.
+ * A hook is installed where nobody can be running the code. It is never in force half.
  * Nothing here allocates with malloc, takes a lock of the program, or calls the function that it stands before.
  *
  * What find.c asks of the engine
@@ -60,11 +63,14 @@ struct hook {
 };
 
 /*
- * Installs hooks. The world must be stopped or single-threaded (see hooks_begin in patch.c). `hooks` stay the caller's and must live as long
+ * Installs hooks. An entry is patched when there is one thread, or the module has just been mapped and not been relocated (the loader's
+ * _dl_debug_state); else its functions are hooked in the tables of imports. `hooks` stay the caller's and must live as long
  * as the hook does. Returns how many are in force. Functions that are hooked already (aliases) share the first one: `why` says so.
  */
 size_t hook_install(struct hook *const *hooks, size_t n);
-/* Takes them out: the original bytes again. Trampolines stay mapped: a thread may be inside. */
+/* Modules were relocated since: the tables of imports of those that came are looked through for what is hooked so. Cheap when nothing is. */
+void hook_refresh(void);
+/* Takes them out, with threads running too: the original bytes again. Trampolines stay mapped: a thread may be inside. */
 void hook_remove(struct hook *const *hooks, size_t n);
 /* The module that contained [low, high) is gone (dlclose): forget its hooks without touching memory. */
 void hook_forget(uintptr_t low, uintptr_t high);

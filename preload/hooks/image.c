@@ -167,3 +167,26 @@ int image_code(const struct image *image, uintptr_t address)
 			return (int)i;
 	return -1;
 }
+
+bool image_fresh(const struct image *image)
+{
+	if (!image->base)
+		return false;
+	for (size_t i = 0; i < image->nrela; i++) {
+		uintptr_t at = image->base + image->rela[i].r_offset;
+
+		/* constants may be relocated and then changed by the program: only what is read-only then tells */
+		if (ELF64_R_TYPE(image->rela[i].r_info) == R_X86_64_RELATIVE &&
+		    at >= image->relro_low && at + 8 <= image->relro_high)
+			return *(const uintptr_t *)at !=
+			       image->base + (uintptr_t)image->rela[i].r_addend;
+	}
+	/* RELR begins with an address; its word holds an offset until it is relocated */
+	if (image->nrelr && !(image->relr[0] & 1)) {
+		uintptr_t at = image->base + image->relr[0];
+
+		if (at >= image->relro_low && at + 8 <= image->relro_high)
+			return *(const uintptr_t *)at < image->low;
+	}
+	return false;
+}

@@ -40,6 +40,8 @@ struct image {
 bool image_read(struct image *ret, const struct dl_phdr_info *info);
 /* The module that holds `address`. False: none. Takes the loader's lock for its list. */
 bool image_find(struct image *ret, uintptr_t address);
+/* It is mapped and not relocated yet: its code cannot have been run. False when that cannot be told. */
+bool image_fresh(const struct image *image);
 /* The executable segment around address: its index, -1 none. */
 int image_code(const struct image *image, uintptr_t address);
 

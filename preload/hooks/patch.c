@@ -5,14 +5,19 @@
  *         page must not become executable (PR_SET_MDWE, a systemd service, SELinux), a file in memory is mapped so from the first.
  * Patches are written with write(2) to /proc/self/mem: the mapping stays as it is, read only and executable, and other bytes of its pages can be
  *         run meanwhile. It is no atomic store, so it is for code that nobody can be running: one thread, or a module that has just been
- *         mapped. Else see text_replace(): a changed copy of the page takes the page's place, at once for all.
+ *         mapped and is not relocated.
+ * Back    while threads run: they may stand before the jump, or be in the slot, but not within the jump. A copy of the page with the old bytes takes
+ *         the page's place by mremap(2), which for all of them is one moment.
+ * Else    functions are hooked in the tables of imports (got.c).
  */
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 #include "../glue.h"
 #include "around.h"
+#include "got.h"
 #include "relocate.h"
 #include "thunk.h"
 
@@ -27,6 +32,8 @@ struct patched {
 	struct patched *next;
 };
 static struct patched *patched_list;
+
+static struct got *got_list;
 
 static const char no_memory[] = "there is no memory for it";
 
@@ -91,6 +98,13 @@ static uint8_t *map_near(const struct image *image, size_t size)
 
 /* ---- text ---------------------------------------------------------------------------------------------------------------- */
 
+static uint8_t *map_anywhere(size_t size)
+{
+	long p = sys(SYS_mmap, 0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return p < 0 && p > -4096 ? NULL : (uint8_t *)p;
+}
+
 static bool text_write(uintptr_t address, const uint8_t *bytes, size_t size)
 {
 	long fd = sys(SYS_openat, AT_FDCWD, "/proc/self/mem", O_RDWR | O_CLOEXEC, 0), n;
@@ -100,6 +114,33 @@ static bool text_write(uintptr_t address, const uint8_t *bytes, size_t size)
 	n = sys(SYS_pwrite64, fd, bytes, size, address);
 	sys(SYS_close, fd);
 	return n == (long)size && !memcmp((const void *)address, bytes, size);
+}
+
+/* Pages with these bytes in the place of those at `address`, at once. */
+static bool text_replace(uintptr_t address, const uint8_t *bytes, size_t size)
+{
+	uintptr_t low = address & ~(PAGE - 1), high = (address + size + PAGE - 1) & ~(PAGE - 1);
+	uint8_t *copy = map_anywhere(high - low);
+
+	if (!copy)
+		return false;
+	memcpy(copy, (const void *)low, high - low);
+	memcpy(copy + (address - low), bytes, size);
+	if (make_executable(copy, high - low) &&
+	    sys(SYS_mremap, copy, high - low, high - low, MREMAP_MAYMOVE | MREMAP_FIXED, low) ==
+		    (long)low)
+		return true;
+	sys(SYS_munmap, copy, high - low);
+	return false;
+}
+
+/* One thread: the folder of tasks has a link for each, and two. Without /proc we are not alone. */
+static bool alone(void)
+{
+	struct stat tasks;
+
+	return sys(SYS_newfstatat, AT_FDCWD, "/proc/self/task", &tasks, 0) == 0 &&
+	       tasks.st_nlink == 3;
 }
 
 /* ---- installing ------------------------------------------------------------------------------------------------------------ */
@@ -205,6 +246,68 @@ static void install_proved(const struct image *image, struct work *work, size_t 
 			entry_patch(&work[i]);
 }
 
+/* ---- the tables of imports ------------------------------------------------------------------------------------------------ */
+
+/* A slot whose function is elsewhere: "jmp *0(%rip)" and its address. */
+static size_t stub_write(struct hook *hook, uint8_t *to)
+{
+	size_t head = SLOT_HEAD + slot_begin(hook, to);
+
+	memcpy(to + head, "\xff\x25\0\0\0\0", 6);
+	memcpy(to + head + 6, &hook->function, 8);
+	return (head + 14 + 15) & ~15ul;
+}
+
+static void got_install(struct work *w, uint8_t *stub)
+{
+	struct got *g = arena_alloc(sizeof(*g));
+	const char *why = w->hook->why;
+
+	if (!g)
+		return;
+	*g = (struct got){w->hook, w->hook->function, (uintptr_t)stub + SLOT_HEAD, got_list};
+	w->hook->trampoline = (void *)w->hook->function;
+	if (!got_redirect(g)) {
+		refuse(w->hook, why);
+		return;
+	}
+	w->hook->way = HOOK_GOT;
+	got_list = g;
+}
+
+/* What was refused for its entry. */
+static void install_got(struct work *work, size_t n)
+{
+	size_t refused = 0, room;
+	uint8_t *pages, *to;
+
+	for (size_t i = 0; i < n; i++)
+		refused += work[i].hook->way == HOOK_NOT;
+	room = (refused * 48 + PAGE - 1) & ~(PAGE - 1);
+	if (!refused || (pages = map_anywhere(room)) == NULL)
+		return;
+	to = pages;
+	for (size_t i = 0; i < n; i++)
+		if (work[i].hook->way == HOOK_NOT) {
+			work[i].slot = (uintptr_t)to;
+			to += stub_write(work[i].hook, to);
+		}
+	if (!make_executable(pages, room)) {
+		sys(SYS_munmap, pages, room);
+		return;
+	}
+	for (size_t i = 0; i < n; i++)
+		if (work[i].hook->way == HOOK_NOT)
+			got_install(&work[i], (uint8_t *)work[i].slot);
+}
+
+void hook_refresh(void)
+{
+	for (struct got *g = got_list; g; g = g->next)
+		if (g->hook)
+			got_redirect(g);
+}
+
 static void install_module(const struct image *image, struct work *work, size_t n)
 {
 	size_t marks_size = (image->high - image->low) / 128 + 2;
@@ -213,6 +316,8 @@ static void install_module(const struct image *image, struct work *work, size_t 
 
 	if (!marks || !proofs) {
 		refuse_all(work, n, no_memory);
+	} else if (!image_fresh(image) && !alone()) {
+		refuse_all(work, n, "other threads run, and may be in it");
 	} else {
 		for (size_t i = 0; i < n; i++) {
 			prove_entry(image, work[i].hook->function, work[i].hook->size,
@@ -225,6 +330,7 @@ static void install_module(const struct image *image, struct work *work, size_t 
 				refuse(work[i].hook, work[i].proof.why);
 		install_proved(image, work, n);
 	}
+	install_got(work, n);
 	arena_unmap(marks, marks_size);
 	arena_unmap(proofs, n * sizeof(*proofs));
 }
@@ -352,19 +458,34 @@ size_t hook_install(struct hook *const *hooks, size_t n)
 	return in_force;
 }
 
+static bool entry_restore(struct patched *p)
+{
+	/* who patched it after us leads to us: it stays */
+	if (memcmp((const void *)p->patch, p->after, PATCH_SIZE) != 0)
+		return false;
+	return alone() ? text_write(p->patch, p->before, PATCH_SIZE)
+		       : text_replace(p->patch, p->before, PATCH_SIZE);
+}
+
+static void remove_one(struct hook *hook)
+{
+	for (struct patched *p = patched_list; p; p = p->next)
+		if (p->hook == hook && entry_restore(p)) {
+			p->hook = NULL;
+			refuse(hook, "was removed");
+		}
+	for (struct got *g = got_list; g; g = g->next)
+		if (g->hook == hook) {
+			got_restore(g);
+			g->hook = NULL;
+			refuse(hook, "was removed");
+		}
+}
+
 void hook_remove(struct hook *const *hooks, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		for (struct patched *p = patched_list; p; p = p->next) {
-			if (p->hook != hooks[i])
-				continue;
-			/* who patched it after us leads to us: it stays */
-			if (!memcmp((const void *)p->patch, p->after, PATCH_SIZE) &&
-			    text_write(p->patch, p->before, PATCH_SIZE)) {
-				p->hook = NULL;
-				refuse(hooks[i], "was removed");
-			}
-		}
+		remove_one(hooks[i]);
 }
 
 void hook_forget(uintptr_t low, uintptr_t high)
@@ -373,5 +494,10 @@ void hook_forget(uintptr_t low, uintptr_t high)
 		if (p->hook && p->patch >= low && p->patch < high) {
 			refuse(p->hook, "its module is gone");
 			p->hook = NULL;
+		}
+	for (struct got *g = got_list; g; g = g->next)
+		if (g->hook && g->function >= low && g->function < high) {
+			refuse(g->hook, "its module is gone");
+			g->hook = NULL;
 		}
 }
