@@ -278,7 +278,9 @@ static void role_create(struct shard *shard, struct tracked *o, struct seen *s)
 		atomic_store_explicit(&born_types[s->type->number], true, memory_order_relaxed);
 	if (alive && o->born_in == s->t->tid &&
 	    (int32_t)(o->born_at - (uint32_t)s->call->kept[0]) > 0) {
-		/* within this very call */
+		/* within this very call; its class was not whole then */
+		o->name = s->name;
+		o->ignored = !record_name_get(s->name)->wanted;
 		if (o->nevents && EVENT_KIND(o->events[0].what) == RGD_EVENT_CREATE)
 			tracked_rename(o, &o->events[0], birth.what, birth.hook);
 		else if (!o->ignored)
@@ -356,14 +358,14 @@ static bool sinks(struct seen *s)
 static bool is_wrapped(const struct seen *s)
 {
 	for (uint32_t i = nwraps; i-- > 0;)
-		if (wraps[i].id == s->id && wraps[i].frame > s->call->frame)
+		if (wraps[i].id == s->id && wraps[i].frame >= s->call->frame) /* equal: by a jump */
 			return true;
 	return false;
 }
 
 static void wrap_begin(const struct hook_call *call, uint64_t id)
 {
-	while (nwraps && wraps[nwraps - 1].frame <= call->frame)
+	while (nwraps && wraps[nwraps - 1].frame < call->frame)
 		nwraps--;
 	if (nwraps == WRAPS_MAX)
 		return;
