@@ -2,8 +2,8 @@
 #include "cmd/cmd.h"
 
 extern const struct command cmd_run, cmd_ps, cmd_snapshot, cmd_mark, cmd_watch, cmd_info, cmd_check,
-	cmd_count, cmd_typestats, cmd_most_common_types, cmd_show_most_common_types, cmd_by_type,
-	cmd_at, cmd_at_addrs, cmd_show, cmd_roots, cmd_growth, cmd_show_growth,
+	cmd_count, cmd_typestats, cmd_most_common_types, cmd_show_most_common_types, cmd_balance,
+	cmd_by_type, cmd_at, cmd_at_addrs, cmd_show, cmd_roots, cmd_growth, cmd_show_growth,
 	cmd_find_backref_chain, cmd_find_ref_chain, cmd_show_backrefs, cmd_show_refs,
 	cmd_show_chain, cmd_retained, cmd_dominators, cmd_cycles, cmd_why, cmd_get_new_ids,
 	cmd_get_leaking_objects, cmd_is_proper_module, cmd_referents, cmd_referrers, cmd_refcount,
@@ -60,6 +60,7 @@ const struct command *const commands[] = {
 	&cmd_cycles,
 	&cmd_why,
 	&cmd_leaks,
+	&cmd_balance,
 	/* CPython's collector */
 	&cmd_gc,
 	&cmd_collect,

@@ -212,8 +212,66 @@ static void number_facts(struct facts *f, const struct model *m)
 	str_free(&name);
 }
 
+/* What hooks of a family see: how many functions in which way, then those that are not hooked at their entry, and why. */
+static void family_facts(struct facts *f, const struct model *m, uint32_t family)
+{
+	static const char *const ways[] = {
+		[RGD_HOOK_NOT] = "not hooked: its calls are not seen",
+		[RGD_HOOK_ENTRY] = "hooked at the entry",
+		[RGD_HOOK_GOT] =
+			"hooked in tables of imports: calls inside its own module are not seen",
+	};
+	struct str name = {0}, text = {0};
+	uint64_t n[3] = {0}, calls = 0;
+
+	for (uint32_t i = 0; i < m->nhooks; i++) {
+		if (m->hooks[i].family != family)
+			continue;
+		n[m->hooks[i].way < 3 ? m->hooks[i].way : 0]++;
+		calls += m->hooks[i].calls;
+	}
+	join(&name, "hooks", model_string(m, family));
+	str_printf(&text, "%" PRIu64 " functions at their entry", n[RGD_HOOK_ENTRY]);
+	if (n[RGD_HOOK_GOT])
+		str_printf(&text, ", %" PRIu64 " in tables of imports", n[RGD_HOOK_GOT]);
+	if (n[RGD_HOOK_NOT])
+		str_printf(&text, ", %" PRIu64 " not", n[RGD_HOOK_NOT]);
+	str_printf(&text, "; %" PRIu64 " calls", calls);
+	fact_text(f, str_text(&name), str_text(&text));
+	for (uint32_t i = 0; i < m->nhooks; i++) {
+		const struct ref_hook *h = &m->hooks[i];
+
+		if (h->family != family || h->way == RGD_HOOK_ENTRY)
+			continue;
+		join(&name, "hook", model_string(m, h->name));
+		str_clear(&text);
+		str_printf(&text, "%s; it %s", ways[h->way < 3 ? h->way : 0],
+			   model_string(m, h->why));
+		fact_text(f, str_text(&name), str_text(&text));
+	}
+	str_free(&name);
+	str_free(&text);
+}
+
+static struct error *hook_facts(struct facts *f, struct model *m)
+{
+	if (!m->nhooks)
+		return NULL;
+	TRY(model_load(m, MODEL_COUNTED));
+	for (uint32_t i = 0; i < m->nhooks; i++) {
+		uint32_t k = 0;
+
+		while (m->hooks[k].family != m->hooks[i].family)
+			k++;
+		if (k == i)
+			family_facts(f, m, m->hooks[i].family);
+	}
+	return NULL;
+}
+
 static struct error *print(struct context *c, struct model *m)
 {
+	struct error *e;
 	struct facts f = {.as_json = c->style.format == TABLE_JSON, .exact = c->style.exact_sizes};
 
 	TRY(model_load(m, MODEL_STRINGS | MODEL_META | MODEL_TYPES | MODEL_SUMMARY |
@@ -228,9 +286,10 @@ static struct error *print(struct context *c, struct model *m)
 	object_facts(&f, m);
 	epoch_facts(&f, m);
 	number_facts(&f, m);
+	e = hook_facts(&f, m);
 	if (f.as_json)
 		json_end(&f.json);
-	return NULL;
+	return e;
 }
 
 /* ---- --coverage ---------------------------------------------------------------------------------- */

@@ -1,7 +1,9 @@
 /* refcount.c - `refgraph refcount`: a reference count, reference by reference. */
 #include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
 
-#include "cmd/cmd.h"
+#include "cmd/replay.h"
 #include "report/edge_name.h"
 #include "report/references.h"
 #include "report/repr.h"
@@ -108,6 +110,29 @@ static struct error *add_count(struct rows *r, uint32_t o)
 	return NULL;
 }
 
+/* 0x7f...: of an object that need not live any more. */
+static uint64_t address_of(const struct context *c)
+{
+	return c->nargs == 1 && !strncmp(c->args[0], "0x", 2) ? strtoull(c->args[0], NULL, 16) : 0;
+}
+
+static struct error *run_replay(struct context *c)
+{
+	struct ids objects = {0};
+	struct universe universe;
+	struct model *m;
+	struct error *e = NULL;
+
+	TRY(context_model(c, 0, &m));
+	TRY(context_universe(c, m, &universe));
+	if (!address_of(c))
+		e = context_select(c, m, &universe, &objects);
+	if (!e)
+		e = replay(c, m, &objects, address_of(c));
+	VEC_FREE(&objects);
+	return e;
+}
+
 static struct error *run(struct context *c)
 {
 	struct rows r = {0};
@@ -115,6 +140,8 @@ static struct error *run(struct context *c)
 	struct universe universe;
 	struct error *e;
 
+	if (option_flag(c, OPT_REPLAY, false))
+		return run_replay(c);
 	TRY(context_model(c, 0, &r.m));
 	TRY(context_universe(c, r.m, &universe));
 	e = context_select(c, r.m, &universe, &objects);
@@ -144,9 +171,11 @@ const struct command cmd_refcount = {
 		 "its own argument); the rows below "
 		 "add up to it. Weak, borrowed and conservative references stand at the end and "
 		 "count 0: what is unexplained may be "
-		 "one of the conservative ones.",
-	.options = OPTIONS_OUTPUT | OPTIONS_UNIVERSE,
-	.records = RECORDS(RECORD(columns)),
+		 "one of the conservative ones. --replay tells the life of an object that rules "
+		 "follow: each call that "
+		 "took or gave a reference, with the count before and after.",
+	.options = OPTIONS_OUTPUT | OPTIONS_UNIVERSE | OPTIONS_REPLAY,
+	.records = RECORDS(RECORD(columns), &replay_record),
 	.max_args = UINT32_MAX,
 	.min_dumps = 1,
 	.max_dumps = 1,

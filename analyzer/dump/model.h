@@ -480,6 +480,14 @@ const char *model_root_class_name(unsigned class);
 /* True when the dump holds objects of this runtime (from TYPES). MODEL_TYPES, MODEL_RUNTIMES. */
 bool model_has_runtime(const struct model *model, unsigned runtime);
 
+/* A block of the program's, whatever is known of it: also one that rules of reference counts gave a type and a count. */
+static inline bool model_is_native(uint32_t flags)
+{
+	uint32_t runtime = flags & RGD_OBJ_F_RUNTIME_MASK;
+
+	return runtime == RGD_RT_NATIVE || runtime == RGD_RT_REFHOOK;
+}
+
 static inline unsigned model_generation(const struct model *m, uint32_t object)
 {
 	return (m->flags[object] & RGD_OBJ_F_GENERATION_MASK) >> RGD_OBJ_F_GENERATION_SHIFT;

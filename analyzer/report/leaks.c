@@ -85,7 +85,7 @@ static bool is_block(const struct model *m, uint32_t object)
 {
 	uint32_t flags = m->flags[object];
 
-	return !(flags & (RGD_OBJ_F_RUNTIME_MASK | RGD_OBJ_F_INTERNAL | RGD_OBJ_F_STATIC));
+	return model_is_native(flags) && !(flags & (RGD_OBJ_F_INTERNAL | RGD_OBJ_F_STATIC));
 }
 
 static struct error *mark_exact(struct search *s)

@@ -22,6 +22,8 @@ bool infer_open(const struct types *t, uint32_t object)
 	const struct model *m = t->m;
 	uint32_t flags = m->flags[object];
 
+	if ((flags & RGD_OBJ_F_RUNTIME_MASK) == RGD_RT_REFHOOK)
+		return true; /* named by its rule; its fields are not */
 	return (flags & RGD_OBJ_F_RUNTIME_MASK) == RGD_RT_NATIVE &&
 	       !(flags & (RGD_OBJ_F_INTERNAL | RGD_OBJ_F_STATIC)) &&
 	       (bits_get(t->pool, object) || m->type[object] == 0 ||

@@ -25,7 +25,7 @@ static struct error *load_edges(struct types *t)
 	TRY(big_alloc(m->nedges, sizeof *t->edge_offset, &t->edge_offset));
 	TRY(big_alloc(m->nedges, sizeof *t->edge_interior, &t->edge_interior));
 	for (uint32_t i = 0; i < m->nobjects; i++) {
-		if ((m->flags[i] & RGD_OBJ_F_RUNTIME_MASK) != RGD_RT_NATIVE)
+		if (!model_is_native(m->flags[i]))
 			continue;
 		for (uint32_t e = m->graph.out_first[i]; e < m->graph.out_first[i + 1]; e++) {
 			struct edge edge;

@@ -47,7 +47,8 @@ LINES = {
     "diff": ["p1.rgd p3.rgd", "p1.rgd p3.rgd --by site", "p1.rgd p3.rgd --by path", "p1.rgd p3.rgd --by identity --state all"],
     "at": ["{address} p1.rgd"], "at-addrs": ["{address} p1.rgd"], "show": ["Session p1.rgd --limit 3", "module p1.rgd -u all --limit 1", "-u native -w size==128 p1.rgd"],
     "tasks": ["p1.rgd", "Session p1.rgd"], "types": ["p1.rgd -u native"], "is-proper-module": ["module p1.rgd"], "get-leaking-objects": ["p1.rgd", "p1.rgd -u all"],
-    "referents": ["Session[0] p1.rgd"], "referrers": ["Session[0] p1.rgd"], "refcount": ["Session[0] p1.rgd"],
+    "referents": ["Session[0] p1.rgd"], "referrers": ["Session[0] p1.rgd"], "refcount": ["Session[0] p1.rgd", "Session --replay balance.rgd"],
+    "balance": ["balance.rgd", "--all balance.rgd", "--tree balance.rgd"],
     "find-backref-chain": ["Session[5] p1.rgd"], "find-ref-chain": ["Session[5] p1.rgd"],
     "show-backrefs": ["Session[5] p1.rgd -u all --cluster --shade retained"], "show-refs": ["module[0] p1.rgd", "module[0] p1.rgd -u all"],
     "show-chain": ["Session[5] p1.rgd -u all"], "roots": ["p1.rgd"], "suspects": ["life1.rgd life2.rgd", "p1.rgd p2.rgd --min 1k"],
@@ -77,7 +78,7 @@ def dumps():
     env = dict(os.environ, LD_PRELOAD=SHIM, REFGRAPH_DIR=TMP, REFGRAPH_DUMP="p%n.rgd", PYTHONHASHSEED="0", REFGRAPH_STACKS="full")
     p = subprocess.run(["/usr/bin/python3", "-S", "-W", "ignore", "-c", PROGRAM, SHIM], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                        universal_newlines=True)
-    for name in "life1", "life2":
+    for name in "life1", "life2", "balance":
         subprocess.run([MKDUMP, "-o", name + ".rgd", os.path.join(ROOT, "tests/graphs", name + ".txt")], check=True)
     with open("p1.rgd", "rb") as f, open("bad.rgd", "wb") as g:
         g.write(f.read()[:-1000])

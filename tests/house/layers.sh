@@ -25,7 +25,7 @@ rules() {
 	analyzer/types/*                 only   ^analyzer/(util|dump|symbol|types)/|^include/refgraph_dump\.h$|^<
 	analyzer/control/*               only   ^analyzer/(util|control)/|^include/refgraph_dump\.h$|^<
 	analyzer/out/*                   only   ^analyzer/(util|out)/|^<
-	analyzer/cmd/*                   only   ^analyzer/(util|dump|graph|report|symbol|types|out|control)/|^analyzer/cmd/(cmd|draw|gc_php|leak_check|memory_views|subject|why)\.h$|^include/refgraph_dump\.h$|^<
+	analyzer/cmd/*                   only   ^analyzer/(util|dump|graph|report|symbol|types|out|control)/|^analyzer/cmd/(cmd|draw|gc_php|leak_check|memory_views|replay|subject|why)\.h$|^include/refgraph_dump\.h$|^<
 	analyzer/cmd/*                   never  ^analyzer/dump/reader
 	END
 }

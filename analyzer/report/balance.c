@@ -1,0 +1,650 @@
+/* balance.c - see balance.h. */
+#include "report/balance.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "report/alive.h"
+#include "util/big.h"
+#include "util/bits.h"
+
+/* ---- weights of pairs: an open table of (reference's place, release's place) ---------------------------------------- */
+
+struct weight {
+	uint64_t key; /* place + 1 of the reference above, of the release below; 0 free */
+	uint64_t times;
+};
+struct weights {
+	struct weight *slots;
+	size_t n, used; /* n: a power of two */
+};
+
+static struct weight *weight_slot(const struct weights *w, uint64_t key)
+{
+	size_t i = key * 0x9e3779b97f4a7c15ull >> 20;
+
+	while (w->slots[i & (w->n - 1)].key && w->slots[i & (w->n - 1)].key != key)
+		i++;
+	return &w->slots[i & (w->n - 1)];
+}
+
+static uint64_t weight_key(uint32_t plus, uint32_t minus)
+{
+	return ((uint64_t)plus + 1) << 32 | (minus + 1);
+}
+
+static struct error *weight_add(struct weights *w, uint64_t key, uint64_t times)
+{
+	struct weight *slot;
+
+	if (w->used * 2 >= w->n) {
+		struct weights larger = {.n = w->n ? w->n * 2 : 64, .used = w->used};
+
+		larger.slots = calloc(larger.n, sizeof *larger.slots);
+		if (!larger.slots)
+			return error_memory();
+		for (size_t i = 0; i < w->n; i++)
+			if (w->slots[i].key)
+				*weight_slot(&larger, w->slots[i].key) = w->slots[i];
+		free(w->slots);
+		*w = larger;
+	}
+	slot = weight_slot(w, key);
+	w->used += !slot->key;
+	slot->key = key;
+	slot->times += times;
+	return NULL;
+}
+
+static uint64_t weight_of(const struct weights *w, uint32_t plus, uint32_t minus)
+{
+	return w->n ? weight_slot(w, weight_key(plus, minus))->times : 0;
+}
+
+/* ---- one object, or one life: what was taken and given back, by place ------------------------------------------------ */
+
+struct entry {
+	uint32_t site;
+	uint64_t plus, minus;
+	uint64_t left_plus, left_minus; /* what no pair was found for */
+	bool birth;
+};
+struct sheet {
+	VEC(struct entry) entries;
+};
+
+static struct error *entry_add(struct sheet *s, uint32_t site, uint64_t plus, uint64_t minus,
+			       bool birth)
+{
+	struct entry *e = NULL;
+
+	for (size_t i = 0; i < s->entries.n && !e; i++)
+		if (s->entries.data[i].site == site)
+			e = &s->entries.data[i];
+	if (!e) {
+		if (!VEC_PUSH(&s->entries, ((struct entry){.site = site})))
+			return error_memory();
+		e = &s->entries.data[s->entries.n - 1];
+	}
+	e->plus += plus;
+	e->minus += minus;
+	e->birth |= birth;
+	return NULL;
+}
+
+/* References that an event takes (or gives back: below 0). */
+static int64_t change_of(const struct ref_event *e)
+{
+	uint64_t most = 1u << 20;
+
+	switch (e->kind) {
+	case RGD_EVENT_CREATE:
+		return e->times == 1 && e->after != MODEL_UNKNOWN && e->after < most
+			       ? (int64_t)e->after
+			       : (int64_t)e->times;
+	case RGD_EVENT_REF:
+	case RGD_EVENT_ACQUIRE:
+		return (int64_t)e->times;
+	case RGD_EVENT_UNREF:
+		return e->flags & RGD_EVENT_F_DRAIN ? 0 : -(int64_t)e->times;
+	case RGD_EVENT_DEFER:
+		return -(int64_t)e->times;
+	case RGD_EVENT_UNSEEN:
+		return e->before < most && e->after < most ? (int64_t)e->after - (int64_t)e->before
+							   : 0;
+	default:
+		return 0;
+	}
+}
+
+/* A floating reference belongs to who sank it, not to who made the object. */
+static struct error *sink(struct balance *b, const struct counted_row *c, struct sheet *s)
+{
+	for (uint32_t i = 0; i < c->events; i++) {
+		const struct ref_event *e = &b->paths.m->events[c->first + i];
+		uint64_t left = e->times;
+		uint32_t site;
+
+		if (e->kind != RGD_EVENT_SINK)
+			continue;
+		for (size_t k = 0; k < s->entries.n && left; k++) {
+			struct entry *birth = &s->entries.data[k];
+			uint64_t moved = birth->plus < left ? birth->plus : left;
+
+			if (!birth->birth)
+				continue;
+			birth->plus -= moved;
+			left -= moved;
+			TRY(call_paths_site(&b->paths, e->stack, &site));
+			TRY(entry_add(s, site, moved, 0, false));
+		}
+	}
+	return NULL;
+}
+
+/* `till_end`: without what came after the object's end. */
+static struct error *sheet_fill(struct balance *b, const struct counted_row *c, bool till_end,
+				struct sheet *s)
+{
+	s->entries.n = 0;
+	for (uint32_t i = 0; i < c->events; i++) {
+		const struct ref_event *e = &b->paths.m->events[c->first + i];
+		int64_t change = change_of(e);
+		uint32_t site;
+
+		if (!change || (till_end && e->flags & RGD_EVENT_F_ENDED))
+			continue;
+		TRY(call_paths_site(&b->paths, e->stack, &site));
+		TRY(entry_add(s, site, change > 0 ? (uint64_t)change : 0,
+			      change < 0 ? (uint64_t)-change : 0, e->kind == RGD_EVENT_CREATE));
+	}
+	return sink(b, c, s);
+}
+
+/* ---- pairs ------------------------------------------------------------------------------------------------------------- */
+
+struct candidate {
+	uint32_t plus, minus; /* entries */
+	uint64_t weight;
+	uint32_t distance, common;
+	bool birth;
+};
+
+static int by_fit(const void *a, const void *b)
+{
+	const struct candidate *x = a, *y = b;
+
+	if (x->weight != y->weight)
+		return x->weight > y->weight ? -1 : 1;
+	if (x->distance != y->distance)
+		return x->distance < y->distance ? -1 : 1;
+	if (x->common != y->common)
+		return x->common > y->common ? -1 : 1;
+	if (x->birth != y->birth)
+		return x->birth ? -1 : 1;
+	if (x->plus != y->plus)
+		return x->plus < y->plus ? -1 : 1;
+	return (x->minus > y->minus) - (x->minus < y->minus);
+}
+
+/* Beyond that, places are paired with themselves only: a drawing of them could not be read either. */
+#define MOST_ENTRIES 512u
+
+/* What belongs together is taken off; what is learned is added `times` times. */
+static struct error *match(struct balance *b, struct sheet *s, struct weights *w, uint64_t times)
+{
+	VEC(struct candidate) all = {0};
+	struct error *e = NULL;
+	size_t n = s->entries.n;
+
+	for (size_t i = 0; i < n; i++) {
+		s->entries.data[i].left_plus = s->entries.data[i].plus;
+		s->entries.data[i].left_minus = s->entries.data[i].minus;
+	}
+	for (uint32_t i = 0; i < n && !e; i++) {
+		for (uint32_t k = 0; k < n && !e; k++) {
+			const struct entry *p = &s->entries.data[i], *m = &s->entries.data[k];
+			struct candidate c = {.plus = i, .minus = k, .birth = p->birth};
+
+			if (!p->plus || !m->minus || (n > MOST_ENTRIES && i != k))
+				continue;
+			c.weight = times ? 0 : weight_of(w, p->site, m->site);
+			c.distance = call_paths_distance(&b->paths, p->site, m->site, &c.common);
+			if (!VEC_PUSH(&all, c))
+				e = error_memory();
+		}
+	}
+	if (all.n)
+		qsort(all.data, all.n, sizeof *all.data, by_fit);
+	for (size_t i = 0; i < all.n && !e; i++) {
+		struct entry *p = &s->entries.data[all.data[i].plus],
+			     *m = &s->entries.data[all.data[i].minus];
+		uint64_t both = p->left_plus < m->left_minus ? p->left_plus : m->left_minus;
+
+		p->left_plus -= both;
+		m->left_minus -= both;
+		if (both && times)
+			e = weight_add(w, weight_key(p->site, m->site), both * times);
+	}
+	VEC_FREE(&all);
+	return e;
+}
+
+/* ---- a type ------------------------------------------------------------------------------------------------------------- */
+
+struct total {
+	uint32_t site;
+	uint8_t verdict;
+	uint64_t plus, minus, left_plus, left_minus;
+};
+
+/* How the graph sees objects: NULL, it does not. */
+struct sight {
+	struct alive alive;
+	uint32_t *holders; /* by object */
+	bool some;
+};
+
+struct judge {
+	struct balance *b;
+	const struct balance_query *query;
+	const struct sight *sight;
+	struct weights weights;
+	struct sheet sheet;
+	VEC(struct entry) normal; /* sums over all lives */
+	VEC(struct total) totals;
+	const uint32_t *bad; /* places in model->counted of tombstones that were referenced later */
+	size_t nbad;
+	uint64_t lives, objects[3], live;
+};
+
+static const struct entry *normal_of(const struct judge *j, uint32_t site)
+{
+	for (size_t i = 0; i < j->normal.n; i++)
+		if (j->normal.data[i].site == site)
+			return &j->normal.data[i];
+	return NULL;
+}
+
+static bool has_end(const struct model *m, const struct counted_row *c)
+{
+	for (uint32_t i = 0; i < c->events; i++)
+		if (m->events[c->first + i].flags & RGD_EVENT_F_ENDED)
+			return true;
+	return false;
+}
+
+static bool same_sheet(const struct sheet *a, const struct sheet *b)
+{
+	size_t same = 0;
+
+	for (size_t i = 0; i < a->entries.n; i++)
+		for (size_t k = 0; k < b->entries.n; k++)
+			same += a->entries.data[i].site == b->entries.data[k].site &&
+				a->entries.data[i].plus == b->entries.data[k].plus &&
+				a->entries.data[i].minus == b->entries.data[k].minus;
+	return same == a->entries.n && same == b->entries.n;
+}
+
+/* How many of the objects that lived as j->sheet says ended too early, as their tombstones tell: nothing can be learned of these. */
+static struct error *count_bad(struct judge *j, uint64_t *ret)
+{
+	struct sheet bad = {0};
+	struct error *e = NULL;
+
+	*ret = 0;
+	for (size_t i = 0; i < j->nbad && !e; i++) {
+		e = sheet_fill(j->b, &j->b->paths.m->counted[j->bad[i]], true, &bad);
+		*ret += !e && same_sheet(&bad, &j->sheet);
+	}
+	VEC_FREE(&bad.entries);
+	return e;
+}
+
+static struct error *learn(struct judge *j, const struct counted_row *c)
+{
+	bool single = c->state == RGD_COUNTED_LIFE;
+	uint64_t bad, good;
+
+	TRY(sheet_fill(j->b, c, false, &j->sheet));
+	TRY(count_bad(j, &bad));
+	good = !single ? c->objects : c->objects > bad ? c->objects - bad : 0;
+	if (!good)
+		return NULL;
+	j->lives += good;
+	for (size_t i = 0; i < j->sheet.entries.n; i++) {
+		struct entry e = j->sheet.entries.data[i],
+			     *sum = (struct entry *)normal_of(j, e.site);
+
+		e.plus *= single ? good : 1;
+		e.minus *= single ? good : 1;
+		if (sum) {
+			sum->plus += e.plus;
+			sum->minus += e.minus;
+		} else if (!VEC_PUSH(&j->normal, e)) {
+			return error_memory();
+		}
+	}
+	return match(j->b, &j->sheet, &j->weights, single ? good : 1);
+}
+
+static struct error *add_total(struct judge *j, uint8_t verdict, const struct entry *e)
+{
+	for (size_t i = 0; i < j->totals.n; i++) {
+		struct total *t = &j->totals.data[i];
+
+		if (t->site != e->site || t->verdict != verdict)
+			continue;
+		t->plus += e->plus;
+		t->minus += e->minus;
+		t->left_plus += e->left_plus;
+		t->left_minus += e->left_minus;
+		return NULL;
+	}
+	if (!VEC_PUSH(&j->totals, ((struct total){e->site, verdict, e->plus, e->minus, e->left_plus,
+						  e->left_minus})))
+		return error_memory();
+	return NULL;
+}
+
+/* Something is left over whose other half is known from other lives, or that no other life has at all. */
+static bool differs(const struct judge *j, bool strange_only)
+{
+	for (size_t i = 0; i < j->sheet.entries.n; i++) {
+		const struct entry *e = &j->sheet.entries.data[i], *normal = normal_of(j, e->site);
+
+		if (e->left_plus && (!normal || !normal->plus))
+			return true;
+		if (e->left_plus && !strange_only)
+			return true;
+	}
+	return false;
+}
+
+static bool should_be_gone(const struct judge *j, const struct counted_row *c)
+{
+	uint64_t count = c->memory != MODEL_UNKNOWN ? c->memory : c->count;
+
+	if (count == 0)
+		return false;
+	if (!j->sight->some || c->object == MODEL_NONE)
+		return !(c->flags & RGD_COUNTED_F_NO_BLOCK) && j->lives && differs(j, true);
+	if (!bits_get(j->sight->alive.reached, c->object))
+		return true;
+	return j->lives && count != MODEL_UNKNOWN && count > j->sight->holders[c->object] &&
+	       differs(j, false);
+}
+
+static bool is_asked(const struct judge *j, const struct counted_row *c)
+{
+	const struct ids *ids = j->query->objects;
+	size_t low = 0, high = ids ? ids->n : 0;
+
+	if (j->query->address && j->query->address == c->address)
+		return true;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (ids->data[middle] < c->object)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return ids && low < ids->n && ids->data[low] == c->object;
+}
+
+static struct error *judge_object(struct judge *j, uint32_t at)
+{
+	const struct counted_row *c = &j->b->paths.m->counted[at];
+	uint8_t verdict = BALANCE_LEAK;
+
+	j->live += c->state == RGD_COUNTED_ALIVE;
+	TRY(sheet_fill(j->b, c, false, &j->sheet));
+	TRY(match(j->b, &j->sheet, &j->weights, 0));
+	if (j->query->objects || j->query->address) {
+		if (!is_asked(j, c))
+			return NULL;
+		verdict = BALANCE_ASKED;
+	} else if (c->state == RGD_COUNTED_ENDED) {
+		if (!has_end(j->b->paths.m, c))
+			return NULL;
+		verdict = BALANCE_SURPLUS;
+	} else if (!should_be_gone(j, c)) {
+		return NULL;
+	}
+	j->objects[verdict]++;
+	if (!VEC_PUSH(&j->b->found, at))
+		return error_memory();
+	for (size_t i = 0; i < j->sheet.entries.n; i++)
+		TRY(add_total(j, verdict, &j->sheet.entries.data[i]));
+	return NULL;
+}
+
+/* What a place is most often paired with. */
+static uint32_t partner_of(const struct judge *j, uint32_t site, bool plus)
+{
+	uint64_t best = 0;
+	uint32_t ret = MODEL_NONE;
+
+	for (size_t i = 0; i < j->normal.n; i++) {
+		uint32_t other = j->normal.data[i].site;
+		uint64_t w = plus ? weight_of(&j->weights, site, other)
+				  : weight_of(&j->weights, other, site);
+
+		if (w > best) {
+			best = w;
+			ret = other;
+		}
+	}
+	return ret;
+}
+
+static struct error *add_rows(struct judge *j, uint32_t type)
+{
+	for (size_t i = 0; i < j->totals.n; i++) {
+		const struct total *t = &j->totals.data[i];
+		const struct entry *normal = normal_of(j, t->site);
+		struct balance_row row = {.type = type,
+					  .verdict = t->verdict,
+					  .site = t->site,
+					  .partner = MODEL_NONE,
+					  .objects = j->objects[t->verdict],
+					  .plus = t->plus,
+					  .minus = t->minus,
+					  .net = (int64_t)t->left_plus - (int64_t)t->left_minus};
+
+		if (!row.net && !j->query->all)
+			continue;
+		if (row.net)
+			row.partner = partner_of(j, t->site, row.net > 0);
+		if (normal && j->lives)
+			row.normal = (double)(row.net < 0 ? normal->minus : normal->plus) /
+				     (double)j->lives;
+		if (!VEC_PUSH(&j->b->rows, row))
+			return error_memory();
+	}
+	return NULL;
+}
+
+#define MOST_BAD 64u /* that are looked for among the lives */
+
+/* `rows`: places in model->counted of one type. */
+static struct error *judge_type(struct balance *b, const struct balance_query *query,
+				const struct sight *sight, uint32_t type, const uint32_t *rows,
+				size_t n)
+{
+	struct judge j = {.b = b, .query = query, .sight = sight};
+	const struct model *m = b->paths.m;
+	struct ids bad = {0};
+	struct error *e = NULL;
+
+	for (size_t i = 0; i < n && !e && bad.n < MOST_BAD; i++)
+		if (m->counted[rows[i]].state == RGD_COUNTED_ENDED &&
+		    has_end(m, &m->counted[rows[i]]) && !VEC_PUSH(&bad, rows[i]))
+			e = error_memory();
+	j.bad = bad.data;
+	j.nbad = bad.n;
+	for (size_t i = 0; i < n && !e; i++)
+		if (m->counted[rows[i]].state >= RGD_COUNTED_LIFE)
+			e = learn(&j, &m->counted[rows[i]]);
+	for (size_t i = 0; i < n && !e; i++)
+		if (m->counted[rows[i]].state < RGD_COUNTED_LIFE)
+			e = judge_object(&j, rows[i]);
+	if (!e)
+		e = add_rows(&j, type);
+	if (!e && !VEC_PUSH(&b->types,
+			    ((struct balance_sum){type, j.live, j.lives, j.objects[BALANCE_LEAK],
+						  j.objects[BALANCE_SURPLUS]})))
+		e = error_memory();
+	b->live += j.live;
+	b->ended += j.lives;
+	VEC_FREE(&bad);
+	free(j.weights.slots);
+	VEC_FREE(&j.sheet.entries);
+	VEC_FREE(&j.normal);
+	VEC_FREE(&j.totals);
+	return e;
+}
+
+/* ---- all ------------------------------------------------------------------------------------------------------------------ */
+
+static struct error *sight_make(struct model *m, struct sight *s)
+{
+	struct error *e;
+
+	*s = (struct sight){0};
+	if (!m->nobjects)
+		return NULL;
+	TRY(alive_init(&s->alive, m));
+	e = alive_reach(&s->alive);
+	if (!e)
+		e = big_alloc(m->nobjects, sizeof *s->holders, &s->holders);
+	if (e) {
+		alive_deinit(&s->alive);
+		return e;
+	}
+	for (uint32_t o = 0; o < m->nobjects; o++) {
+		if (!bits_get(s->alive.reached, o))
+			continue;
+		for (uint32_t k = m->graph.out_first[o]; k < m->graph.out_first[o + 1]; k++)
+			s->holders[m->graph.out_target[k]] += alive_edge(&s->alive, k);
+	}
+	for (size_t i = 0; i < s->alive.roots.n; i++)
+		s->holders[s->alive.roots.data[i]]++;
+	s->some = true;
+	return NULL;
+}
+
+static void sight_deinit(struct model *m, struct sight *s)
+{
+	if (!s->some)
+		return;
+	big_free(s->holders, m->nobjects, sizeof *s->holders);
+	alive_deinit(&s->alive);
+}
+
+static const struct balance *sorting; /* qsort has no context */
+
+static const struct balance_sum *sum_of(uint32_t type)
+{
+	for (size_t i = 0; i < sorting->types.n; i++)
+		if (sorting->types.data[i].type == type)
+			return &sorting->types.data[i];
+	return &sorting->types.data[0];
+}
+
+static double worth(const struct balance_row *r)
+{
+	return (double)llabs(r->net) / (double)(r->objects ? r->objects : 1);
+}
+
+static int by_guilt(const void *a, const void *b)
+{
+	const struct balance_row *x = a, *y = b;
+	const struct balance_sum *s = sum_of(x->type), *t = sum_of(y->type);
+
+	if (x->type != y->type) {
+		uint64_t u = s->leaked + s->surplus, v = t->leaked + t->surplus;
+
+		if (u != v)
+			return u > v ? -1 : 1;
+		return strcmp(sorting->paths.m->types[x->type].name,
+			      sorting->paths.m->types[y->type].name);
+	}
+	if (x->verdict != y->verdict)
+		return x->verdict < y->verdict ? -1 : 1;
+	/* of an object that ended too early the releases are to blame, else the references */
+	if ((x->net < 0) != (y->net < 0))
+		return (x->net < 0) == (x->verdict == BALANCE_SURPLUS) ? -1 : 1;
+	if (worth(x) != worth(y))
+		return worth(x) > worth(y) ? -1 : 1;
+	if (x->normal != y->normal)
+		return x->normal < y->normal ? -1 : 1;
+	return (x->site > y->site) - (x->site < y->site);
+}
+
+static const struct model *sorted_model;
+
+static int by_type(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+	uint32_t s = sorted_model->counted[x].type, t = sorted_model->counted[y].type;
+
+	return s != t ? (s < t ? -1 : 1) : (x > y) - (x < y);
+}
+
+static bool is_wanted(const struct model *m, const struct balance_query *q, uint32_t type)
+{
+	return !q->type || !strcmp(m->types[type].name, q->type);
+}
+
+static struct error *judge_all(struct model *m, const struct balance_query *query,
+			       const struct sight *sight, struct balance *ret)
+{
+	struct ids order = {0};
+	struct error *e = NULL;
+
+	for (uint32_t i = 0; i < m->ncounted && !e; i++)
+		if (is_wanted(m, query, m->counted[i].type) && !VEC_PUSH(&order, i))
+			e = error_memory();
+	sorted_model = m;
+	if (order.n)
+		qsort(order.data, order.n, sizeof *order.data, by_type);
+	for (size_t i = 0, end; i < order.n && !e; i = end) {
+		uint32_t type = m->counted[order.data[i]].type;
+
+		for (end = i; end < order.n && m->counted[order.data[end]].type == type; end++)
+			;
+		e = judge_type(ret, query, sight, type, order.data + i, end - i);
+	}
+	VEC_FREE(&order);
+	return e;
+}
+
+struct error *balance_make(struct model *m, const struct balance_query *query, struct balance *ret)
+{
+	struct sight sight;
+	struct error *e;
+
+	*ret = (struct balance){0};
+	TRY(model_load(m, MODEL_COUNTED | MODEL_TYPES));
+	TRY(sight_make(m, &sight));
+	e = call_paths_init(m, &ret->paths);
+	if (!e)
+		e = judge_all(m, query, &sight, ret);
+	sight_deinit(m, &sight);
+	sorting = ret;
+	if (!e && ret->rows.n)
+		qsort(ret->rows.data, ret->rows.n, sizeof *ret->rows.data, by_guilt);
+	if (e)
+		balance_deinit(ret);
+	return e;
+}
+
+void balance_deinit(struct balance *b)
+{
+	call_paths_deinit(&b->paths);
+	VEC_FREE(&b->rows);
+	VEC_FREE(&b->types);
+	VEC_FREE(&b->found);
+}

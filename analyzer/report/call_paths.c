@@ -1,0 +1,192 @@
+/* call_paths.c - see call_paths.h. */
+#include "report/call_paths.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "util/big.h"
+
+#define UNKNOWN "(unknown)"
+
+struct error *call_paths_init(struct model *m, struct call_paths *ret)
+{
+	struct error *e;
+
+	*ret = (struct call_paths){.m = m};
+	TRY(model_load(m, MODEL_STRINGS | MODEL_STACKS | MODEL_FRAMES | MODEL_MODULES));
+	e = big_alloc((size_t)m->nstacks + 1, sizeof *ret->path_of, &ret->path_of);
+	if (!e)
+		e = big_alloc((size_t)m->nstacks + 1, sizeof *ret->site_of, &ret->site_of);
+	if (e)
+		call_paths_deinit(ret);
+	return e;
+}
+
+void call_paths_deinit(struct call_paths *p)
+{
+	if (!p->m)
+		return;
+	big_free(p->path_of, (size_t)p->m->nstacks + 1, sizeof *p->path_of);
+	big_free(p->site_of, (size_t)p->m->nstacks + 1, sizeof *p->site_of);
+	VEC_FREE(&p->nodes);
+	VEC_FREE(&p->sites);
+	names_free_kept(&p->functions);
+	names_free_kept(&p->places);
+	names_free_kept(&p->keys);
+	names_free_kept(&p->site_keys);
+	*p = (struct call_paths){0};
+}
+
+/* Frames that stand before every program's own. */
+static bool is_start(const char *function)
+{
+	static const char *const starts[] = {"__libc_start_main",
+					     "__libc_start_call_main",
+					     "__libc_start_main@@GLIBC_2.34",
+					     "__libc_start_main_impl",
+					     "_start",
+					     "start_thread",
+					     "clone3",
+					     "__clone3",
+					     "clone",
+					     "__clone"};
+
+	for (size_t i = 0; i < sizeof starts / sizeof *starts; i++)
+		if (!strcmp(function, starts[i]))
+			return true;
+	return false;
+}
+
+/* The function of a frame; where it has no name, the place. */
+static void function_text(const struct model *m, uint32_t frame, struct str *out)
+{
+	const struct frame *f = &m->frames[frame];
+	const char *name = NULL;
+
+	if (f->kind == RGD_FRAME_NATIVE)
+		name = m->namer.function ? m->namer.function(m->namer.context, frame) : NULL;
+	else
+		name = model_string(m, f->function);
+	if (name && *name)
+		str_add(out, name);
+	else
+		model_frame_text(m, frame, out);
+}
+
+/* The node of this function below `parent`, MODEL_NONE without memory. */
+static uint32_t node_of(struct call_paths *p, uint32_t parent, const char *function)
+{
+	uint32_t name = names_keep(&p->functions, function), number;
+	struct call_path node = {.parent = parent, .function = name};
+	char key[32];
+
+	snprintf(key, sizeof key, "%" PRIx32 ":%" PRIx32, parent, name);
+	number = names_keep(&p->keys, key);
+	if (name == NAMES_NONE || number == NAMES_NONE)
+		return MODEL_NONE;
+	if (number < p->nodes.n)
+		return number;
+	node.depth = parent == MODEL_NONE ? 0 : p->nodes.data[parent].depth + 1;
+	return VEC_PUSH(&p->nodes, node) ? number : MODEL_NONE;
+}
+
+/* Callers have smaller numbers: what is not known yet is a run outwards. */
+static struct error *path_of(struct call_paths *p, uint32_t stack, uint32_t *ret)
+{
+	struct ids todo = {0};
+	struct str text = {0};
+	uint32_t at = MODEL_NONE;
+	struct error *e = NULL;
+
+	for (uint32_t k = stack; k != MODEL_NONE && !e; k = p->m->stacks[k].parent) {
+		if (p->path_of[k]) {
+			at = p->path_of[k] - 1;
+			break;
+		}
+		if (!VEC_PUSH(&todo, k))
+			e = error_memory();
+	}
+	while (!e && todo.n) {
+		uint32_t k = todo.data[--todo.n];
+
+		str_clear(&text);
+		function_text(p->m, p->m->stacks[k].frame, &text);
+		if (at == MODEL_NONE && k != stack && is_start(str_text(&text)))
+			continue; /* the next one is outermost */
+		at = text.failed ? MODEL_NONE : node_of(p, at, str_text(&text));
+		if (at == MODEL_NONE)
+			e = error_memory();
+		p->path_of[k] = at + 1;
+	}
+	VEC_FREE(&todo);
+	str_free(&text);
+	*ret = at;
+	return e;
+}
+
+struct error *call_paths_site(struct call_paths *p, uint32_t stack, uint32_t *ret)
+{
+	uint32_t *known = &p->site_of[stack == MODEL_NONE ? 0 : stack + 1], number;
+	struct call_site site = {.path = MODEL_NONE, .stack = stack};
+	struct str text = {0};
+	char key[32];
+
+	if (*known) {
+		*ret = *known - 1;
+		return NULL;
+	}
+	if (stack == MODEL_NONE)
+		str_add(&text, UNKNOWN);
+	else
+		model_frame_text(p->m, p->m->stacks[stack].frame, &text);
+	if (stack != MODEL_NONE) {
+		struct error *e = path_of(p, stack, &site.path);
+
+		if (e) {
+			str_free(&text);
+			return e;
+		}
+	}
+	site.place = text.failed ? NAMES_NONE : names_keep(&p->places, str_text(&text));
+	str_free(&text);
+	snprintf(key, sizeof key, "%" PRIx32 ":%" PRIx32, site.path, site.place);
+	number = names_keep(&p->site_keys, key);
+	if (site.place == NAMES_NONE || number == NAMES_NONE ||
+	    (number == p->sites.n && !VEC_PUSH(&p->sites, site)))
+		return error_memory();
+	*known = number + 1;
+	*ret = number;
+	return NULL;
+}
+
+uint32_t call_paths_distance(const struct call_paths *p, uint32_t a, uint32_t b, uint32_t *common)
+{
+	uint32_t x = p->sites.data[a].path, y = p->sites.data[b].path, steps = 0;
+
+	while (x != y) {
+		uint32_t dx = x == MODEL_NONE ? 0 : p->nodes.data[x].depth + 1,
+			 dy = y == MODEL_NONE ? 0 : p->nodes.data[y].depth + 1;
+
+		if (dx >= dy)
+			x = p->nodes.data[x].parent;
+		if (dy >= dx)
+			y = p->nodes.data[y].parent;
+		steps += dx == dy ? 2 : 1;
+	}
+	*common = x == MODEL_NONE ? 0 : p->nodes.data[x].depth + 1;
+	return steps;
+}
+
+void call_paths_text(const struct call_paths *p, uint32_t site, struct str *out)
+{
+	uint32_t at = p->sites.data[site].path;
+
+	str_add(out, call_paths_place(p, site));
+	if (at == MODEL_NONE)
+		return;
+	for (at = p->nodes.data[at].parent; at != MODEL_NONE; at = p->nodes.data[at].parent) {
+		str_add(out, " < ");
+		str_add(out, call_paths_function(p, at));
+	}
+}

@@ -1,0 +1,51 @@
+/*
+ * call_paths.h - stacks as ways through functions: a tree whose nodes are functions, from the outermost on, so that two calls in one function, or one
+ * function loaded twice, are one way. What libc does before main() is left out.
+ */
+#ifndef REFGRAPH_REPORT_CALL_PATHS_H
+#define REFGRAPH_REPORT_CALL_PATHS_H
+
+#include "dump/model.h"
+#include "util/vec.h"
+
+struct call_path {
+	uint32_t parent;   /* MODEL_NONE: outermost */
+	uint32_t function; /* its name's number */
+	uint32_t depth;	   /* from 0 */
+};
+
+/* A place that takes or gives references: the way to it, and the line in its innermost function. */
+struct call_site {
+	uint32_t path;	/* MODEL_NONE unknown */
+	uint32_t stack; /* the first of those that are alike; MODEL_NONE unknown */
+	uint32_t place; /* number of the text of its innermost frame */
+};
+
+struct call_paths {
+	struct model *m;
+	VEC(struct call_path) nodes;
+	VEC(struct call_site) sites;
+	struct names functions, places, keys, site_keys;
+	uint32_t *path_of; /* by stack: node + 1, 0 not asked for yet */
+	uint32_t *site_of; /* by stack + 1 (0: unknown): site + 1 */
+};
+
+struct error *call_paths_init(struct model *model, struct call_paths *ret);
+void call_paths_deinit(struct call_paths *paths);
+/* The place of a stack (MODEL_NONE: unknown). */
+struct error *call_paths_site(struct call_paths *paths, uint32_t stack, uint32_t *ret);
+/* How far apart the functions of two places are: steps from one to the other in the tree; *common: functions that both ways share. */
+uint32_t call_paths_distance(const struct call_paths *paths, uint32_t a, uint32_t b,
+			     uint32_t *common);
+/* "handler+0x12 (server.c:31) < dispatch < main"; appended. */
+void call_paths_text(const struct call_paths *paths, uint32_t site, struct str *out);
+static inline const char *call_paths_function(const struct call_paths *paths, uint32_t node)
+{
+	return paths->functions.names[paths->nodes.data[node].function];
+}
+static inline const char *call_paths_place(const struct call_paths *paths, uint32_t site)
+{
+	return paths->places.names[paths->sites.data[site].place];
+}
+
+#endif
