@@ -161,8 +161,9 @@ static void summary_text(const struct context *c, const struct collection *k)
 		looked += k->count[fate];
 	if (k->php)
 		printf("gc_collect_cycles() would look at %" PRIu64 " objects and find %" PRIu64
-		       " unreachable; it would return %" PRIu64 "\n",
-		       looked, looked - k->count[FATE_ALIVE], k->answer);
+		       " unreachable; it would return %s%" PRIu64 "\n",
+		       looked, looked - k->count[FATE_ALIVE], k->finalizers.n ? "about " : "",
+		       k->answer);
 	else
 		printf("gc.collect(%u) would look at %" PRIu64 " objects and find %" PRIu64
 		       " unreachable\n",

@@ -7,6 +7,7 @@
 
 #include "report/repr.h"
 #include "util/big.h"
+#include "util/bits.h"
 
 static const char *const names[FATE_NUMBER_OF] = {
 	[FATE_OUTSIDE] = "outside",
@@ -84,9 +85,18 @@ static void look_at(struct work *w, uint32_t o)
 	w->c->external[o] = count > UINT32_MAX ? UINT32_MAX : count;
 }
 
+/* Whatever has a count: references and strings too, though they never begin a search. */
+static bool is_refcounted(const struct model *m, uint32_t o)
+{
+	const uint32_t other = RGD_OBJ_F_INTERNAL | RGD_OBJ_F_IMMORTAL;
+
+	return (m->flags[o] & RGD_OBJ_F_RUNTIME_MASK) == RGD_RT_PHP && m->refcount[o] &&
+	       !(m->flags[o] & other);
+}
+
 static void look_below(struct work *w, uint32_t from, uint32_t o)
 {
-	if (looked_at(w, o) || !(w->m->flags[o] & RGD_OBJ_F_TRACKED))
+	if (looked_at(w, o) || !is_refcounted(w->m, o))
 		return;
 	look_at(w, o);
 	push(w, o);
@@ -95,10 +105,8 @@ static void look_below(struct work *w, uint32_t from, uint32_t o)
 /* PHP's collector knows no generations: it begins at the buffer of possible roots. */
 static void look_from_buffer(struct work *w)
 {
-	const uint32_t want = RGD_OBJ_F_BUFFERED | RGD_OBJ_F_TRACKED;
-
 	for (uint32_t o = 0; o < w->m->nobjects && !w->error; o++)
-		if ((w->m->flags[o] & want) == want)
+		if (w->m->flags[o] & RGD_OBJ_F_BUFFERED)
 			look_below(w, o, o);
 	expand(w, look_below);
 }
@@ -204,12 +212,16 @@ static struct error *clear_weak_references(struct work *w)
 
 /* ---- 5: finalizers --------------------------------------------------------------------------- */
 
-/* A generator that never started, or that has ended, runs no code when it is closed. */
+/* A generator or fiber that never started, or that has ended, runs no code when it is closed. */
 static bool runs_code(const struct model *m, uint32_t o)
 {
+	static const char *const at_rest[] = {"created", "closed", "init", "dead"};
 	const char *state = model_property_text(m, o, RGD_PROP_STATE);
 
-	return !state || (strcmp(state, "created") != 0 && strcmp(state, "closed") != 0);
+	for (unsigned i = 0; state && i < sizeof at_rest / sizeof *at_rest; i++)
+		if (strcmp(state, at_rest[i]) == 0)
+			return false;
+	return true;
 }
 
 static void doubt(struct work *w, uint32_t from, uint32_t o)
@@ -245,6 +257,89 @@ static void run_finalizers(struct work *w)
 		}
 }
 
+/* ---- 6, PHP: the second run ------------------------------------------------------------------- */
+
+/* A suspended fiber or generator among the garbage: closing it gives back all that its frames hold, which get_gc() may not have told. */
+static bool is_closed(const struct model *m, uint32_t o)
+{
+	const char *name = type_of(m, o)->name;
+
+	return (strcmp(name, "Fiber") == 0 || strcmp(name, "Generator") == 0) && runs_code(m, o);
+}
+
+/* What is counted at `target` by the edges of what was looked at, `closed` ones all told. */
+static void subtract_again(const struct work *w, uint32_t *left, const uint64_t *closed)
+{
+	const struct graph *g = &w->m->graph;
+
+	for (uint32_t o = 0; o < w->m->nobjects; o++) {
+		for (uint32_t e = g->out_first[o]; looked_at(w, o) && e < g->out_first[o + 1];
+		     e++) {
+			uint32_t target = g->out_target[e];
+			bool told = g->edge_class[e] & MODEL_CLASS_TRAVERSED;
+
+			if (MODEL_CLASS_KIND(g->edge_class[e]) != RGD_EDGE_STRONG)
+				continue;
+			if ((told || bits_get(closed, o)) && left[target])
+				left[target]--;
+		}
+	}
+}
+
+/* Clears `left` of what nothing keeps; the rest is kept by itself or by something that is. */
+static void keep_again(struct work *w, uint32_t *left, const uint64_t *closed)
+{
+	const struct graph *g = &w->m->graph;
+
+	for (uint32_t o = 0; o < w->m->nobjects && !w->error; o++)
+		if (looked_at(w, o) && left[o])
+			push(w, o);
+	while (w->queue.n && !w->error) {
+		uint32_t o = w->queue.data[--w->queue.n];
+
+		if (bits_get(closed, o))
+			continue;
+		for (uint32_t e = g->out_first[o]; e < g->out_first[o + 1] && !w->error; e++) {
+			uint32_t target = g->out_target[e];
+
+			if (!(g->edge_class[e] & MODEL_CLASS_TRAVERSED) || !looked_at(w, target) ||
+			    left[target])
+				continue;
+			left[target] = 1;
+			push(w, target);
+		}
+	}
+}
+
+static struct error *run_again(struct work *w)
+{
+	struct model *m = w->m;
+	uint32_t *left = NULL, first = MODEL_NONE;
+	uint64_t *closed;
+
+	TRY(big_alloc(bits_words(m->nobjects), sizeof *closed, &closed));
+	w->error = big_alloc(m->nobjects, sizeof *left, &left);
+	for (uint32_t o = 0; o < m->nobjects && !w->error; o++) {
+		left[o] = m->refcount[o] > UINT32_MAX ? UINT32_MAX : m->refcount[o];
+		if (w->c->fate[o] != FATE_UNKNOWABLE || !is_closed(m, o))
+			continue;
+		bits_set(closed, o);
+		first = first == MODEL_NONE ? o : first;
+	}
+	if (!w->error && first != MODEL_NONE) {
+		subtract_again(w, left, closed);
+		keep_again(w, left, closed);
+	}
+	for (uint32_t o = 0; o < m->nobjects && !w->error && first != MODEL_NONE; o++)
+		if (w->c->fate[o] == FATE_ALIVE && !left[o]) {
+			w->c->fate[o] = FATE_UNKNOWABLE;
+			w->c->reason[o] = first;
+		}
+	big_free(left, m->nobjects, sizeof *left);
+	big_free(closed, bits_words(m->nobjects), sizeof *closed);
+	return w->error;
+}
+
 /* ---- what goes with it ----------------------------------------------------------------------- */
 
 /* Storage has no count: one reference holds it; shared keys of dicts count theirs. */
@@ -253,12 +348,16 @@ static uint64_t count_of(const struct model *m, uint32_t o)
 	return m->refcount[o] ? m->refcount[o] : 1;
 }
 
-/* Nobody cleared it, so it goes when its count says so: what has a tp_del, and what that reaches, too. */
+/*
+ * Nobody cleared it, so it goes when its count says so: what has a tp_del, and what that reaches, too. PHP's get_gc() does not tell of
+ * all references of a suspended fiber: what only these kept alive goes with it.
+ */
 static bool may_drop(const struct work *w, uint32_t o)
 {
 	uint8_t fate = w->c->fate[o];
 
-	return (fate == FATE_OUTSIDE || fate == FATE_UNCOLLECTABLE || fate == FATE_HELD) &&
+	return (fate == FATE_OUTSIDE || fate == FATE_UNCOLLECTABLE || fate == FATE_HELD ||
+		(fate == FATE_ALIVE && w->c->php)) &&
 	       !(w->m->flags[o] & (RGD_OBJ_F_IMMORTAL | RGD_OBJ_F_STATIC));
 }
 
@@ -332,7 +431,7 @@ static bool is_all_or_nothing(const struct model *m)
 	return false;
 }
 
-/* In the number that the call returns: what is unreachable. PHP does not count references; in neither do strings count. */
+/* In the number that the call returns: what is unreachable, strings too; but PHP does not count references. */
 static bool is_counted(const struct work *w, uint32_t o)
 {
 	unsigned fate = w->c->fate[o];
@@ -352,6 +451,8 @@ static struct error *run(struct work *w)
 	TRY(clear_weak_references(w));
 	run_finalizers(w);
 	TRY(w->error);
+	if (c->php)
+		TRY(run_again(w));
 	TRY(drop_all(w));
 	for (uint32_t o = 0; o < c->nobjects; o++) {
 		c->count[c->fate[o]]++;

@@ -47,7 +47,9 @@ static uint32_t class_type(struct walk *walk, const zend_class_entry *ce)
 			.module = "",
 			.flags = RGD_TYPE_F_GC |
 				 (ce->type == ZEND_USER_CLASS ? RGD_TYPE_F_HEAP : 0) |
-				 (ce->destructor ? RGD_TYPE_F_FINALIZER : 0),
+				 (ce->destructor || ce == zend_ce_generator || ce == zend_ce_fiber
+					  ? RGD_TYPE_F_FINALIZER
+					  : 0),
 			.object = (uintptr_t)ce,
 			.basic_size = sizeof(zend_object) +
 				      zend_object_properties_size((zend_class_entry *)ce),

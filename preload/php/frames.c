@@ -34,6 +34,14 @@ static void arguments(struct visitor *v, const zval *z, uint32_t n)
 			   0);
 }
 
+/* A fiber's that is suspended: Fiber::suspend() has some, which zend_unfinished_execution_gc_ex() (8.2) passes over. */
+static void internal_arguments(struct visitor *v, zend_execute_data *frame)
+{
+	for (uint32_t i = 0; i < ZEND_CALL_NUM_ARGS(frame); i++)
+		refer_zval(v, ZEND_CALL_ARG(frame, i + 1),
+			   label_unseen(v, RGD_LABEL_LOCAL, "argument"), 0);
+}
+
 static void extra_arguments(struct visitor *v, zend_execute_data *frame)
 {
 	const zend_op_array *f = &frame->func->op_array;
@@ -102,7 +110,7 @@ void frame_references(struct visitor *v, zend_execute_data *frame, enum frame_mo
 		return;
 	called_on(v, frame);
 	if (!is_user(frame)) {
-		arguments(v, ZEND_CALL_ARG(frame, 1), ZEND_CALL_NUM_ARGS(frame));
+		internal_arguments(v, frame);
 		return;
 	}
 	if (!frame->func->common.function_name) /* a script has no other holder */

@@ -28,10 +28,16 @@ static struct known *slot(const struct visitor *v, uintptr_t text, unsigned kind
 	return k;
 }
 
+/* The collector does not look at keys: strings hold nothing. */
+static bool is_traversed(unsigned kind, unsigned class)
+{
+	return kind == RGD_EDGE_STRONG && class != RGD_LABEL_IS_KEY;
+}
+
 static uint32_t make(struct visitor *v, unsigned kind, unsigned class, const char *text,
 		     size_t length)
 {
-	unsigned flags = kind == RGD_EDGE_STRONG ? RGD_LABEL_F_TRAVERSED : 0;
+	unsigned flags = is_traversed(kind, class) ? RGD_LABEL_F_TRAVERSED : 0;
 
 	if (v->rooting)
 		return shim->string(v->walk, text, length);
@@ -50,6 +56,17 @@ uint32_t label_text(struct visitor *v, enum rgd_edge_kind kind, enum rgd_label_c
 	if (k->label == UINT32_MAX)
 		k->label = make(v, kind, class, literal, strlen(literal));
 	return k->label;
+}
+
+uint32_t label_unseen(struct visitor *v, enum rgd_label_class class, const char *literal)
+{
+	size_t n = strlen(literal);
+
+	if (!v->writing)
+		return 0;
+	return v->rooting ? shim->string(v->walk, literal, n)
+			  : shim->label(v->walk, RGD_EDGE_STRONG, class, 0,
+					shim->string(v->walk, literal, n));
 }
 
 uint32_t part(struct visitor *v, const char *literal)

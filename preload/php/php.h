@@ -184,6 +184,8 @@ const HashTable *engine_autoloaders(struct walk *walk);
 /* `literal`: a string constant of ours, known by its address. */
 uint32_t label_text(struct visitor *v, enum rgd_edge_kind kind, enum rgd_label_class class,
 		    const char *literal);
+/* A strong reference that the engine's get_gc() does not tell of, so that its collector takes it for one from outside. */
+uint32_t label_unseen(struct visitor *v, enum rgd_label_class class, const char *literal);
 /* A strong reference of class PART. */
 uint32_t part(struct visitor *v, const char *literal);
 /* A name of the program's source. */
