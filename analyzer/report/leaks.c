@@ -81,10 +81,13 @@ struct search {
 	uint32_t *stack;
 };
 
+/* GLib has no collector: what it loses is lost, as any other block is. */
 static bool is_block(const struct model *m, uint32_t object)
 {
 	uint32_t flags = m->flags[object];
 
+	if ((flags & RGD_OBJ_F_RUNTIME_MASK) == RGD_RT_GOBJECT)
+		flags &= ~RGD_OBJ_F_RUNTIME_MASK;
 	return model_is_native(flags) && !(flags & (RGD_OBJ_F_INTERNAL | RGD_OBJ_F_STATIC));
 }
 

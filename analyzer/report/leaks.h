@@ -8,7 +8,7 @@
  *   garbage     only objects that wait for their runtime's collector reach it (memcheck knows none)
  *
  * The references are those that keep alive (alive.h), whatever their source: a C block that a Python object holds is reachable.
- * Blocks that a runtime describes as its objects are no blocks here, nor is storage that belongs to an object.
+ * Blocks that a runtime with a collector describes as its objects are no blocks here, nor is storage that belongs to an object.
  *
  * The kinds and their order are memcheck's (its manual, "Memory leak detection"); two markings from the roots, then two rounds over
  * what is lost (leaks.c). A cycle that nothing else points to has one head, its lowest address: exactly one head for each such

@@ -167,6 +167,7 @@ uint32_t type_number(struct walk *walk, struct gtype *type);
 
 /* ---- gobject_slice.c ---------------------------------------------------------------------------------------------------- */
 
+#define SLICE_MOST 1008 /* bytes of the largest slice */
 /* Reads the slabs. False: GSlice is there and not as we know it. */
 bool slices_read(struct walk *walk);
 bool slices_used(void);

@@ -86,7 +86,7 @@ static bool is_last(uintptr_t instance)
 	return half_at(instance, OBJECT_REFCOUNT) == 1;
 }
 
-/* A proxy is held as long as somebody else than the proxy holds the object. */
+/* A proxy is held as long as somebody else than the proxy holds the object; one that counts is asked for by its own rules. */
 static enum rgd_edge_kind toggle_kind(uintptr_t instance)
 {
 	return is_last(instance) ? RGD_EDGE_WEAK : RGD_EDGE_STRONG;
@@ -103,8 +103,11 @@ static void stack_edges(struct walk *walk, uintptr_t instance, uintptr_t stack, 
 {
 	uint32_t n = count_of(walk, stack, 16);
 
-	for (uint32_t i = 0; i < n; i++)
-		numbered(walk, kind, name, i, word_at(stack, 24 + i * 16l));
+	for (uint32_t i = 0; i < n; i++) {
+		uintptr_t data = word_at(stack, 24 + i * 16l);
+		bool sure = kind != RGD_EDGE_STRONG || !has_count(data);
+		numbered(walk, sure ? kind : RGD_EDGE_CONSERVATIVE, name, i, data);
+	}
 	part(walk, RGD_EDGE_INTERNAL, name, stack);
 }
 

@@ -138,10 +138,12 @@ static void entry_edges(struct walk *walk, uintptr_t table, uint32_t i)
 		  value = item_at(values, i, (big & 2) || (keys == values && big & 1));
 	uintptr_t key_destroy = word_at(table, TABLE_KEY_DESTROY);
 	uintptr_t value_destroy = word_at(table, TABLE_VALUE_DESTROY);
-	enum rgd_edge_kind key_kind =
-		map_get(&own, table) ? RGD_EDGE_BORROWED : owned_kind(key_destroy, key);
+	enum rgd_edge_kind key_kind = owned_kind(key_destroy, key);
 	size_t length = word_at(table, TABLE_HASH) == gobject.str_hash ? name_length(walk, key) : 0;
 
+	if (map_get(&own, table) && is_instance(key) &&
+	    type_of_instance(key)->fundamental == TYPE_OBJECT)
+		key = 0; /* it does not hold it, and knows when it goes */
 	if (keys == values) {
 		if (is_instance(key) && type_of_instance(key)->fundamental == TYPE_PARAM)
 			key_kind = RGD_EDGE_STRONG; /* the pool of all properties */

@@ -231,7 +231,8 @@ uint32_t type_number(struct walk *walk, struct gtype *t)
 		row.base = type_number(walk, t->parent) + 1;
 	row.basic_size = t->instance_size;
 	row.object = t->class;
-	row.flags = slices_used() ? RGD_TYPE_F_REUSED : 0;
+	if (slices_used() && (uint32_t)t->instance_size + t->private_size <= SLICE_MOST)
+		row.flags = RGD_TYPE_F_REUSED;
 	t->number = walk_type(walk, RGD_RT_GOBJECT, &row) + 1;
 	return t->number - 1;
 }
