@@ -194,8 +194,9 @@ static void describe_counted(struct walk *walk, uintptr_t object, unsigned tag,
 		out->flags |= RGD_OBJ_F_IMMORTAL;
 		return;
 	}
-	if (!(flags & GC_NOT_COLLECTABLE) &&
-	    (tag == TAG_OBJECT || tag == TAG_ARRAY || tag == TAG_REFERENCE))
+	/* a reference is never a root of garbage by itself, but the collector passes through it */
+	if (tag == TAG_REFERENCE ||
+	    (!(flags & GC_NOT_COLLECTABLE) && (tag == TAG_OBJECT || tag == TAG_ARRAY)))
 		out->flags |= RGD_OBJ_F_TRACKED;
 	if (info >> GC_INFO_SHIFT && tag != TAG_STRING)
 		out->flags |= RGD_OBJ_F_BUFFERED;

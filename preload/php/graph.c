@@ -199,7 +199,7 @@ static void references_of(struct visitor *v, uintptr_t object, enum tag tag)
 		function_references(v, (const zend_op_array *)object, false);
 		break;
 	case TAG_RESOURCE:
-		refer_storage(v, ((const zend_resource *)object)->ptr, "ptr");
+		resource_references(v, (const zend_resource *)object);
 		break;
 	default:
 		break;
@@ -233,14 +233,44 @@ static void objects_store_discover(struct visitor *v)
 	}
 }
 
+/* Arrays and references that only each other refer to are in no table; what makes garbage leaves one of it in the collector's
+ * buffer. The low bits of an entry say what it is. */
+#define ENTRY_FLAGS ((uintptr_t)3)
+#define ENTRY_UNUSED 1u
+
+static void buffered_discover(struct visitor *v)
+{
+	static const uint8_t tags[16] = {
+		[IS_ARRAY] = TAG_ARRAY, [IS_OBJECT] = TAG_OBJECT, [IS_REFERENCE] = TAG_REFERENCE};
+	struct gc_buffer gc;
+
+	if (!gc_buffer(v->walk, &gc))
+		return;
+	for (uint32_t i = 1; i < gc.first_unused; i++) {
+		uintptr_t entry = gc.roots[i] & ~ENTRY_FLAGS;
+		unsigned type;
+
+		if ((gc.roots[i] & ENTRY_FLAGS) == ENTRY_UNUSED || !entry ||
+		    shim->claimed(v->walk, entry) || !shim->readable(v->walk, entry, 16))
+			continue;
+		type = GC_TYPE((const zend_refcounted *)entry);
+		if (type != IS_ARRAY && type != IS_OBJECT && type != IS_REFERENCE)
+			continue;
+		refer(v, (const void *)entry, (enum tag)tags[type], 0, 0);
+		expand_pending(v);
+	}
+}
+
 bool graph_discover(struct walk *walk)
 {
 	struct visitor v = {.walk = walk};
 
 	roots_discover(&v);
 	expand_pending(&v);
-	if (php_in_request())
+	if (php_in_request()) {
 		objects_store_discover(&v);
+		buffered_discover(&v);
+	}
 	return !out_of_memory;
 }
 

@@ -211,6 +211,7 @@ struct class_info *class_info(struct walk *walk, const zend_class_entry *ce);
 void array_references(struct visitor *v, const zend_array *array);
 void object_references(struct visitor *v, zend_object *object);
 void reference_references(struct visitor *v, const zend_reference *reference);
+void resource_references(struct visitor *v, const zend_resource *resource);
 void ast_references(struct visitor *v, const zend_ast_ref *ref);
 /* The elements of a table that belongs to the present object, as its own; IS_INDIRECT elements are somebody else's. */
 void table_references(struct visitor *v, const HashTable *table, enum rgd_label_class keys);

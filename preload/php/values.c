@@ -7,6 +7,8 @@
  */
 #include "php.h"
 
+#include <ext/standard/file.h>
+
 /* ---- tables --------------------------------------------------------------------------------------------------------------- */
 
 static void key_references(struct visitor *v, zend_string *key)
@@ -72,6 +74,58 @@ void refer_string(struct visitor *v, const zend_string *s, const char *name)
 void reference_references(struct visitor *v, const zend_reference *reference)
 {
 	refer_zval(v, &reference->val, part(v, "&"), 0);
+}
+
+/* Words of memory that only its extension knows, as the present object's. */
+static void opaque_words(struct visitor *v, uintptr_t low, uintptr_t high, const char *what)
+{
+	if (v->writing && !v->rooting)
+		shim->words(v->walk, label_text(v, RGD_EDGE_CONSERVATIVE, RGD_LABEL_PART, what),
+			    low, high);
+}
+
+static void opaque_block(struct visitor *v, const void *block, const char *what)
+{
+	uint64_t size;
+
+	refer_storage(v, block, what);
+	if (block && shim->block(v->walk, (uintptr_t)block, &size))
+		opaque_words(v, (uintptr_t)block, (uintptr_t)block + size, what);
+}
+
+/* Its buffer keeps what was in that memory before: a leaf. */
+static void stream_references(struct visitor *v, const php_stream *stream)
+{
+	refer_storage(v, stream, "stream");
+	refer_storage(v, stream->readbuf, "read buffer");
+	refer_storage(v, stream->orig_path, "path");
+	opaque_block(v, stream->abstract, "state");
+	opaque_words(v, (uintptr_t)&stream->readfilters, (uintptr_t)&stream->wrapperthis,
+		     "filters");
+	refer_zval(v, &stream->wrapperdata, part(v, "wrapper data"), 0);
+	if (stream->ctx)
+		refer(v, stream->ctx, TAG_RESOURCE, part(v, "context"), 0);
+}
+
+static void context_references(struct visitor *v, const php_stream_context *context)
+{
+	refer_storage(v, context, "context");
+	refer_zval(v, &context->options, part(v, "options"), 0);
+	if (context->notifier) {
+		refer_storage(v, context->notifier, "notifier");
+		refer_zval(v, &context->notifier->ptr, part(v, "notification"), 0);
+	}
+}
+
+void resource_references(struct visitor *v, const zend_resource *resource)
+{
+	if (resource->ptr && resource->type == php_le_stream_context())
+		context_references(v, resource->ptr);
+	else if (resource->ptr && (resource->type == php_file_le_stream() ||
+				   resource->type == php_file_le_pstream()))
+		stream_references(v, resource->ptr);
+	else
+		opaque_block(v, resource->ptr, "internal");
 }
 
 /* ---- constant expressions ------------------------------------------------------------------------------------------------- */
@@ -294,12 +348,8 @@ static void collected_references(struct visitor *v, zend_object *object)
 /* The part of the object's memory that is the extension's: words that look like pointers, as such. */
 static void opaque_references(struct visitor *v, const zend_object *object)
 {
-	uintptr_t end = (uintptr_t)object;
-
-	if (v->writing && object->handlers->offset)
-		shim->words(v->walk,
-			    label_text(v, RGD_EDGE_CONSERVATIVE, RGD_LABEL_PART, "internal"),
-			    end - (uintptr_t)object->handlers->offset, end);
+	opaque_words(v, (uintptr_t)object - (uintptr_t)object->handlers->offset, (uintptr_t)object,
+		     "internal");
 }
 
 static bool known_class(struct visitor *v, zend_object *object)
