@@ -384,6 +384,15 @@ def texts():
     refuse("content: a pool in one that is not there", make("pools1", text=pool % 3), "POOLS", everywhere=False)
     refuse("content: an object in a pool that is not there", make("pools2", text="object o block prop.pool=1\npool 1 0x100\n"),
            "PROPERTIES", everywhere=False)
+    calls = ("module m /bin/nothing base=0x1000\nthread 7 t\nobject o block\nroot stack \"\" o owner=1 value=0x7000\n"
+             "root register \"\" o owner=1 value=3\nroot tls \"\" o owner=1 value=0x9000\n")
+    frames = "call 0 1 0x10 0x6ff0 0x7010 0\ncall %d %d 0xffffffffffffffff 0x7010 0x7000 6\ncallreg %d 3 0x7000 0\ncallreg %d 3 0 0x7000\n"
+    accept("fine: calls", make("calls", text=calls + frames % (0, 0, 0, 1) + "tls 0 0 0x9000 8\n"))
+    for name, text in (("of a thread that is not there", frames % (1, 0, 0, 1)), ("of a module that is not there", frames % (0, 9, 0, 1)),
+                       ("that a register has not", frames % (0, 0, 0, 2)), ("whose registers are not in order", frames % (0, 0, 1, 0)),
+                       ("of threads in no order", "thread 8 u\ncall 1 1 1 1 1 1\n" + frames % (0, 0, 0, 1)),
+                       ("whose thread-local storage is of no thread", frames % (0, 0, 0, 1) + "tls 4 0 0x9000 8\n")):
+        refuse("content: calls " + name, make("calls1", text=calls + text), "CALL|TLS", everywhere=False)
     refuse("content: names that are no UTF-8", make("utf8", text='type "a\\xff\\xfe"\n'), "STRINGS", everywhere=False)
 
 

@@ -38,6 +38,7 @@
  *   region ADDRESS SIZE [stack=S] [epoch=] [kind=]
  *   heap KIND ADDRESS SIZE [blocks=] [used=] [requested=] [free_chunks=] [free=] [kept_chunks=] [kept=] [top=] [top_rss=]
  *   pages ADDRESS COUNT private|shared|shim
+ *   call THREAD MODULE+1 OFFSET SP CFA FLAGS      callreg CALL NUMBER SLOT VALUE      tls THREAD MODULE ADDRESS SIZE
  *   summary TYPE COUNT BYTES [stack=S] [tracked=]      the first one turns off the automatic summary
  *   repeat N [VAR]  …  end                             VAR (i) counts from 0; {i*2+1} {i:x} in the lines between
  */
@@ -605,6 +606,31 @@ static void do_heap(struct line *l)
 	text_done(l, 4);
 }
 
+static void do_numbers(struct line *l, unsigned section, unsigned columns)
+{
+	uint64_t row[8];
+
+	for (unsigned i = 0; i < columns; i++)
+		row[i] = text_number(l, text_positional(l, i + 1));
+	rgd_row(w, section, columns, row);
+	text_done(l, columns + 1);
+}
+
+static void do_call(struct line *l)
+{
+	do_numbers(l, RGD_SEC_CALLS, 6);
+}
+
+static void do_callreg(struct line *l)
+{
+	do_numbers(l, RGD_SEC_CALL_REGISTERS, 4);
+}
+
+static void do_tls(struct line *l)
+{
+	do_numbers(l, RGD_SEC_TLS, 4);
+}
+
 static void do_pages(struct line *l)
 {
 	const char *state = text_positional(l, 3);
@@ -729,7 +755,7 @@ static const struct {
 	{"stack", do_stack}, {"module", do_module}, {"map", do_map}, {"thread", do_thread},
 	{"runtime", do_runtime}, {"gc", do_gc}, {"counter", do_counter}, {"property", do_property},
 	{"epoch", do_epoch}, {"region", do_region}, {"heap", do_heap}, {"summary", do_summary},
-	{"pages", do_pages}, {"pool", do_pool},
+	{"call", do_call}, {"callreg", do_callreg}, {"tls", do_tls}, {"pages", do_pages}, {"pool", do_pool},
 	{"hook", do_hook}, {"counted", do_counted}, {"event", do_event},
 };
 
