@@ -57,6 +57,8 @@ enum {
 	HANDLER_INSTANCE = 48,
 	HANDLER_SIZE = 56,
 
+	BINDING_CONTEXT = 24,
+	BINDING_PROPERTY = 48, /* name of the source's, since 2.68 */
 	HASH_SIZE = 96,
 	GST_OBJECT_NAME = 32,
 	GST_OBJECT_PARENT = 40,
@@ -154,7 +156,10 @@ bool types_read(struct walk *walk);
 /* By the address of the class; NULL. */
 struct gtype *type_of_class(uintptr_t class);
 struct gtype *type_by_id(uintptr_t id);
-struct gtype *type_by_name(const char *name);
+struct gtype *type_by_name(const char *name); /* slow */
+enum known { KNOWN_GST_OBJECT, KNOWN_BINDING, KNOWN_TYPES };
+/* By a name that is asked for again and again. NULL: there is none in this process. */
+struct gtype *known_type(enum known which);
 bool type_is_a(const struct gtype *type, const struct gtype *ancestor);
 /* The type of a live instance at this address, NULL. It must be readable. */
 static inline struct gtype *type_of_instance(uintptr_t instance)

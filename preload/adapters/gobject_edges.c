@@ -257,6 +257,23 @@ static void public_edges(struct walk *walk, const struct body *b, uintptr_t at)
 				  (at - b->instance) / 8, word_at(at, 0));
 }
 
+/* Both ends of a GBinding, which holds neither: since 2.68 in a block that it shares with them, before in itself. */
+static void binding_edges(struct walk *walk, uintptr_t binding)
+{
+	uintptr_t ends = word_at(binding, BINDING_CONTEXT);
+
+	if (is_instance(ends))
+		ends = binding + BINDING_CONTEXT;
+	else if (walk_readable(walk, ends, 24))
+		ends += 8; /* after the binding itself */
+	else
+		return;
+	for (unsigned i = 0; i < 2; i++)
+		if (is_instance(word_at(ends, i * 8l)))
+			attribute(walk, RGD_EDGE_WEAK, i ? "target" : "source",
+				  word_at(ends, i * 8l));
+}
+
 static void instance_edges(struct walk *walk, uintptr_t instance)
 {
 	const struct gtype *t = type_of_instance(instance);
@@ -268,6 +285,8 @@ static void instance_edges(struct walk *walk, uintptr_t instance)
 		handler_edges(walk, instance);
 		qdata_edges(walk, instance);
 		tree_edges(walk, instance, &body.except);
+		if (type_is_a(t, known_type(KNOWN_BINDING)))
+			binding_edges(walk, instance);
 		from = instance + OBJECT_SIZE;
 	}
 	private_edges(walk, &body);

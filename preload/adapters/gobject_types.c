@@ -43,6 +43,18 @@ struct gtype *type_by_name(const char *name)
 	return NULL;
 }
 
+struct gtype *known_type(enum known which)
+{
+	static const char *const names[KNOWN_TYPES] = {"GstObject", "GBinding"};
+	static struct gtype *types[KNOWN_TYPES];
+	static bool asked[KNOWN_TYPES];
+
+	if (!asked[which])
+		types[which] = type_by_name(names[which]);
+	asked[which] = true;
+	return types[which];
+}
+
 bool type_is_a(const struct gtype *type, const struct gtype *ancestor)
 {
 	while (type && type != ancestor)

@@ -404,8 +404,10 @@ static void describe_instance(struct walk *walk, uintptr_t instance, struct walk
 		walk_property(walk, RGD_PROP_STATE, walk_string(walk, "floating", 8));
 	else if (flags & OBJECT_TOGGLE)
 		walk_property(walk, RGD_PROP_STATE, walk_string(walk, "toggle reference", 16));
-	if (type_is_a(t, type_by_name("GstObject")))
+	if (type_is_a(t, known_type(KNOWN_GST_OBJECT)))
 		property_text(walk, RGD_PROP_NAME, word_at(instance, GST_OBJECT_NAME));
+	if (gobject.minor >= 68 && type_is_a(t, known_type(KNOWN_BINDING)))
+		property_text(walk, RGD_PROP_NAME, word_at(instance, BINDING_PROPERTY));
 }
 
 static uintptr_t instance_of_private(struct walk *walk, uintptr_t data)

@@ -18,16 +18,6 @@ PROGRAMS = [
 ]
 
 
-def display():
-    """A display for this test: the number, the server."""
-    read, write = os.pipe()
-    server = subprocess.Popen(["Xvfb", "-displayfd", str(write), "-screen", "0", "640x480x24", "-nolisten", "tcp"], pass_fds=[write],
-                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    os.close(write)
-    with os.fdopen(read) as pipe:
-        return ":" + pipe.readline().strip(), server
-
-
 def glib():
     text = subprocess.run(["pkg-config", "--modversion", "glib-2.0"], stdout=subprocess.PIPE, text=True).stdout
     return tuple(int(n) for n in text.strip().split(".")[:2])

@@ -12,9 +12,9 @@ GOBJECT = 3
 SLICES = {"slices": {}, "malloc": {"G_SLICE": "always-malloc"}}
 
 
-def build(name, packages="gobject-2.0"):
+def build(name, packages="gobject-2.0", out=None):
     """Path of samples/gobject/NAME.c as a program; None, said as a failure, where it cannot be built."""
-    out = os.path.join(TMP, name)
+    out = os.path.join(TMP, out or name)
     flags = subprocess.run(["pkg-config", "--cflags", "--libs"] + packages.split(), stdout=subprocess.PIPE, text=True).stdout
     run = subprocess.run(["gcc", "-O1", "-g", "-o", out, os.path.join(ROOT, "samples/gobject", name + ".c")] + shlex.split(flags),
                          stderr=subprocess.PIPE, text=True)
@@ -30,6 +30,16 @@ def run(arguments, name, env=None, timeout=120):
     full.update(env or {})
     return subprocess.run(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=full, timeout=timeout,
                           stdin=subprocess.DEVNULL)
+
+
+def display():
+    """A display for this test: the number, the server."""
+    read, write = os.pipe()
+    server = subprocess.Popen(["Xvfb", "-displayfd", str(write), "-screen", "0", "640x480x24", "-nolisten", "tcp"], pass_fds=[write],
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    os.close(write)
+    with os.fdopen(read) as pipe:
+        return ":" + pipe.readline().strip(), server
 
 
 def path(name):
@@ -72,3 +82,10 @@ class Objects(shimmed.Objects):
     def state(self, address):
         value = self.property(address, 6)
         return self.strings[value] if value else None
+
+    def ends(self, binding):
+        return [(w, k, t) for k, _, w, t, _ in self.named(binding) if w in ("source", "target")]
+
+    def targets(self, address):
+        """Objects that it refers to, also where it points inside of them."""
+        return {self.address[t] for _, _, t, _ in self.edges[self.number[address]]}
