@@ -148,7 +148,7 @@ enum rgd_section {
 	RGD_SEC_PAGES = 22,
 	RGD_SEC_HOOKS = 23,
 	RGD_SEC_POOLS = 24,
-	RGD_SEC_SITES = 25, /* reserved: peaks and generations of allocation sites */
+	RGD_SEC_SITES = 25,
 	RGD_SEC_CALLS = 26,
 	RGD_SEC_TRACES = 27, /* reserved: counts of tracked objects over time */
 	RGD_SEC_COUNTED = 28,
@@ -571,6 +571,25 @@ enum rgd_pool_kind {
 	RGD_POOL_APR = 2,
 	RGD_POOL_TALLOC = 3,
 	RGD_POOL_OBSTACK = 4,
+};
+
+/*
+ * SITES: what was allocated from each place by malloc and its family since the start, where the process counts (META "peaks"). A place is the
+ * innermost frame of a stack. All VARINT. Freed in a later epoch than the next: MADE - BLOCKS - GONE_0 - GONE_1.
+ */
+enum rgd_sites_column {
+	RGD_SITE_FRAME = 0, /* frame */
+	RGD_SITE_MADE = 1,
+	RGD_SITE_MADE_BYTES = 2,
+	RGD_SITE_BLOCKS = 3, /* live */
+	RGD_SITE_BYTES = 4,
+	RGD_SITE_PEAK_BLOCKS = 5, /* at most, at any one time */
+	RGD_SITE_PEAK_BYTES = 6,
+	RGD_SITE_AT_BLOCKS = 7, /* when the whole process had most bytes (COUNTERS "peak.bytes") */
+	RGD_SITE_AT_BYTES = 8,
+	RGD_SITE_TEMPORARY = 9, /* freed by what their thread asked for next */
+	RGD_SITE_GONE_0 = 10,	/* freed in the epoch of their birth */
+	RGD_SITE_GONE_1 = 11,	/* in the next one */
 };
 
 /*

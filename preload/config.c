@@ -85,6 +85,8 @@ static const struct variable variables[] = {
 		 "ones"},
 	{"REFGRAPH_PYTHON_TRACER", VALUE_BOOL, FIELD(python_tracer), .fallback = "on",
 	 .help = "3.13: the place of objects out of free lists too, by the reference tracer"},
+	{"REFGRAPH_PEAKS", VALUE_BOOL, FIELD(peaks), .fallback = "0",
+	 .help = "count for each allocation site what it made, freed at once, and had at most"},
 	{"REFGRAPH_PYTHON", VALUE_BOOL, FIELD(python), .fallback = "on", .help = "follow CPython"},
 	{"REFGRAPH_GOBJECT", VALUE_BOOL, FIELD(gobject), .fallback = "on",
 	 .help = "find GObjects in snapshots"},

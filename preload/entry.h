@@ -31,7 +31,14 @@ static inline size_t request_inside(size_t size)
 
 /* stacks_mode and native_followed in one word for the hooks, set by entry_mode_set(). ENTRY_SITE is caller and hybrid: they
  * differ in what a cached site's `left` counts down to. */
-enum entry_mode { ENTRY_NOTHING, ENTRY_NONE, ENTRY_SITE, ENTRY_SAMPLED, ENTRY_EXACT };
+enum entry_mode {
+	ENTRY_NOTHING,
+	ENTRY_NONE,
+	ENTRY_SITE,
+	ENTRY_SAMPLED,
+	ENTRY_EXACT,
+	ENTRY_COUNTED /* any with sites, which count: site_counts.h */
+};
 extern uint32_t entry_mode;
 
 static inline uint32_t entry_epoch(void)
@@ -97,6 +104,9 @@ unusual:
 void entry_count_made(struct thread *t, uint32_t stack, uint64_t size);
 void entry_count_gone(struct thread *t, uint32_t stack, uint64_t size);
 
+/* The end of a block did not come: back into the table, as it was. */
+void entry_put_back(struct thread *t, const struct live_block *was);
+
 /* Before the real free: the block is no more. `t` is the calling thread's record or NULL. False: it was not known. */
 bool entry_forget_any(struct thread *t, void *block, struct live_block *was);
 
@@ -114,7 +124,7 @@ static inline __attribute__((always_inline)) bool entry_forget(struct thread *t,
 		return false;
 	w = leaf + live_index(address);
 	word0 = live_word_get(w);
-	if (unlikely((word0 & (LIVE_START | LIVE_SAMPLED)) != LIVE_START))
+	if (unlikely((word0 & (LIVE_START | LIVE_SAMPLED | LIVE_COUNTED)) != LIVE_START))
 		return word0 & LIVE_START && entry_forget_any(t, block, &was);
 	size = live_small(live_word_get(w + 1));
 	if (unlikely(size == LIVE_SIZE_FAR))

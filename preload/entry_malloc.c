@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "entry.h"
+#include "site_counts.h"
 
 size_t request_min;
 size_t request_min_inside;
@@ -274,6 +275,8 @@ void entry_mode_set(void)
 	};
 
 	entry_mode = native_followed ? modes[stacks_mode] : ENTRY_NOTHING;
+	if (config.peaks && (entry_mode == ENTRY_SITE || entry_mode == ENTRY_EXACT))
+		entry_mode = ENTRY_COUNTED;
 }
 
 /* The whole native stack by the unwinder in force, or the site alone when there is none yet. */
@@ -404,8 +407,14 @@ void entry_record_any(struct thread *t, void *block, size_t size, uint32_t epoch
 	stack = entry_stack(t, caller, frame);
 	if (unlikely(t->ignoring))
 		stack |= LIVE_IGNORED;
-	if (live_put((uintptr_t)block, size, stack, epoch))
+	if (entry_mode == ENTRY_COUNTED)
+		stack |= LIVE_COUNTED;
+	if (live_put((uintptr_t)block, size, stack, epoch)) {
 		entry_count_made(t, stack, size);
+		if (stack & LIVE_COUNTED)
+			site_count_made(t,
+					&(struct live_block){(uintptr_t)block, size, stack, epoch});
+	}
 	if (t->made_bytes >= t->next_tick)
 		thread_tick(t);
 }
@@ -415,7 +424,17 @@ bool entry_forget_any(struct thread *t, void *block, struct live_block *was)
 	if (!live_take((uintptr_t)block, was))
 		return false;
 	entry_count_gone(t, was->stack, was->size);
+	if (unlikely(was->stack & LIVE_COUNTED))
+		site_count_gone(t, was);
 	return true;
+}
+
+void entry_put_back(struct thread *t, const struct live_block *was)
+{
+	live_put_back(was);
+	entry_count_made(t, was->stack, was->size);
+	if (was->stack & LIVE_COUNTED)
+		site_count_back(was);
 }
 
 EXPORT void *malloc(size_t size)
@@ -538,8 +557,7 @@ static inline __attribute__((always_inline)) void *realloc_hook(void *block, siz
 		known = block && entry_forget_any(thread_current, block, &was);
 		moved = real_realloc(block, size ? request_inside(size) : 0);
 		if (known && !moved && size) {
-			live_put_back(&was);
-			entry_count_made(thread_current, was.stack, was.size);
+			entry_put_back(thread_current, &was);
 		}
 		return moved;
 	}
@@ -550,8 +568,7 @@ static inline __attribute__((always_inline)) void *realloc_hook(void *block, siz
 	if (likely(moved)) {
 		entry_record_any(t, moved, size, birth_after_realloc(&was, moved), caller, frame);
 	} else if (known && size) {
-		live_put_back(&was);
-		entry_count_made(t, was.stack, was.size);
+		entry_put_back(t, &was);
 	}
 	hook_leave(t);
 	return moved;

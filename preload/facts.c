@@ -7,6 +7,7 @@
 
 #include "snapshot.h"
 #include "sys.h"
+#include "site_counts.h"
 #include "walk_pools.h"
 
 #define SMALL 8192u
@@ -173,6 +174,8 @@ static void counters(struct walk *w)
 	walk_counter(w, "live.bytes", w->live_bytes);
 	walk_counter(w, "shim.bytes.mapped", arena_mapped());
 	walk_counter(w, "walker.bytes.mapped", w->pool.mapped);
+	if (config.peaks)
+		walk_counter(w, "peak.bytes", site_count_peak());
 	walk_counter(w, "lost.pages", w->plan->pages.lost);
 	task_counters(w);
 	record_counters(w);
@@ -456,6 +459,35 @@ static void frames(struct walk *w)
 		table_close(&w->writer, t);
 }
 
+/* Before the frames: those of sites from which nothing lives are written too. */
+static void sites(struct walk *w)
+{
+	static const struct column_spec specs[] = {
+		{RGD_SITE_FRAME, RGD_ENC_VARINT},
+		{RGD_SITE_MADE, RGD_ENC_VARINT},
+		{RGD_SITE_MADE_BYTES, RGD_ENC_VARINT},
+		{RGD_SITE_BLOCKS, RGD_ENC_VARINT},
+		{RGD_SITE_BYTES, RGD_ENC_VARINT},
+		{RGD_SITE_PEAK_BLOCKS, RGD_ENC_VARINT},
+		{RGD_SITE_PEAK_BYTES, RGD_ENC_VARINT},
+		{RGD_SITE_AT_BLOCKS, RGD_ENC_VARINT},
+		{RGD_SITE_AT_BYTES, RGD_ENC_VARINT},
+		{RGD_SITE_TEMPORARY, RGD_ENC_VARINT},
+		{RGD_SITE_GONE_0, RGD_ENC_VARINT},
+		{RGD_SITE_GONE_1, RGD_ENC_VARINT},
+		{0, 0},
+	};
+	struct table *t = config.peaks ? open_table(w, RGD_SEC_SITES, specs) : NULL;
+	struct site_count s;
+	for (uint32_t f = 1; t && f < w->intern.frame_limit; f++)
+		if (site_count_get(f, &s))
+			ROW(w, t, intern_frame(&w->intern, f), s.made, s.made_bytes, s.blocks,
+			    s.bytes, s.peak_blocks, s.peak_bytes, s.at_blocks, s.at_bytes,
+			    s.temporary, s.gone[0], s.gone[1]);
+	if (t)
+		table_close(&w->writer, t);
+}
+
 /* ---- interning tables ---------------------------------------------------------------------------------------------------------- */
 
 static void summary(struct walk *w)
@@ -620,6 +652,7 @@ static void metas(struct walk *w)
 	meta(w, "unwinder", unwinder ? unwinder->name : "");
 	meta(w, "allocator", allocator_name());
 	meta(w, "native", native_followed ? "yes" : native_note);
+	meta(w, "peaks", config.peaks ? "yes" : "");
 	meta(w, "values", config.values ? "yes" : "no");
 	lineage_meta(w);
 	for (unsigned i = 0; i < told_count; i++)
@@ -641,6 +674,7 @@ void walk_facts(struct walk *w)
 	summary(w);
 	record_walk(w);
 	pools_write(w);
+	sites(w);
 	stacks(w);
 	frames(w);
 	metas(w);

@@ -65,6 +65,7 @@ struct config {
 	int python_stacks;     /* REFGRAPH_PYTHON_STACKS: enum python_stacks, MIXED as FULL and: */
 	bool mixed;	       /* between native frames; stacks is FULL then */
 	bool python_tracer;    /* REFGRAPH_PYTHON_TRACER */
+	bool peaks;	       /* REFGRAPH_PEAKS: sites count */
 	bool python;	       /* REFGRAPH_PYTHON=off: no adapter */
 	bool gobject;	       /* REFGRAPH_GOBJECT=off: no adapter */
 	int php_stacks;	       /* REFGRAPH_PHP_STACKS: enum php_stacks */
@@ -170,7 +171,8 @@ bool arena_owns(uintptr_t address);
 /*
  * One 32-bit word per 16-byte granule of address space, in leaves of 16 MiB that cover 64 MiB each, mapped when first
  * needed. A block uses the words of its first granules:
- *   word 0  bit 31 set (only word 0 has it), bits 27 to 30 LIVE_TYPED, LIVE_IGNORED, LIVE_SHARE, LIVE_SAMPLED, bits 0..26 stack
+ *   word 0  bit 31 set (only word 0 has it), bits 26 to 30 LIVE_COUNTED, LIVE_TYPED, LIVE_IGNORED, LIVE_SHARE, LIVE_SAMPLED, bits 0..25
+ *           stack
  *   word 1  bits 0..20 epoch, bits 21..30 the requested size when below 1023, else 1023 and the size is in word 2 (and 3).
  *           So most blocks take two words and one branch that is foreseen well.
  *   word 2  bits 0..30 size; word 3 the bits above, when bit 30 of word 2 says so
@@ -181,7 +183,7 @@ bool arena_owns(uintptr_t address);
 struct live_block {
 	uintptr_t address;
 	uint64_t size;
-	uint32_t stack; /* with LIVE_SAMPLED, LIVE_SHARE, LIVE_IGNORED, LIVE_TYPED */
+	uint32_t stack; /* with LIVE_SAMPLED, LIVE_SHARE, LIVE_IGNORED, LIVE_TYPED, LIVE_COUNTED */
 	uint32_t epoch;
 };
 /* Beside the number of a stack: the block was drawn from all by size; its stack was drawn from all of its site. */
@@ -191,7 +193,9 @@ struct live_block {
 #define LIVE_IGNORED (1u << 28)
 /* The program said its type: annotate_type.c. */
 #define LIVE_TYPED (1u << 27)
-#define LIVE_STACK_NUMBER (LIVE_TYPED - 1)
+/* Its site counts: site_counts.h. */
+#define LIVE_COUNTED (1u << 26)
+#define LIVE_STACK_NUMBER (LIVE_COUNTED - 1)
 bool live_init(void);
 void live_insert(uintptr_t address, uint64_t size, uint32_t stack);
 /* False when the block is not known. `size` receives the requested size. */
@@ -311,6 +315,7 @@ struct thread {
 		uint32_t left; /* allocations until the next full stack in hybrid; else never 0 */
 	} sites[SITE_CACHE];   /* stack.h */
 	uint64_t random;       /* tracking.c; 0: not seeded */
+	uintptr_t last_made;   /* site_counts.c: the block that this thread made last */
 	uint32_t ignoring;     /* annotate.c: scopes in which blocks are LIVE_IGNORED */
 	struct thread *next;   /* list of all records, never unlinked, reused */
 	struct thread *spare;  /* threads.c: list of free records */

@@ -20,7 +20,7 @@ birth_stack(const struct adapter_wrap *w, struct thread *t, uintptr_t caller, ui
 		return stack;
 	if (likely(entry_mode == ENTRY_SITE))
 		return stack_site_cached(t, caller);
-	return entry_mode == ENTRY_EXACT ? entry_stack(t, caller, frame) : 0;
+	return entry_mode >= ENTRY_EXACT ? entry_stack(t, caller, frame) : 0;
 }
 
 static __attribute__((noinline)) void record_any(struct thread *t, void *block, size_t size,
@@ -127,8 +127,7 @@ static void *wrap_realloc(void *context, void *old, size_t size)
 		record_any(t, block, size, birth_stack(w, t, CALLER, FRAME), epoch);
 		w->blocks += !known;
 	} else if (known) {
-		live_put_back(&was);
-		entry_count_made(t, was.stack, was.size);
+		entry_put_back(t, &was);
 	}
 	hook_leave(t);
 	return block;

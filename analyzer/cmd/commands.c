@@ -9,7 +9,7 @@ extern const struct command cmd_run, cmd_ps, cmd_snapshot, cmd_mark, cmd_watch, 
 	cmd_get_leaking_objects, cmd_is_proper_module, cmd_referents, cmd_referrers, cmd_refcount,
 	cmd_gc, cmd_diff, cmd_leaks, cmd_collect, cmd_query, cmd_suspects, cmd_audit, cmd_complete,
 	cmd_schema, cmd_stacks, cmd_memory, cmd_tasks, cmd_slopes, cmd_survivors, cmd_index,
-	cmd_types, cmd_rules, cmd_track, cmd_workers;
+	cmd_types, cmd_rules, cmd_track, cmd_workers, cmd_sites;
 
 const struct command *const commands[] = {
 	/* processes */
@@ -33,6 +33,7 @@ const struct command *const commands[] = {
 	&cmd_survivors,
 	&cmd_get_new_ids,
 	&cmd_stacks,
+	&cmd_sites,
 	&cmd_memory,
 	&cmd_workers,
 	&cmd_diff,

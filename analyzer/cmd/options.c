@@ -14,7 +14,7 @@ const struct option_row option_table[] = {
 	 "native, python, php, gobject"},
 	{OPT_WHERE, OPTIONS_UNIVERSE | OPTIONS_WHERE, "where", 'w', OPTION_TEXT, "EXPR",
 	 "only objects for which EXPR holds, such as 'size > 1k and type ~ \"Session\"'"},
-	{OPT_SYMBOL_PATH, OPTIONS_UNIVERSE | OPTIONS_WHERE, "symbol-path", 0, OPTION_TEXT, "DIRS",
+	{OPT_SYMBOL_PATH, OPTIONS_UNIVERSE | OPTIONS_WHERE | OPTIONS_SITES, "symbol-path", 0, OPTION_TEXT, "DIRS",
 	 "look for programs and debug files in these folders first (a:b:c)"},
 	{OPT_TYPES, OPTIONS_UNIVERSE | OPTIONS_WHERE, "types", 0, OPTION_CHOICE, "auto|off|full",
 	 "types of native blocks from debug information: where it is not too large (the default), "
@@ -57,6 +57,11 @@ const struct option_row option_table[] = {
 	{OPT_MEMORY_BY, OPTIONS_MEMORY, "by", 0, OPTION_CHOICE, "kind|heap|arena|class|pool|pool-name",
 	 "one row a kind of memory (default), a heap of malloc, an arena or a size class of CPython, a "
 	 "pool or all pools of one name"},
+	{OPT_SITES_BY, OPTIONS_SITES, "by", 0, OPTION_CHOICE,
+	 "peak|at-peak|temporary|allocations|live|old",
+	 "what comes first: live bytes at most, or when the process had most (default, with --peaks); "
+	 "what is freed at once; blocks made; live bytes (default, without); old blocks, or more of "
+	 "them than before"},
 	{OPT_SINCE, OPTIONS_STACKS | OPTIONS_SURVIVORS, "since", 0, OPTION_TEXT, "MARK",
 	 "only what was made after the mark with this label, or in this epoch or later"},
 	{OPT_UNTIL, OPTIONS_STACKS | OPTIONS_SURVIVORS, "until", 0, OPTION_TEXT, "MARK",
@@ -224,6 +229,8 @@ const struct option_row option_table[] = {
 	 "with rules: so many objects stay known after their end, for double unrefs"},
 	{OPT_PYTHON_TRACER, OPTIONS_RUN, "python-tracer", 0, OPTION_FLAG, NULL,
 	 "--no-python-tracer: objects out of 3.13's free lists keep the place of older ones"},
+	{OPT_PEAKS, OPTIONS_RUN, "peaks", 0, OPTION_FLAG, NULL,
+	 "each allocation site counts what it made, freed at once and had at most (refgraph sites)"},
 	{OPT_PYTHON, OPTIONS_RUN, "python", 0, OPTION_FLAG, NULL,
 	 "--no-python: treat Python as any C program"},
 	{OPT_INTERVAL, OPTIONS_WATCH, "interval", 'i', OPTION_NUMBER, "SECONDS",

@@ -48,6 +48,7 @@ static const struct {
 	{"REFGRAPH_TRACK_TYPES", OPT_TRACK_TYPE},
 	{"REFGRAPH_TOMBSTONES", OPT_TOMBSTONES},
 	{"REFGRAPH_PYTHON_TRACER", OPT_PYTHON_TRACER, false, "on", "off"},
+	{"REFGRAPH_PEAKS", OPT_PEAKS, false, "1", "0"},
 	{"REFGRAPH_PYTHON", OPT_PYTHON, false, "on", "off"},
 	{"REFGRAPH_NATIVE", OPT_NATIVE, false, "on", "off"},
 	{"REFGRAPH_CHILDREN", OPT_CHILDREN, false, "on", "off"},

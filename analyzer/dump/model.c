@@ -118,6 +118,7 @@ struct error *model_open(const char *path, struct model **ret)
 	m->ncall_registers = dump_rows(m->dump, RGD_SEC_CALL_REGISTERS);
 	m->ntls = dump_rows(m->dump, RGD_SEC_TLS);
 	m->npools = dump_rows(m->dump, RGD_SEC_POOLS);
+	m->nsite_counts = dump_rows(m->dump, RGD_SEC_SITES);
 	*ret = m;
 	return NULL;
 }
@@ -165,6 +166,7 @@ void model_close(struct model *m)
 	big_free(m->call_registers, m->ncall_registers, sizeof *m->call_registers);
 	big_free(m->tls, m->ntls, sizeof *m->tls);
 	big_free(m->pools, m->npools, sizeof *m->pools);
+	big_free(m->site_counts, m->nsite_counts, sizeof *m->site_counts);
 	free(m->types);
 	dump_close(m->dump);
 	free(m);

@@ -48,8 +48,8 @@ enum model_part {
 	MODEL_META = 1u << 25,
 	MODEL_HEAPS = 1u << 26,
 	MODEL_PAGES = 1u << 27,
-	MODEL_CALLS = 1u << 28, /* and their registers, and TLS */
-	MODEL_POOLS = 1u << 29,
+	MODEL_CALLS = 1u << 28,	  /* and their registers, and TLS */
+	MODEL_POOLS = 1u << 29,	  /* and what sites count */
 	MODEL_COUNTED = 1u << 30, /* and the hooks, and the events */
 	MODEL_LAST = MODEL_COUNTED,
 	/* what model_type_of() needs to tell native blocks apart by their allocation site */
@@ -221,6 +221,13 @@ struct ref_event {
 	uint8_t kind, flags;  /* enum rgd_event_kind, RGD_EVENT_F_* */
 };
 
+/* What a place of allocation counted: see RGD_SEC_SITES. */
+struct site_count {
+	uint32_t frame;
+	uint64_t made, made_bytes, blocks, bytes, peak_blocks, peak_bytes, at_blocks, at_bytes,
+		temporary, gone[2];
+};
+
 /* One edge in full. */
 struct edge {
 	uint32_t source, target;
@@ -321,8 +328,8 @@ struct model {
 	/* known from the start */
 	uint32_t nstrings, ntypes, nlabels, nobjects, nedges, nroots, nframes, nstacks, nmodules,
 		nmaps, nthreads, nruntimes, ngc, ncounters, nproperties, nsummary, nepochs,
-		nregions, nheaps, nmeta, npages, ncalls, ncall_registers, ntls, npools, nhooks,
-		ncounted, nevents;
+		nregions, nheaps, nmeta, npages, ncalls, ncall_registers, ntls, npools,
+		nsite_counts, nhooks, ncounted, nevents;
 
 	char *text;
 	size_t text_size;
@@ -359,6 +366,7 @@ struct model {
 	struct call_register *call_registers; /* ascending by call */
 	struct tls_block *tls;
 	struct pool *pools;
+	struct site_count *site_counts;
 	char *meta_text[2]; /* keys, values */
 	size_t meta_size[2];
 	uint64_t *meta_start[2];

@@ -46,8 +46,9 @@ static const uint8_t known_columns[KNOWN_SECTIONS] = {
 	[RGD_SEC_REGIONS] = 5,	      [RGD_SEC_HEAPS] = 12,
 	[RGD_SEC_PAGES] = 3,	      [RGD_SEC_CALLS] = 6,
 	[RGD_SEC_CALL_REGISTERS] = 4, [RGD_SEC_TLS] = 4,
-	[RGD_SEC_POOLS] = 10,	      [RGD_SEC_HOOKS] = 9,
-	[RGD_SEC_COUNTED] = 11,	      [RGD_SEC_EVENTS] = 8,
+	[RGD_SEC_POOLS] = 10,	      [RGD_SEC_SITES] = 12,
+	[RGD_SEC_HOOKS] = 9,	      [RGD_SEC_COUNTED] = 11,
+	[RGD_SEC_EVENTS] = 8,
 };
 
 static bool is_known(const struct rgd_chunk_header *h)

@@ -549,9 +549,34 @@ static const struct field pool_fields[] = {
 	FIELD(RGD_POOL_HELD, pool, held, ANY),
 };
 
+static const struct field site_count_fields[] = {
+	FIELD(RGD_SITE_FRAME, site_count, frame, FRAMES),
+	FIELD(RGD_SITE_MADE, site_count, made, ANY),
+	FIELD(RGD_SITE_MADE_BYTES, site_count, made_bytes, ANY),
+	FIELD(RGD_SITE_BLOCKS, site_count, blocks, ANY),
+	FIELD(RGD_SITE_BYTES, site_count, bytes, ANY),
+	FIELD(RGD_SITE_PEAK_BLOCKS, site_count, peak_blocks, ANY),
+	FIELD(RGD_SITE_PEAK_BYTES, site_count, peak_bytes, ANY),
+	FIELD(RGD_SITE_AT_BLOCKS, site_count, at_blocks, ANY),
+	FIELD(RGD_SITE_AT_BYTES, site_count, at_bytes, ANY),
+	FIELD(RGD_SITE_TEMPORARY, site_count, temporary, ANY),
+	FIELD(RGD_SITE_GONE_0, site_count, gone[0], ANY),
+	FIELD(RGD_SITE_GONE_1, site_count, gone[1], ANY),
+};
+
 struct error *load_pools(struct model *m)
 {
-	return LOAD_ROWS(m, RGD_SEC_POOLS, pool_fields, m->npools, m->pools);
+	struct pool *pools;
+	struct error *e;
+
+	TRY(LOAD_ROWS(m, RGD_SEC_POOLS, pool_fields, m->npools, pools));
+	e = LOAD_ROWS(m, RGD_SEC_SITES, site_count_fields, m->nsite_counts, m->site_counts);
+	if (e) {
+		big_free(pools, m->npools, sizeof *pools);
+		return e;
+	}
+	m->pools = pools;
+	return NULL;
 }
 
 /* ---- counted references ---------------------------------------------------------------------- */

@@ -42,7 +42,7 @@ LINES = {
     "typestats": ["p1.rgd"], "most-common-types": ["p1.rgd"], "show-most-common-types": ["p1.rgd"], "by-type": ["Session p1.rgd"],
     "growth": ["p1.rgd p2.rgd"], "show-growth": ["p1.rgd p2.rgd"], "slopes": ["p1.rgd p2.rgd p3.rgd"],
     "survivors": ["p1.rgd p2.rgd p3.rgd", "p3.rgd"], "get-new-ids": ["p1.rgd p2.rgd", "p1.rgd p2.rgd --list"],
-    "stacks": ["p1.rgd", "p1.rgd p2.rgd"], "memory": ["p1.rgd", "p1.rgd --by heap", "p1.rgd --by arena", "p1.rgd --by class",
+    "stacks": ["p1.rgd", "p1.rgd p2.rgd"], "sites": ["p1.rgd", "p1.rgd p2.rgd"], "memory": ["p1.rgd", "p1.rgd --by heap", "p1.rgd --by arena", "p1.rgd --by class",
                                                          "p1.rgd --by pool"],
     "diff": ["p1.rgd p3.rgd", "p1.rgd p3.rgd --by site", "p1.rgd p3.rgd --by path", "p1.rgd p3.rgd --by identity --state all"],
     "at": ["{address} p1.rgd"], "at-addrs": ["{address} p1.rgd"], "show": ["Session p1.rgd --limit 3", "module p1.rgd -u all --limit 1", "-u native -w size==128 p1.rgd"],

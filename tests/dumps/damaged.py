@@ -393,6 +393,9 @@ def texts():
                        ("of threads in no order", "thread 8 u\ncall 1 1 1 1 1 1\n" + frames % (0, 0, 0, 1)),
                        ("whose thread-local storage is of no thread", frames % (0, 0, 0, 1) + "tls 4 0 0x9000 8\n")):
         refuse("content: calls " + name, make("calls1", text=calls + text), "CALL|TLS", everywhere=False)
+    site = "frame f unknown function=x\nsite f made=3 temporary=9 gone0=7\nobject o block\n"
+    accept("fine: what sites count, though it does not add up", make("sites", text=site))
+    refuse("content: a site of a frame that is not there", make("sites1", "--poke", "25.0.0", "5", text=site), "SITES", everywhere=False)
     refuse("content: names that are no UTF-8", make("utf8", text='type "a\\xff\\xfe"\n'), "STRINGS", everywhere=False)
 
 

@@ -122,6 +122,8 @@ static const char *const command_lines[][12] = {
 	{"survivors", "--by", "site", "--since", "1", "PATH"},
 	{"memory", "PATH"},
 	{"memory", "--by", "pool", "PATH"},
+	{"sites", "PATH"},
+	{"sites", "--by", "old", "PATH", "PATH"},
 	{"memory", "--by", "pool-name", "PATH"},
 	{"tasks", "#4", "PATH"},
 	{"workers", "PATH", "PATH"},

@@ -19,7 +19,7 @@ seeds() {
 	for n in 1 3 65536; do
 		"$O/tests/tools/mkdump" --no-zstd --chunk-rows $n -o "$1/small$n" "$ROOT/tests/dumps/v1.0-small.txt"
 	done
-	printf '%s\n' 'object o block prop.pool=0' 'object n block prop.pool=1' 'pool 1 0x100 name=a bytes=8 held=99' 'pool 2 0x200 parent=1' |
+	printf '%s\n' 'frame f unknown function=x' 'site f made=3 blocks=1' 'object o block prop.pool=0' 'object n block prop.pool=1' 'pool 1 0x100 name=a bytes=8 held=99' 'pool 2 0x200 parent=1' |
 		"$O/tests/tools/mkdump" --no-zstd -o "$1/pools"
 }
 

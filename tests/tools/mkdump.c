@@ -731,6 +731,22 @@ static void write_counted(void)
 	}
 }
 
+/* site FRAME made= ... */
+static void do_site(struct line *l)
+{
+	uint64_t row[12] = {
+		need(l, &frame_names, text_positional(l, 1)), text_option_number(l, "made", 0),
+		text_option_number(l, "made_bytes", 0), text_option_number(l, "blocks", 0),
+		text_option_number(l, "bytes", 0), text_option_number(l, "peak_blocks", 0),
+		text_option_number(l, "peak_bytes", 0), text_option_number(l, "at_blocks", 0),
+		text_option_number(l, "at_bytes", 0), text_option_number(l, "temporary", 0),
+		text_option_number(l, "gone0", 0), text_option_number(l, "gone1", 0),
+	};
+
+	rgd_row(w, RGD_SEC_SITES, 12, row);
+	text_done(l, 2);
+}
+
 static bool summary_by_hand;
 
 static void do_summary(struct line *l)
@@ -755,7 +771,7 @@ static const struct {
 	{"stack", do_stack}, {"module", do_module}, {"map", do_map}, {"thread", do_thread},
 	{"runtime", do_runtime}, {"gc", do_gc}, {"counter", do_counter}, {"property", do_property},
 	{"epoch", do_epoch}, {"region", do_region}, {"heap", do_heap}, {"summary", do_summary},
-	{"call", do_call}, {"callreg", do_callreg}, {"tls", do_tls}, {"pages", do_pages}, {"pool", do_pool},
+	{"call", do_call}, {"callreg", do_callreg}, {"tls", do_tls}, {"pages", do_pages}, {"pool", do_pool}, {"site", do_site},
 	{"hook", do_hook}, {"counted", do_counted}, {"event", do_event},
 };
 

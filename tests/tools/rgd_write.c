@@ -44,6 +44,7 @@ static const uint8_t encodings[SECTIONS][RGD_MAX_COLUMNS] = {
 	[RGD_SEC_CALL_REGISTERS] = {V, U8, U64, U64},
 	[RGD_SEC_TLS] = {V, V, U64, V},
 	[RGD_SEC_POOLS] = {U8, U64, V, V, V, V, V, V, V, V},
+	[RGD_SEC_SITES] = {V, V, V, V, V, V, V, V, V, V, V, V},
 	[RGD_SEC_HOOKS] = {V, V, V, V, V, U8, U8, V, V},
 	[RGD_SEC_COUNTED] = {U8, U64, V, V, V, V, V, V, V, V, V},
 	[RGD_SEC_EVENTS] = {U8, U8, V, V, V, V, V, V},
