@@ -97,7 +97,12 @@ static void class_functions(struct visitor *v, const zend_class_entry *ce)
 
 	ZEND_HASH_FOREACH_PTR((HashTable *)&ce->function_table, f)
 	{
-		if (f->type == ZEND_USER_FUNCTION && f->common.scope == ce)
+		if (f->type != ZEND_USER_FUNCTION)
+			continue;
+		if (f->common.scope !=
+		    ce) /* the function is shared, its name counted by each class */
+			own_string(v, f->common.function_name, "inherited method");
+		else
 			refer(v, &f->op_array, TAG_FUNCTION,
 			      label_name(v, RGD_EDGE_INTERNAL, RGD_LABEL_PART,
 					 f->common.function_name),
