@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "graph/reach.h"
 #include "report/alive.h"
 #include "util/big.h"
 #include "util/bits.h"
@@ -142,6 +143,28 @@ static struct error *sink(struct balance *b, const struct counted_row *c, struct
 	return NULL;
 }
 
+/* What ends an object, whatever its count, gives back all that is left; and once more, when there was nothing left to end. */
+static struct error *destroy(struct balance *b, const struct counted_row *c, bool till_end,
+			     struct sheet *s)
+{
+	uint64_t left = 0;
+
+	for (size_t i = 0; i < s->entries.n; i++)
+		left += s->entries.data[i].plus - s->entries.data[i].minus;
+	for (uint32_t i = 0; i < c->events; i++) {
+		const struct ref_event *e = &b->paths.m->events[c->first + i];
+		bool late = e->flags & RGD_EVENT_F_ENDED;
+		uint32_t site;
+
+		if (e->kind != RGD_EVENT_DESTROY || (late && till_end))
+			continue;
+		TRY(call_paths_site(&b->paths, e->stack, &site));
+		TRY(entry_add(s, site, 0, late ? 1 : (int64_t)left > 0 ? left : 0, false));
+		left = late ? left : 0;
+	}
+	return NULL;
+}
+
 /* `till_end`: without what came after the object's end. */
 static struct error *sheet_fill(struct balance *b, const struct counted_row *c, bool till_end,
 				struct sheet *s)
@@ -158,7 +181,8 @@ static struct error *sheet_fill(struct balance *b, const struct counted_row *c, 
 		TRY(entry_add(s, site, change > 0 ? (uint64_t)change : 0,
 			      change < 0 ? (uint64_t)-change : 0, e->kind == RGD_EVENT_CREATE));
 	}
-	return sink(b, c, s);
+	TRY(sink(b, c, s));
+	return destroy(b, c, till_end, s);
 }
 
 /* ---- pairs ------------------------------------------------------------------------------------------------------------- */
@@ -241,7 +265,8 @@ struct total {
 /* How the graph sees objects: NULL, it does not. */
 struct sight {
 	struct alive alive;
-	uint32_t *holders; /* by object */
+	uint32_t *holders;  /* by object: references to it from what is reached */
+	uint64_t *indirect; /* bit set: lost objects that others hold which are lost themselves */
 	bool some;
 };
 
@@ -367,10 +392,14 @@ static bool should_be_gone(const struct judge *j, const struct counted_row *c)
 
 	if (count == 0)
 		return false;
-	if (!j->sight->some || c->object == MODEL_NONE)
-		return !(c->flags & RGD_COUNTED_F_NO_BLOCK) && j->lives && differs(j, true);
+	if (c->flags & RGD_COUNTED_F_NO_BLOCK)
+		return false;
+	/* objects of an allocator of its own share a block, which says nothing of one of them */
+	if (!j->sight->some || c->object == MODEL_NONE ||
+	    j->b->paths.m->address[c->object] != c->address)
+		return j->lives && differs(j, true);
 	if (!bits_get(j->sight->alive.reached, c->object))
-		return true;
+		return !bits_get(j->sight->indirect, c->object);
 	return j->lives && count != MODEL_UNKNOWN && count > j->sight->holders[c->object] &&
 	       differs(j, false);
 }
@@ -410,7 +439,10 @@ static struct error *judge_object(struct judge *j, uint32_t at)
 			return NULL;
 		verdict = BALANCE_SURPLUS;
 	} else if (!should_be_gone(j, c)) {
-		return NULL;
+		if (!j->query->type || c->flags & RGD_COUNTED_F_NO_BLOCK || !j->lives ||
+		    !differs(j, true))
+			return NULL;
+		verdict = BALANCE_ASKED;
 	}
 	j->objects[verdict]++;
 	if (!VEC_PUSH(&j->b->found, at))
@@ -508,6 +540,55 @@ static struct error *judge_type(struct balance *b, const struct balance_query *q
 
 /* ---- all ------------------------------------------------------------------------------------------------------------------ */
 
+static void sight_free(struct model *m, struct sight *s)
+{
+	big_free(s->holders, m->nobjects, sizeof *s->holders);
+	big_free(s->indirect, bits_words(m->nobjects), sizeof *s->indirect);
+	alive_deinit(&s->alive);
+}
+
+/*
+ * Of what is lost, what only others hold that are lost follows from them. The others are those that count a reference of which the dump has no
+ * pointer at all; where there is none (they hold each other in a circle) each of them stands for itself.
+ */
+static struct error *find_indirect(struct model *m, struct sight *s)
+{
+	size_t words = bits_words(m->nobjects);
+	uint32_t *held;
+	uint64_t *seen = NULL;
+	struct ids heads = {0};
+	struct error *e;
+
+	TRY(big_alloc(m->nobjects, sizeof *held, &held));
+	e = big_alloc(words, sizeof *seen, &seen);
+	for (uint32_t o = 0; o < m->nobjects && !e; o++) {
+		if (bits_get(s->alive.reached, o))
+			continue;
+		for (uint32_t k = m->graph.out_first[o]; k < m->graph.out_first[o + 1]; k++)
+			held[m->graph.out_target[k]] +=
+				alive_edge(&s->alive, k) && m->graph.out_target[k] != o;
+	}
+	for (uint32_t i = 0; i < m->ncounted && !e; i++) {
+		const struct counted_row *c = &m->counted[i];
+		uint64_t count = c->memory != MODEL_UNKNOWN ? c->memory : c->count;
+
+		if (c->state == RGD_COUNTED_ALIVE && c->object != MODEL_NONE && count &&
+		    !bits_get(s->alive.reached, c->object) && count > held[c->object] &&
+		    !VEC_PUSH(&heads, c->object))
+			e = error_memory();
+	}
+	if (!e)
+		e = reach_mark(&s->alive.graph, &s->alive.follow, heads.data, heads.n, seen);
+	for (size_t i = 0; i < words && !e; i++)
+		s->indirect[i] = seen[i];
+	for (size_t i = 0; i < heads.n && !e; i++)
+		bits_clear(s->indirect, heads.data[i]);
+	VEC_FREE(&heads);
+	big_free(held, m->nobjects, sizeof *held);
+	big_free(seen, words, sizeof *seen);
+	return e;
+}
+
 static struct error *sight_make(struct model *m, struct sight *s)
 {
 	struct error *e;
@@ -519,8 +600,12 @@ static struct error *sight_make(struct model *m, struct sight *s)
 	e = alive_reach(&s->alive);
 	if (!e)
 		e = big_alloc(m->nobjects, sizeof *s->holders, &s->holders);
+	if (!e)
+		e = big_alloc(bits_words(m->nobjects), sizeof *s->indirect, &s->indirect);
+	if (!e)
+		e = find_indirect(m, s);
 	if (e) {
-		alive_deinit(&s->alive);
+		sight_free(m, s);
 		return e;
 	}
 	for (uint32_t o = 0; o < m->nobjects; o++) {
@@ -537,10 +622,8 @@ static struct error *sight_make(struct model *m, struct sight *s)
 
 static void sight_deinit(struct model *m, struct sight *s)
 {
-	if (!s->some)
-		return;
-	big_free(s->holders, m->nobjects, sizeof *s->holders);
-	alive_deinit(&s->alive);
+	if (s->some)
+		sight_free(m, s);
 }
 
 static const struct balance *sorting; /* qsort has no context */
@@ -627,7 +710,7 @@ struct error *balance_make(struct model *m, const struct balance_query *query, s
 	struct error *e;
 
 	*ret = (struct balance){0};
-	TRY(model_load(m, MODEL_COUNTED | MODEL_TYPES));
+	TRY(model_load(m, MODEL_COUNTED | MODEL_TYPES | MODEL_ADDRESS));
 	TRY(sight_make(m, &sight));
 	e = call_paths_init(m, &ret->paths);
 	if (!e)

@@ -58,6 +58,19 @@ static bool is_start(const char *function)
 	return false;
 }
 
+/* A hook's own frame, between the function and its caller. */
+static bool is_ours(const struct model *m, uint32_t frame)
+{
+	uint32_t module = m->frames[frame].module;
+	const char *path, *slash;
+
+	if (module == MODEL_NONE)
+		return false;
+	path = model_string(m, m->modules[module].path);
+	slash = strrchr(path, '/');
+	return !strcmp(slash ? slash + 1 : path, "librefgraph.so");
+}
+
 /* The function of a frame; where it has no name, the place. */
 static void function_text(const struct model *m, uint32_t frame, struct str *out)
 {
@@ -110,6 +123,10 @@ static struct error *path_of(struct call_paths *p, uint32_t stack, uint32_t *ret
 	while (!e && todo.n) {
 		uint32_t k = todo.data[--todo.n];
 
+		if (is_ours(p->m, p->m->stacks[k].frame)) {
+			p->path_of[k] = at + 1; /* outermost: 0, asked for again */
+			continue;
+		}
 		str_clear(&text);
 		function_text(p->m, p->m->stacks[k].frame, &text);
 		if (at == MODEL_NONE && k != stack && is_start(str_text(&text)))

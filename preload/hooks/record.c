@@ -192,12 +192,18 @@ static void put_birth(struct shard *shard, struct tracked *o, const struct seen 
 	o->flags &= (uint8_t)~RGD_COUNTED_F_BEFORE;
 }
 
+/* Of this type some object was seen to begin; else all that is known of any is what came later. */
+static bool has_births(const struct seen *s)
+{
+	return s->type->number < RECORD_TYPES &&
+	       atomic_load_explicit(&born_types[s->type->number], memory_order_relaxed);
+}
+
 /* True: that was all, the object had ended. */
 static bool was_after_end(struct shard *shard, struct tracked *o, const struct seen *s)
 {
 	if (!o || o->state != RGD_COUNTED_ENDED || o->flags & RGD_COUNTED_F_BEFORE ||
-	    s->type->number >= RECORD_TYPES ||
-	    !atomic_load_explicit(&born_types[s->type->number], memory_order_relaxed))
+	    !has_births(s))
 		return false;
 	event_add(shard, o, s, RGD_EVENT_F_ENDED);
 	atomic_fetch_add_explicit(&after_end, 1, memory_order_relaxed);
@@ -260,7 +266,7 @@ static bool role_other(struct shard *shard, struct tracked *o, struct seen *s)
 	}
 	event_add(shard, o, s, flags);
 	if (s->kind == RGD_EVENT_DESTROY || is_last(o, s))
-		tracked_end(shard, o, !(o->flags & RGD_COUNTED_F_BEFORE));
+		tracked_end(shard, o, !(o->flags & RGD_COUNTED_F_BEFORE) || !has_births(s));
 	return false;
 }
 

@@ -12,6 +12,7 @@ struct row {
 	const struct tracked *object;
 	int64_t memory;	 /* references as the object says; -1 not known */
 	uintptr_t block; /* start of the live block that holds it; 0 none */
+	bool readable;	 /* lies in memory */
 	bool mine;	 /* no other adapter has it */
 };
 
@@ -135,6 +136,7 @@ static bool discover(struct walk *w)
 			continue; /* it ended, and no rule named the function */
 		else if (!walk_readable(w, address, 16))
 			continue;
+		row->readable = true;
 		read_memory(w, row);
 		if (row->block == address)
 			row->mine = walk_add(w, RGD_RT_REFHOOK, address, address, 0);
@@ -145,8 +147,10 @@ static bool discover(struct walk *w)
 static uint32_t type_number(struct walk *w, const struct tracked *o)
 {
 	const struct rule_type *type = type_of(o);
-	struct walk_type named = {.name = record_name_get(o->name)->text,
-				  .module = type ? type->family : ""};
+	struct walk_type named = {
+		.name = record_name_get(o->name)->text,
+		.module = type ? type->family : "",
+		.flags = type && type->name_from == RULE_NAME_VTABLE ? RGD_TYPE_F_RTTI : 0};
 
 	return walk_type(w, RGD_RT_REFHOOK, &named);
 }
@@ -315,7 +319,7 @@ static void write_object(struct walk *w, const struct row *row)
 	uint32_t number = 0, flags = o->flags;
 	bool lies = row->block && walk_resolve(w, o->id, &number, &interior);
 
-	if (is_alive(o) && !row->block)
+	if (is_alive(o) && !row->block && (o->in_block || !row->readable))
 		flags |= RGD_COUNTED_F_NO_BLOCK;
 	ROW(w, &counted_table, o->state, o->flags & RGD_COUNTED_F_ID ? (uint32_t)o->id : o->id,
 	    lies ? number + 1 : 0, type_number(w, o), 1, plus_one(o->count),
