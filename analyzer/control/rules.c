@@ -126,7 +126,7 @@ static void list_functions(struct listing *l, const char *role, char *rest)
 
 	keep(l->role, sizeof(l->role), role);
 	for (; word; word = strtok_r(NULL, " \t\n", &state)) {
-		if (!strcmp(word, "wrapping") || !strcmp(word, "counting"))
+		if (!strcmp(word, "wrapping") || !strcmp(word, "counting") || !strcmp(word, "own"))
 			continue;
 		l->line.function = word;
 		l->each(&l->line, l->context);

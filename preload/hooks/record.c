@@ -464,6 +464,10 @@ static void record_call(struct thread *t, const struct hook_call *call, bool aft
 	if (!shard)
 		return;
 	o = tracked_find(shard, s.id);
+	if (s.hook->rule->own && (!o || o->type != (uint16_t)s.type->number)) {
+		shard_leave(shard);
+		return;
+	}
 	if (unlikely(!o) && s.kind != RGD_EVENT_CREATE) {
 		shard_leave(shard);
 		shard = s.kind == RGD_EVENT_DESTROY ? NULL : enter_named(&s);

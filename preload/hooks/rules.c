@@ -642,24 +642,40 @@ static bool parse_function(struct reader *r, char *text, enum rule_role role)
 	return true;
 }
 
+/* Words before the functions that say more of the role. */
+static bool function_flag(enum rule_role role, const char *word, struct rule_function *flags)
+{
+	if (role == RULE_SINK && !strcmp(word, "counting"))
+		flags->counts = true;
+	else if (!strcmp(word, "wrapping"))
+		flags->wraps = true;
+	else if (!strcmp(word, "own"))
+		flags->own = true;
+	else
+		return false;
+	return true;
+}
+
 static bool on_function(struct reader *r)
 {
 	enum rule_role role = RULE_CREATE;
-	bool counts, wraps;
+	struct rule_function flags = {0};
+	size_t i = 1;
 
 	while (strcmp(rule_role_words[role], r->words[0]) != 0)
 		role++;
 	if (!want_type(r))
 		return false;
-	counts = role == RULE_SINK && r->nwords > 2 && !strcmp(r->words[1], "counting");
-	wraps = r->nwords > 2 && !strcmp(r->words[1], "wrapping");
-	if (r->nwords < 2)
+	while (i < r->nwords && function_flag(role, r->words[i], &flags))
+		i++;
+	if (i == r->nwords)
 		return wrong(r, "%s: of which functions? write their names", r->words[0]);
-	for (size_t i = counts || wraps ? 2 : 1; i < r->nwords; i++) {
+	for (; i < r->nwords; i++) {
 		if (!parse_function(r, r->words[i], role))
 			return false;
-		functions[functions_used - 1]->counts = counts;
-		functions[functions_used - 1]->wraps = wraps;
+		functions[functions_used - 1]->counts = flags.counts;
+		functions[functions_used - 1]->wraps = flags.wraps;
+		functions[functions_used - 1]->own = flags.own;
 	}
 	return true;
 }

@@ -28,6 +28,7 @@
  *   defer       -1 that somebody else carries out later, by a call of unref on behalf of this caller (autorelease)
  * rule->wraps: calls of the rules' functions for the same object inside this call are part of it and do not count (g_bytes_unref_to_data
  * calls g_bytes_unref, or not). There is a leave() then.
+ * rule->own: nothing for objects that were born as another type, or that nobody saw begin (g_boxed_free).
  * Events are looked up by the object's address (or number) alone: the type is the one that it was born with, not rule->type, which
  * matters only for objects that nobody saw begin ("of unknown birth": they are recorded too).
  * An object whose count is below 1 before a ref or unref and that is not known is one of the library's constants (cairo's and harfbuzz's nil
@@ -83,6 +84,7 @@ struct rule_function {
 	uint64_t when_bits;
 	bool at_return; /* record_leave() does it; record_enter() only fills call->kept */
 	bool counts;	/* sink: see above */
+	bool own;	/* see above */
 	bool wraps;	/* see above */
 	bool glob;
 	bool local;	 /* look in .symtab and debug symbols too */

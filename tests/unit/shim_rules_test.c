@@ -118,7 +118,7 @@ static void test_whole(void)
 				   "	create basket_new basket_open(*2)==0 \\\n"
 				   "	       basket_make(return->0)\n"
 				   "	ref basket_ref\n"
-				   "	unref wrapping basket_unref@V1.0(*1->0x10)\n"
+				   "	unref own wrapping basket_unref@V1.0(*1->0x10)\n"
 				   "	sink counting basket_sink\r\n"
 				   "symbols local\n"
 				   "	destroy basket_*_free(3)[5&0x10]\n"
@@ -167,7 +167,7 @@ static void test_whole(void)
 	       f->role == RULE_REF && !f->at_return && f->object.argument == 1 && !f->local);
 	f = rules_function(4);
 	report("a version, a path, wrapping",
-	       f->wraps && !strcmp(f->version, "V1.0") && f->object.loads == 2 &&
+	       f->wraps && f->own && !strcmp(f->version, "V1.0") && f->object.loads == 2 &&
 		       f->object.offset[1] == 0x10 && !strcmp(f->pattern, "basket_unref"));
 	report("counting", rules_function(5)->counts && !rules_function(5)->wraps);
 	f = rules_function(6);
