@@ -62,7 +62,12 @@ static bool step_drap(struct unwind_state *state, uint32_t rule, struct stack_vi
 /* A hooked call whose return leads to us: its frame is empty, the real address is with us. */
 static bool step_hooked(struct unwind_state *state)
 {
-	return around_return(state->sp, &state->pc) && is_code(state->pc);
+	const struct around *around = around_find(state->sp);
+
+	if (!around)
+		return false;
+	state->pc = around->return_address;
+	return is_code(state->pc);
 }
 
 bool unwind_step_odd(struct unwind_state *state, uint32_t rule, struct stack_view *view,

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <ucontext.h>
 
+#include "hooks/around.h"
 #include "hooks/thunk.h"
 #include "unwind.h"
 #include "unwind_cursor.h"
@@ -206,11 +207,27 @@ bool wide_cfa(const struct cfi_row *row, const struct wide_registers *regs, stru
 	return regs->known >> row->cfa_register & 1;
 }
 
+/* A hooked call whose return leads to us: its frame is empty, and what is the caller's is with us. */
+static bool hooked_caller(struct wide_registers *regs)
+{
+	const struct around *around = around_find(regs->r[DW_RSP]);
+
+	if (!around)
+		return false;
+	regs->r[DW_PC] = around->return_address;
+	regs->r[DW_RBX] = around->rbx;
+	regs->slot[DW_RBX] = 0;
+	regs->exact = false;
+	return is_code(around->return_address);
+}
+
 bool wide_caller(const struct cfi_row *row, uintptr_t cfa, struct wide_registers *regs,
 		 struct stack_view *view)
 {
 	struct wide_registers next = *regs;
 
+	if (regs->r[DW_PC] == (uintptr_t)hook_thunk_return)
+		return hooked_caller(regs);
 	for (unsigned i = 0; i < DW_MAX; i++)
 		if (!caller_register(&row->registers[i], i, regs, cfa, view, &next))
 			return false;
@@ -240,9 +257,7 @@ static bool full_step(struct wide_registers *regs, struct stack_view *view)
 		return wide_interrupted(regs, view);
 	if (row.registers[DW_PC].how == CFI_UNDEFINED)
 		return false;
-	/* the frame of a hooked call that returns to us is empty */
-	return wide_cfa(&row, regs, view, &cfa) &&
-	       (cfa > regs->r[DW_RSP] || regs->r[DW_PC] == (uintptr_t)hook_thunk_return) &&
+	return wide_cfa(&row, regs, view, &cfa) && cfa > regs->r[DW_RSP] &&
 	       wide_caller(&row, cfa, regs, view);
 }
 

@@ -90,13 +90,28 @@ static struct around *around_claim(void)
 	return NULL;
 }
 
+/* Is there one (CET)? Its words are the return addresses as they were called: two calls cannot come back as one. */
+static bool shadow_stack(void)
+{
+	uint64_t pointer = 0;
+
+	__asm__ volatile("rdsspq %0" : "+r"(pointer)); /* a nop when there is none */
+	return pointer != 0;
+}
+
 /* NULL: the call is not to come back to us. */
 __attribute__((used, visibility("hidden"))) struct around *
 hook_thunk_around_entered(const struct hook_call *call, const struct hook *hook, uintptr_t rbx)
 {
-	struct around *around = around_claim();
+	struct around *outer = NULL, *around = NULL;
 	struct hook_call alone;
 	int kept = errno;
+
+	/* a function around which we stand ends with a jump to this one: rbx is that call's record again */
+	if (unlikely(call->return_address == (uintptr_t)hook_thunk_return))
+		outer = (struct around *)rbx;
+	if (likely(!outer || !shadow_stack()))
+		around = around_claim();
 
 	if (unlikely(!around)) {
 		atomic_fetch_add_explicit(&lost, 1, memory_order_relaxed);
@@ -108,8 +123,10 @@ hook_thunk_around_entered(const struct hook_call *call, const struct hook *hook,
 	}
 	around->call = *call;
 	around->call.context = hook->context;
-	around->return_address = call->return_address;
-	around->rbx = rbx;
+	around->outer = outer;
+	around->return_address = outer ? outer->return_address : call->return_address;
+	around->rbx = outer ? outer->rbx : rbx;
+	around->call.return_address = around->return_address;
 	around->body = hook->trampoline;
 	around->hook = hook;
 	hook->enter(&around->call);
@@ -125,6 +142,12 @@ __attribute__((used, visibility("hidden"))) void hook_thunk_left(struct around *
 	if (likely(pool && around >= pool->calls && around < pool->calls + CALLS_MAX))
 		pool->hint = (uint32_t)(around - pool->calls);
 	around->hook->leave(&around->call);
+	for (struct around *outer = around->outer, *next; outer; outer = next) {
+		next = outer->outer;
+		outer->call.result = around->call.result;
+		outer->hook->leave(&outer->call);
+		__atomic_store_n(&outer->busy, 0, __ATOMIC_RELEASE);
+	}
 	errno = kept;
 }
 
@@ -144,19 +167,14 @@ static const struct around *find_in(const struct around_pool *pool, uintptr_t cf
 	return best;
 }
 
-bool around_return(uintptr_t cfa, uintptr_t *return_address)
+const struct around *around_find(uintptr_t cfa)
 {
 	const struct around *a = own_pool ? find_in(own_pool, cfa) : NULL;
 
 	for (struct around_pool *pool = atomic_load_explicit(&pools, memory_order_acquire);
 	     pool && !a; pool = pool->next)
 		a = find_in(pool, cfa);
-	/* a function around which we stand ended with a jump to another one: that one returns to us twice */
-	while (a && a->return_address == (uintptr_t)hook_thunk_return)
-		a = (const struct around *)a->rbx;
-	if (a)
-		*return_address = a->return_address;
-	return a != NULL;
+	return a;
 }
 
 /* The C++ ABI's exception handling, section 1.6.1. <unwind.h> has the name of one of our own headers. */
@@ -173,7 +191,9 @@ hook_personality(int version, int actions, uint64_t class, void *exception, void
 		return CONTINUE_UNWIND;
 	around_init();
 	around = get_register ? (struct around *)get_register(context, 3) : NULL;
-	if (around)
+	for (struct around *next; around; around = next) {
+		next = around->outer;
 		__atomic_store_n(&around->busy, 0, __ATOMIC_RELEASE);
+	}
 	return CONTINUE_UNWIND;
 }

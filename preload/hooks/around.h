@@ -16,10 +16,12 @@ struct around {
 	uint32_t
 		busy; /* claimed by its thread; given back by whoever ends the call, also another thread (coroutines) */
 	uint32_t order; /* of claims */
+	struct around
+		*outer; /* a call that ended with a jump into this one: it comes back with it */
 };
 
-/* The frame whose return address leads to us, by its CFA: what stood there. False: it is none of ours. */
-bool around_return(uintptr_t cfa, uintptr_t *return_address);
+/* The call whose return address leads to us, by its CFA: return_address and rbx are the caller's. NULL: there is none. */
+const struct around *around_find(uintptr_t cfa);
 /* Calls that were left without a trace in leave(): all of a thread's places were taken. */
 uint64_t around_lost(void);
 void around_init(void);

@@ -161,7 +161,8 @@ __asm__(".text\n"
 	".size hook_thunk_enter, . - hook_thunk_enter\n"
 
 	/* From rbx = record on, the caller's rbx is at 8(%rbx), and when its place on the stack is taken, the return address at (%rbx):
-	 * DW_CFA_expression of DW_OP_breg3. */
+	 * DW_CFA_expression of DW_OP_breg3. The frame that is left then is empty: rsp is the caller's. libgcc tells frames apart by their CFAs
+	 * alone (the handler's of an exception), so this one claims a byte: CFA = rsp + 1, rsp = CFA - 1. */
 	BEGIN("hook_thunk_around")
 	"	.cfi_startproc\n"
 	"	.cfi_personality 0x1b, hook_personality\n"
@@ -183,7 +184,8 @@ __asm__(".text\n"
 	"	.cfi_def_cfa %rsp, 16\n"
 	"	.cfi_restore %rbp\n"
 	"	lea 16(%rsp), %rsp\n"
-	"	.cfi_def_cfa %rsp, 0\n"
+	"	.cfi_def_cfa %rsp, 1\n"
+	"	.cfi_escape 0x16, 7, 2, 0x31, 0x1c\n"
 	"	.cfi_escape 0x10, 16, 2, 0x73, 0\n"
 	"	call *16(%rbx)\n"
 	".globl hook_thunk_return\n"
@@ -191,6 +193,7 @@ __asm__(".text\n"
 	"hook_thunk_return:\n"
 	"	push (%rbx)\n"
 	"	.cfi_def_cfa_offset 8\n"
+	"	.cfi_restore %rsp\n"
 	"	.cfi_offset %rip, -8\n"
 	FRAME_OPEN SAVE_ALL
 	"	mov %rax, 80(%rbx)\n"

@@ -412,6 +412,7 @@ static void run_jumps(void)
 	check("tail call around", (unsigned long)k_tail(1), 3);
 	check("tail call: both entered", entered_calls - before, 2);
 	check("tail call: both left", left_calls - before_left, 2);
+	check("tail call: with the result", last_left.result, 3);
 	hook_remove(&tail, 1);
 	hook_remove(&end, 1);
 }

@@ -23,9 +23,9 @@ void *arena_map(size_t size)
 }
 
 const char hook_thunk_return[1]; /* no call is hooked here */
-bool around_return(uintptr_t cfa, uintptr_t *return_address)
+const struct around *around_find(uintptr_t cfa)
 {
-	return false;
+	return NULL;
 }
 
 uint32_t memo_stack(uintptr_t return_address, uintptr_t cfa, uintptr_t frame_pointer)
