@@ -65,10 +65,15 @@ static inline bool claim(struct around *around)
 	uint32_t expected = 0;
 	bool done;
 
+#if defined(__x86_64__)
 	__asm__ volatile("cmpxchgl %3, %1\n\tsete %0"
 			 : "=q"(done), "+m"(around->busy), "+a"(expected)
 			 : "r"(1u)
 			 : "cc", "memory");
+#else
+	done = __atomic_compare_exchange_n(&around->busy, &expected, 1, false, __ATOMIC_ACQUIRE,
+					   __ATOMIC_RELAXED);
+#endif
 	return done;
 }
 
@@ -95,7 +100,9 @@ static bool shadow_stack(void)
 {
 	uint64_t pointer = 0;
 
+#if defined(__x86_64__)
 	__asm__ volatile("rdsspq %0" : "+r"(pointer)); /* a nop when there is none */
+#endif
 	return pointer != 0;
 }
 

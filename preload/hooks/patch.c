@@ -29,17 +29,24 @@ struct patched {
 	struct hook *hook; /* NULL: removed or forgotten */
 	uintptr_t patch;
 	uint8_t before[PATCH_SIZE], after[PATCH_SIZE];
-	struct patched *next;
+	struct patched *next, *same; /* of all, in the same bucket */
 };
 static struct patched *patched_list;
+#define BUCKETS 4096u
+static struct patched *buckets[BUCKETS]; /* by function */
 
 static struct got *got_list;
 
 static const char no_memory[] = "there is no memory for it";
 
+static struct patched **bucket(uintptr_t function)
+{
+	return &buckets[(function >> 4) % BUCKETS];
+}
+
 static struct patched *patched_find(uintptr_t function)
 {
-	for (struct patched *p = patched_list; p; p = p->next)
+	for (struct patched *p = *bucket(function); p; p = p->same)
 		if (p->hook && p->hook->function == function)
 			return p;
 	return NULL;
@@ -211,6 +218,8 @@ static void entry_patch(struct work *w)
 	w->hook->why = "";
 	p->next = patched_list;
 	patched_list = p;
+	p->same = *bucket(w->hook->function);
+	*bucket(w->hook->function) = p;
 }
 
 static void refuse_all(struct work *work, size_t n, const char *why)
@@ -441,13 +450,16 @@ size_t hook_install(struct hook *const *hooks, size_t n)
 	struct work *work = n ? arena_map(n * sizeof(*work)) : NULL;
 	size_t kept, in_force = 0;
 
-	thunk_init();
+	bool able = thunk_init();
+
 	around_init();
 	for (size_t i = 0; i < n; i++) {
 		hooks[i]->way = HOOK_NOT;
-		hooks[i]->why = work ? NULL : no_memory;
+		hooks[i]->why = !able  ? "functions are hooked on x86-64 only"
+				: work ? NULL
+				       : no_memory;
 	}
-	if (!work)
+	if (!able || !work)
 		return 0;
 	kept = collect(hooks, n, work);
 	install_sorted(work, kept);
@@ -469,7 +481,7 @@ static bool entry_restore(struct patched *p)
 
 static void remove_one(struct hook *hook)
 {
-	for (struct patched *p = patched_list; p; p = p->next)
+	for (struct patched *p = *bucket(hook->function); p; p = p->same)
 		if (p->hook == hook && entry_restore(p)) {
 			p->hook = NULL;
 			refuse(hook, "was removed");

@@ -23,7 +23,7 @@
 extern const char hook_thunk_enter[], hook_thunk_around[];
 /* Where a function that hook_thunk_around called comes back. */
 extern const char hook_thunk_return[];
-/* Looks at the processor. Before the first hook. */
-void thunk_init(void);
+/* Looks at the processor. Before the first hook. False: there are no thunks for this machine. */
+bool thunk_init(void);
 
 #endif
