@@ -15,11 +15,15 @@ static const struct column columns[] = {
 	[ID] = {"id", "TASK", CELL_ID,
 		.about = "number of the task, threading.local, Context or generator in this dump"},
 	[RUNS] = {"runs", "RUNS", CELL_TEXT,
-		  .about = "a task's coroutine or a generator, and its state; the thread; the task "
+		  .about = "a task's coroutine, a fiber or a generator, and its state; the thread; "
+			   "the task "
 			   "or thread that "
 			   "runs in the context, or the handle that will"},
-	[IN] = {"in", "IN", CELL_TEXT, .about = "the innermost coroutine that it awaits"},
-	[WAITS_FOR] = {"waits_for", "WAITS FOR", CELL_TEXT, .about = "type of what that waits for"},
+	[IN] = {"in", "IN", CELL_TEXT,
+		.about = "the innermost coroutine that it awaits, a fiber's innermost function"},
+	[WAITS_FOR] = {"waits_for", "WAITS FOR", CELL_TEXT,
+		       .about = "type of what that waits for; of a fiber that no reference leads "
+				"to: nobody"},
 	[HOLDS] = {"holds", "HOLDS", CELL_NUMBER, .hidden = true,
 		   .about = "of the objects asked about: those that it holds"},
 	[PATH] = {"path", "AS", CELL_TEXT, .hidden = true,
@@ -56,6 +60,8 @@ static void add_runs(struct table *t, struct model *m, const struct holder *h, s
 		add_text(t, IN, m, h->task->inner, s);
 		if (h->task->waits_for != MODEL_NONE)
 			table_text(t, WAITS_FOR, model_type_name(m, h->task->waits_for));
+		else if (h->task->unreachable)
+			table_text(t, WAITS_FOR, "nobody: unreachable");
 		break;
 	case HOLDER_GENERATOR:
 		add_text(t, RUNS, m, h->object, s);
@@ -144,7 +150,8 @@ static struct error *run(struct context *c)
 const struct command cmd_tasks = {
 	.name = "tasks",
 	.usage = "[SELECTOR...] DUMP",
-	.summary = "list asyncio's tasks and what they wait for; or which task, thread, context "
+	.summary = "list asyncio's tasks and PHP's fibers and what they wait for; or which task, "
+		   "thread, context "
 		   "variable or "
 		   "generator holds an object",
 	.about = "With selectors or --where: those that hold one of these objects, and how: a task "

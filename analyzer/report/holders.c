@@ -25,6 +25,8 @@ static bool is_named(const struct model *m, uint32_t o, const char *name)
 
 static bool is_generator(const struct model *m, uint32_t o)
 {
+	if (type_of(m, o)->runtime == RGD_RT_PHP)
+		return is_named(m, o, "Generator");
 	return is_named(m, o, "generator") || is_named(m, o, "coroutine") ||
 	       is_named(m, o, "async_generator");
 }
@@ -447,8 +449,8 @@ static struct error *enter_starts(struct search *s, const struct holders *h,
 	for (uint32_t i = row->first; i < row->first + row->nstarts; i++) {
 		uint32_t o = h->starts.data[i].object;
 
-		if (bits_get(s->leading, o) && !bits_get(s->namespaces, o) && !is_shared(s->m, o) &&
-		    !enter(s, o, mark, i, MODEL_NONE))
+		if (bits_get(s->leading, o) && !bits_get(s->namespaces, o) &&
+		    (o == row->object || !is_shared(s->m, o)) && !enter(s, o, mark, i, MODEL_NONE))
 			return error_memory();
 	}
 	return NULL;

@@ -3,6 +3,9 @@
 
 #include <string.h>
 
+#include "report/alive.h"
+#include "util/bits.h"
+
 #define CHAIN_MAX 1000u /* coroutines that await each other */
 
 static const struct type *type_of(const struct model *m, uint32_t o)
@@ -15,8 +18,15 @@ static bool is_named(const struct model *m, uint32_t o, const char *name)
 	return strcmp(type_of(m, o)->name, name) == 0;
 }
 
+static bool is_fiber(const struct model *m, uint32_t type)
+{
+	return m->types[type].runtime == RGD_RT_PHP && strcmp(m->types[type].name, "Fiber") == 0;
+}
+
 bool is_task_type(const struct model *m, uint32_t type)
 {
+	if (type != MODEL_NONE && is_fiber(m, type))
+		return true;
 	for (unsigned i = 0; type != MODEL_NONE && i < 32; i++) {
 		const struct type *t = &m->types[type];
 		uint32_t base = t->base;
@@ -88,9 +98,41 @@ static struct error *follow_awaits(struct model *m, struct task *t)
 	return NULL;
 }
 
+/* Its frames are told outermost first; the last one is that of the call that suspended it. */
+static void find_inner_frame(const struct model *m, struct task *t)
+{
+	const struct graph *g = &m->graph;
+
+	for (uint32_t e = g->out_first[t->object]; e < g->out_first[t->object + 1]; e++) {
+		uint32_t frame = g->out_target[e];
+		const char *name = model_property_text(m, frame, RGD_PROP_NAME);
+
+		if (is_named(m, frame, "frame") && name && strcmp(name, "Fiber::suspend()") != 0)
+			t->inner = frame;
+	}
+}
+
+static struct error *find_unreachable(struct model *m, struct tasks *tasks)
+{
+	struct alive alive;
+	struct error *e;
+
+	TRY(alive_init(&alive, m));
+	e = alive_reach(&alive);
+	for (size_t i = 0; i < tasks->rows.n && !e; i++) {
+		struct task *t = &tasks->rows.data[i];
+
+		t->unreachable =
+			is_fiber(m, m->type[t->object]) && !bits_get(alive.reached, t->object);
+	}
+	alive_deinit(&alive);
+	return e;
+}
+
 struct error *tasks_find(struct model *m, struct tasks *ret)
 {
 	struct error *e = NULL;
+	bool fibers = false;
 
 	*ret = (struct tasks){0};
 	TRY(model_load(m, MODEL_REPR | MODEL_EDGES));
@@ -99,11 +141,19 @@ struct error *tasks_find(struct model *m, struct tasks *ret)
 
 		if (!is_task_type(m, m->type[o]))
 			continue;
-		t.coroutine = first_coroutine(m, o);
-		e = follow_awaits(m, &t);
+		if (is_fiber(m, m->type[o])) {
+			t.coroutine = o;
+			find_inner_frame(m, &t);
+			fibers = true;
+		} else {
+			t.coroutine = first_coroutine(m, o);
+			e = follow_awaits(m, &t);
+		}
 		if (!e && !VEC_PUSH(&ret->rows, t))
 			e = error_memory();
 	}
+	if (!e && fibers)
+		e = find_unreachable(m, ret);
 	if (e)
 		tasks_deinit(ret);
 	return e;

@@ -1,5 +1,5 @@
 /*
- * tasks.h - the tasks of asyncio: what each of them runs, and what it waits for.
+ * tasks.h - the tasks of asyncio: what each of them runs, and what it waits for; and PHP's fibers.
  */
 #ifndef REFGRAPH_TASKS_H
 #define REFGRAPH_TASKS_H
@@ -10,9 +10,10 @@
 
 struct task {
 	uint32_t object;
-	uint32_t coroutine; /* the outermost; MODEL_NONE unknown */
-	uint32_t inner;	    /* the innermost that is suspended or runs */
+	uint32_t coroutine; /* the outermost; MODEL_NONE unknown; a fiber: itself */
+	uint32_t inner;	    /* the innermost that is suspended or runs; a fiber: its frame */
 	uint32_t waits_for; /* a future, mostly; MODEL_NONE unknown */
+	bool unreachable;   /* a fiber: nobody can resume it */
 };
 
 struct tasks {
@@ -23,8 +24,9 @@ struct tasks {
 struct error *tasks_find(struct model *model, struct tasks *ret);
 void tasks_deinit(struct tasks *tasks);
 
+/* A fiber is one, too. */
 bool is_task_type(const struct model *model, uint32_t type);
-/* A coroutine, a generator, or what an asynchronous generator gives to be awaited. */
+/* Of CPython: a coroutine, a generator, or what an asynchronous generator gives to be awaited. */
 bool is_coroutine(const struct model *model, uint32_t object);
 /* What a suspended one of them awaits; MODEL_NONE nothing known. */
 struct error *awaited_by(struct model *model, uint32_t object, uint32_t *ret);

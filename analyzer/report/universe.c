@@ -6,12 +6,18 @@
 #include "util/big.h"
 #include "util/bits.h"
 
-static bool has_cpython(const struct model *m)
+/* What a user of the program's language asks about: objgraph's universe, or all that PHP counts. */
+static const char *universe_of(const struct model *m)
 {
-	for (uint32_t i = 0; i < m->ntypes; i++)
+	const char *ret = "all";
+
+	for (uint32_t i = 0; i < m->ntypes; i++) {
 		if (m->types[i].runtime == RGD_RT_CPYTHON)
-			return true;
-	return false;
+			return "gc";
+		if (m->types[i].runtime == RGD_RT_PHP)
+			ret = "php";
+	}
+	return ret;
 }
 
 struct error *universe_parse(struct model *m, const char *text, struct universe *ret)
@@ -20,7 +26,7 @@ struct error *universe_parse(struct model *m, const char *text, struct universe 
 
 	TRY(model_load(m, MODEL_TYPES));
 	if (!text)
-		text = has_cpython(m) ? "gc" : "all";
+		text = universe_of(m);
 	if (strcmp(text, "gc") == 0) {
 		u.kind = UNIVERSE_GC;
 	} else if (strcmp(text, "all") == 0) {
