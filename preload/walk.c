@@ -560,12 +560,22 @@ static uint32_t native_generation(const struct walk *w, uint32_t birth)
 	return (age > 2 ? 2 : age) << RGD_OBJ_F_GENERATION_SHIFT;
 }
 
+/* First all are looked up; what the heuristics look at in the blocks that are pointed into is on its way to the cache by then. */
 static void words_drain(struct walk *w)
 {
-	uint32_t number;
-	uint64_t interior;
 	for (uint32_t i = 0; i < w->word_count; i++) {
-		if (!walk_resolve(w, w->words[i].value, &number, &interior))
+		struct walk_word *word = &w->words[i];
+
+		if (!walk_resolve(w, word->value, &word->number, &word->interior))
+			word->number = UINT32_MAX;
+		else if (word->interior)
+			__builtin_prefetch((const void *)(word->value - word->interior));
+	}
+	for (uint32_t i = 0; i < w->word_count; i++) {
+		uint32_t number = w->words[i].number;
+		uint64_t interior = w->words[i].interior;
+
+		if (number == UINT32_MAX)
 			continue;
 		emit_word(w, w->batch[w->word_owner[i]].block.address + w->words[i].offset * 8,
 			  w->words[i].offset, w->words[i].value, number, interior);

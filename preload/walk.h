@@ -178,6 +178,8 @@ struct known_words {
 struct walk_word { /* a word that may be a pointer, waiting for its lookup */
 	uintptr_t value;
 	uint64_t offset; /* in its object, in words; or what the root needs */
+	uint64_t interior;
+	uint32_t number; /* what it points to */
 };
 
 struct walk {
