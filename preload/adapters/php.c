@@ -9,7 +9,7 @@
  * (with -n, with opcache and its preloading, in FPM's master, in Apache, in an embedding program). A PHP that was already
  * running when its library was found is attached to at once.
  *
- * How to add a version: preload/php/README.
+ * How to add a version: php_link.h.
  */
 #include <dlfcn.h>
 #include <errno.h>

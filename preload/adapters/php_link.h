@@ -3,6 +3,18 @@
  * thread safety and debug mode). Both are built from one tree and installed together; a module of another tree is refused by
  * its version.
  *
+ * How to add a version of PHP
+ *   1. Install its headers (phpX.Y-dev) and run `make PHP_CONFIG=php-configX.Y O=...`. The module is named by what these headers
+ *      state of themselves; nothing has to be told which builds exist, the engine that runs says which one it needs.
+ *   2. What is private to the engine's sources and therefore repeated here: struct closure, weak_reference and weak_map
+ *      (preload/php/values.c), gc_globals and autoloader (engine.c, roots.c), fiber_stack (regions.c), ZendMM's chunk
+ *      (zendmm.c). Hold each to the new sources; where the layout differs, a second struct under #if ZEND_MODULE_API_NO.
+ *   3. Run tests/php/ with that version (PHP=, in tests/php_tests.sh), and `audit` on programs of its users: a reference that is
+ *      not seen shows there at once.
+ *   4. For a thread-safe build: every global is behind TSRM, and a process has several heaps; adapters/php.c refuses it until
+ *      vm.c can stop all of PHP's threads.
+ *   5. Its name in versions[] of adapters/php.c, its package in tests/tools/deps.
+ *
  * The services of the walker are hidden symbols of the shim: the module gets them as a table. The module's exported symbol is
  * PHP_MODULE_SYMBOL, a struct php_module; adapters/php.c passes the shim's calls on to it.
  */
