@@ -191,12 +191,44 @@ static void module_roots(struct walk *w, uint32_t index, const struct module *m)
 	}
 }
 
+/* What the allocator's own code got from malloc(), which is us, its data holds; all other addresses there are its lists. */
+static bool allocated_by(struct walk *w, uint32_t index, uintptr_t word)
+{
+	struct live_block block;
+	uint32_t number, stack;
+	uint64_t interior;
+
+	if (!walk_plausible(w, word) || !walk_resolve(w, word, &number, &interior) ||
+	    !walk_object_block(w, number, word - interior, &block))
+		return false;
+	stack = block.stack & LIVE_STACK_NUMBER;
+	return stack && modules_find(frame_get(stack_frame_of(stack))->pc) == index;
+}
+
+static void allocator_roots(struct walk *w, uint32_t index, const struct module *m)
+{
+	for (unsigned i = 0; i < m->nwritable; i++) {
+		uintptr_t at = (m->writable[i].low + 7) & ~(uintptr_t)7, high = m->writable[i].high;
+
+		if (memory_readable(&w->map, at, high - at) != high - at)
+			continue;
+		for (; at + 8 <= high; at += 8)
+			if (allocated_by(w, index, *(const uintptr_t *)at))
+				word_root(w, RGD_ROOT_GLOBAL, index, at - m->base,
+					  *(const uintptr_t *)at, at);
+	}
+}
+
 static void modules_roots(struct walk *w)
 {
 	uint32_t allocator = foreign_allocator();
 	for (uint32_t i = 0; i < modules_count(); i++) {
 		const struct module *m = modules_get(i);
-		if (!m->own && !m->unloaded && i + 1 != allocator)
+		if (m->own || m->unloaded)
+			continue;
+		if (i + 1 == allocator)
+			allocator_roots(w, i + 1, m);
+		else
 			module_roots(w, i + 1, m);
 	}
 }

@@ -9,7 +9,8 @@
 /*
  * What libraries keep in places that nobody scans, or by pointers that are none to the start. The dynamic linker: memory of before
  * malloc, the cached stacks of ended threads. GLib: types by pointers behind a header, slabs of slices, closures and their hidden
- * part in front. OpenSSL: tables that are made once. libstdc++: the pool for exceptions when memory is short. The kinds are no
+ * part in front. OpenSSL: tables that are made once. libstdc++: the pool for exceptions when memory is short.
+ * tcmalloc: an extension that it replaces as it starts. The kinds are no
  * wider than that needs: an object that a program loses is definitely lost, and told.
  */
 static const char own_text[] = "{\n"
@@ -67,6 +68,12 @@ static const char own_text[] = "{\n"
 			       "  match-leak-kinds: possible,reachable\n"
 			       "  ...\n"
 			       "  fun:OPENSSL_init_ssl\n"
+			       "}\n"
+			       "{\n"
+			       "  tcmalloc's first extension\n"
+			       "  Memcheck:Leak\n"
+			       "  match-leak-kinds: definite,indirect,possible\n"
+			       "  obj:*/libtcmalloc*.so.*\n"
 			       "}\n"
 			       "{\n"
 			       "  libstdc++'s emergency pool\n"
