@@ -468,7 +468,9 @@ static void record_call(struct thread *t, const struct hook_call *call, bool aft
 		shard_leave(shard);
 		return;
 	}
-	if (unlikely(!o) && s.kind != RGD_EVENT_CREATE) {
+	/* a new one, or one where another lay that is remembered */
+	if (unlikely(!o || o->state == RGD_COUNTED_ENDED) && s.kind != RGD_EVENT_CREATE &&
+	    !(o && s.kind == RGD_EVENT_DESTROY)) {
 		shard_leave(shard);
 		shard = s.kind == RGD_EVENT_DESTROY ? NULL : enter_named(&s);
 		if (!shard)

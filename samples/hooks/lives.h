@@ -125,6 +125,7 @@ int main(int argc, char **argv)
 	if (!strcmp(bug, "surplus")) {
 		signal(SIGSEGV, on_crash);
 		signal(SIGABRT, on_crash);
+		signal(SIGTRAP, on_crash);
 	}
 	BEGIN;
 	if (!sigsetjmp(caught, 1))
