@@ -10,8 +10,9 @@ const struct option_row option_table[] = {
 	{OPT_HELP, OPTIONS_ALL, "help", 'h', OPTION_FLAG, NULL, "explain this command"},
 
 	{OPT_UNIVERSE, OPTIONS_UNIVERSE, "universe", 'u', OPTION_TEXT, "SET",
-	 "objects in question: gc (those the collector tracks; the default for Python), all, "
-	 "native, python, php, gobject"},
+	 "objects in question: gc (those the collector tracks; the default for Python), php (the "
+	 "default for PHP), all, "
+	 "native, python, gobject"},
 	{OPT_WHERE, OPTIONS_UNIVERSE | OPTIONS_WHERE, "where", 'w', OPTION_TEXT, "EXPR",
 	 "only objects for which EXPR holds, such as 'size > 1k and type ~ \"Session\"'"},
 	{OPT_SYMBOL_PATH, OPTIONS_UNIVERSE | OPTIONS_WHERE | OPTIONS_SITES, "symbol-path", 0, OPTION_TEXT, "DIRS",

@@ -12,16 +12,15 @@ $a[getmypid() * 1000000] = new Mark;
 echo 'ready ', getmypid(), "\n";
 fgets(STDIN);
 END
-keys() { rg referrers --columns edge --no-header Mark "$1" | sed "s/ *$//" | sort | uniq | tr '\n' ';'; }
+keys() { rg referrers --columns edge --no-header Mark "$1" | sed "s/ *$//; s/$pid/PID/g" | LC_ALL=C sort -u | tr '\n' ';'; }
 start "$PHP" -n keys.php
 take 1
-me=$pid
 equal "privacy: keys without values" "$(keys 1.rgd)" "['App\Event\Saved'];['plain_name'];['…'];[7];[…];"
 finish
 rm stdin stdout
 export REFGRAPH_VALUES=1
 start "$PHP" -n keys.php
 take 2
-equal "privacy: keys with values" "$(keys 2.rgd | sed "s/$pid/PID/g")" "['App\Event\Saved'];['plain_name'];[PID000000];[7];[someone@example.orgPID];"
+equal "privacy: keys with values" "$(keys 2.rgd)" "['App\Event\Saved'];['plain_name'];[7];[PID000000];[someone@example.orgPID];"
 finish
 exit $failed
