@@ -8,7 +8,15 @@
 
 #include "gobject.h"
 
-enum { SIGNAL_NUMBER = 0, SIGNAL_OWNER = 8, SIGNAL_NAME = 16, SIGNAL_SIZE = 32 };
+enum {
+	SIGNAL_NUMBER = 0,
+	SIGNAL_OWNER = 8,
+	SIGNAL_NAME = 16,
+	SIGNAL_CLASSES = 48, /* {how many, {type, closure}...} */
+	SIGNAL_SIZE = 56,
+	CLASS_FIRST = 8,
+	CLASS_ITEM = 16
+};
 
 static struct handler *handlers;
 static uint32_t handler_count;
@@ -34,15 +42,30 @@ static bool is_signals(struct walk *walk, uintptr_t array)
 	return strcmp((const char *)word_at(word_at(array, 8), SIGNAL_NAME), "notify") == 0;
 }
 
+/* What a signal does by itself, by class: closures that live as long as the classes. */
+static void claim_class_closures(struct walk *walk, uintptr_t node)
+{
+	uintptr_t classes = word_at(node, SIGNAL_CLASSES);
+	uint32_t n = classes && walk_readable(walk, classes, CLASS_FIRST) ? half_at(classes, 0) : 0;
+
+	if (n > 4096 || !walk_readable(walk, classes, CLASS_FIRST + n * (size_t)CLASS_ITEM))
+		return;
+	for (uint32_t i = 0; i < n; i++)
+		claim_closure(walk, word_at(classes, CLASS_FIRST + 8 + i * (long)CLASS_ITEM));
+}
+
 static void read_signals(struct walk *walk, uintptr_t array)
 {
 	uint64_t size = 0;
 
 	signals = array;
 	walk_block(walk, array, &size);
-	for (signals_count = 1; (signals_count + 1) * 8ul <= size; signals_count++)
-		if (!is_signal(walk, word_at(array, signals_count * 8l), signals_count))
+	for (signals_count = 1; (signals_count + 1) * 8ul <= size; signals_count++) {
+		uintptr_t node = word_at(array, signals_count * 8l);
+		if (!is_signal(walk, node, signals_count))
 			break;
+		claim_class_closures(walk, node);
+	}
 }
 
 /* ---- the set of handlers --------------------------------------------------------------------------------------------- */

@@ -306,6 +306,21 @@ static void own_parts(struct walk *walk, uintptr_t instance)
 	}
 }
 
+/* A binding lives as long as both of its ends, by a reference that it has of itself; the block that their handlers hold knows it weakly. */
+static void binding_words(struct walk *walk)
+{
+	const struct gtype *binding = known_type(KNOWN_BINDING);
+
+	for (uint32_t i = 0; binding && gobject.minor >= 68 && i < found.count; i++) {
+		uintptr_t shared;
+		if (!type_is_a(type_of_instance(found.instances[i]), binding))
+			continue;
+		shared = word_at(found.instances[i], BINDING_CONTEXT);
+		if (walk_readable(walk, shared, 24) && word_at(shared, 0) == found.instances[i])
+			strong_word(walk, shared, RGD_EDGE_STRONG, "binding");
+	}
+}
+
 bool gobject_discover(struct walk *walk)
 {
 	if (!types_read(walk))
@@ -320,6 +335,7 @@ bool gobject_discover(struct walk *walk)
 		gobject.note = "signals are not as they are known: handlers have no names";
 	for (uint32_t i = 0; i < found.count; i++)
 		own_parts(walk, found.instances[i]);
+	binding_words(walk);
 	widgets_read(walk);
 	lists_read(walk);
 	slices_each(walk, claim_slice);
