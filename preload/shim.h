@@ -400,7 +400,7 @@ struct epoch_record {
 	uint32_t number;
 	uint32_t kind;
 	uint64_t time_ns;
-	char label[64];
+	char label[120];
 };
 /* All records that are kept, oldest first (bounded: the oldest marks are dropped and counted). */
 size_t epoch_records(const struct epoch_record **records);

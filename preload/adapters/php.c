@@ -206,6 +206,14 @@ static void attach(bool late)
 		php.host->block_leave();
 }
 
+/* Apache's libphp is often met in the midst of its start, when it asks for a locale: modules have begun to register. */
+static bool has_started(void)
+{
+	int (*initialized)(void) = php.host->symbol(php.handle, "php_get_module_initialized");
+
+	return first_module() && (!initialized || initialized());
+}
+
 static int post_startup(void)
 {
 	int (*next)(void) = php.next;
@@ -230,7 +238,7 @@ static bool probe(const struct adapter_host *host, void *handle)
 			      "supported, native blocks are followed, its objects are not");
 		return true;
 	}
-	if (first_module()) { /* it has started without us */
+	if (has_started()) { /* without us */
 		attach(true);
 		return true;
 	}

@@ -33,6 +33,7 @@ static struct {
 	int (*deactivate)(void);
 	int (*collect)(void);
 	zend_op_array *(*compile_file)(zend_file_handle *file, int type);
+	zend_op_array *(*compile_first)(zend_file_handle *file, int type);
 	zend_op_array *(*compile_string)(zend_string *source, const char *file,
 					 zend_compile_position position);
 	uint32_t thread;
@@ -107,17 +108,6 @@ static bool end_is_wanted(void)
 	return false;
 }
 
-static int on_activate(void)
-{
-	int status = events.activate ? events.activate() : SUCCESS;
-
-	events_note_thread();
-	events.in_request = true;
-	events.end_is_wanted = end_is_wanted();
-	EACH(request_begin);
-	return status;
-}
-
 static void want_end(void)
 {
 	if (!events.end_is_wanted || !EG(active))
@@ -139,6 +129,34 @@ static zend_op_array *on_compile_string(zend_string *source, const char *file,
 	want_end();
 	EACH(compiles);
 	return events.compile_string(source, file, position);
+}
+
+/* opcache puts its own before ours after we have started, and answers by itself for what it has. */
+static zend_op_array *on_compile_first(zend_file_handle *file, int type)
+{
+	want_end();
+	EACH(compiles);
+	return events.compile_first(file, type);
+}
+
+static void come_first(void)
+{
+	if (events.compile_first || zend_compile_file == on_compile_file)
+		return;
+	events.compile_first = zend_compile_file;
+	zend_compile_file = on_compile_first;
+}
+
+static int on_activate(void)
+{
+	int status = events.activate ? events.activate() : SUCCESS;
+
+	events_note_thread();
+	come_first();
+	events.in_request = true;
+	events.end_is_wanted = end_is_wanted();
+	EACH(request_begin);
+	return status;
 }
 
 static int on_deactivate(void)

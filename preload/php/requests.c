@@ -53,19 +53,29 @@ static const char *base_name(const char *path)
 	return slash ? slash + 1 : path;
 }
 
+/* As the client sent it. FPM has the script's name in its place, and what it was sent among the variables. */
+static const char *request_uri(void)
+{
+	const char *uri = SG(server_context) && sapi_module.getenv
+				  ? sapi_module.getenv("REQUEST_URI", sizeof("REQUEST_URI") - 1)
+				  : NULL;
+
+	return uri ? uri : SG(request_info).request_uri;
+}
+
 /* "GET /shop/cart index.php"; what follows the question mark is data, and stays out. */
 static void make_label(void)
 {
 	const sapi_request_info *info = &SG(request_info);
-	const char *script = base_name(info->path_translated);
-	int uri = info->request_uri ? (int)strcspn(info->request_uri, "?") : 0;
+	const char *script = base_name(info->path_translated), *uri = request_uri();
+	int length = uri ? (int)strcspn(uri, "?") : 0;
 
-	if (!uri)
+	if (!length)
 		snprintf(requests.label, LABEL, "%s", script ? script : "(no script)");
 	else
 		snprintf(requests.label, LABEL, "%s%s%.*s%s%s",
 			 info->request_method ? info->request_method : "",
-			 info->request_method ? " " : "", uri > 80 ? 80 : uri, info->request_uri,
+			 info->request_method ? " " : "", length > 80 ? 80 : length, uri,
 			 script ? " " : "", script ? script : "");
 }
 
@@ -91,7 +101,8 @@ static void request_end(void)
 
 static void request_gone(void)
 {
-	if (requests.is_server)
+	/* the engine's own start ends with it too */
+	if (requests.is_server && php_in_request())
 		host->task_done("php request");
 }
 

@@ -76,7 +76,7 @@ class Fpm:
         self.log = os.path.join(folder, "fpm.log")
         config = os.path.join(folder, "fpm.conf")
         with open(config, "w") as out:
-            out.write("[global]\nerror_log = %s\npid = %s/fpm.pid\ndaemonize = no\n[www]\nuser = %s\nlisten = %s\nlisten.backlog = 511\npm = static\n"
+            out.write("[global]\nerror_log = %s\npid = %s/fpm.pid\ndaemonize = no\nprocess_control_timeout = 20s\n[www]\nuser = %s\nlisten = %s\nlisten.backlog = 511\npm = static\n"
                       "pm.max_children = %d\ncatch_workers_output = yes\nclear_env = no\n%s\n" %
                       (self.log, folder, "root" if os.getuid() == 0 else "nobody", self.socket, children, pool))
         command = list(wrapper) + [BINARY, "-n", "-R", "-F", "-y", config] + [word for option in ini for word in ("-d", option)]
