@@ -72,7 +72,7 @@ size_t hook_install(struct hook *const *hooks, size_t n);
 void hook_refresh(void);
 /* Takes them out, with threads running too: the original bytes again. Trampolines stay mapped: a thread may be inside. */
 void hook_remove(struct hook *const *hooks, size_t n);
-/* The module that contained [low, high) is gone (dlclose): forget its hooks without touching memory. */
+/* The module that was mapped at [low, high) is gone (dlclose): forget its hooks, and unmap their trampolines. */
 void hook_forget(uintptr_t low, uintptr_t high);
 
 #endif

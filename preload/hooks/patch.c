@@ -24,14 +24,24 @@
 #define PAGE 4096ul
 #define REACH 0x70000000l /* of a jump with 32 bits, less what a module and its slots may be long */
 
-/* A function that is hooked; never freed: hooks may be removed and threads still be inside. */
+/* A function that is hooked. Its slot stays when the hook is removed, since threads may be inside, and goes with the module. */
 struct patched {
 	struct hook *hook; /* NULL: removed or forgotten */
-	uintptr_t patch;
+	uintptr_t function, patch;
 	uint8_t before[PATCH_SIZE], after[PATCH_SIZE];
 	struct patched *next, *same; /* of all, in the same bucket */
 };
 static struct patched *patched_list;
+
+/* What one call installed in one module: gone with it. A place for the next one then: plug-ins come and go thousands of times. */
+struct batch {
+	uint8_t *pages;	     /* NULL: not in use */
+	size_t room, n;	     /* of pages; records */
+	uintptr_t low, high; /* of the module */
+	struct patched *records;
+	struct batch *next;
+};
+static struct batch *batches;
 #define BUCKETS 4096u
 static struct patched *buckets[BUCKETS]; /* by function */
 
@@ -95,6 +105,9 @@ static uint8_t *map_near(const struct image *image, size_t size)
 
 	for (uintptr_t step = size + PAGE; step < REACH && low > step + (1ul << 16);
 	     step += (step / 8 + PAGE) & ~(PAGE - 1))
+		if ((p = map_at(low - step, size)))
+			return p;
+	for (uintptr_t step = size; step < 1ul << 28 && low > step + (1ul << 16); step += 1ul << 16)
 		if ((p = map_at(low - step, size)))
 			return p;
 	for (uintptr_t step = 1ul << 30; step < REACH; step += 1ul << 24)
@@ -202,7 +215,8 @@ static void entry_patch(struct work *w)
 	int32_t displacement = (int32_t)distance;
 	struct patched *p = w->record;
 
-	*p = (struct patched){.hook = w->hook, .patch = w->proof.patch};
+	*p = (struct patched){
+		.hook = w->hook, .function = w->hook->function, .patch = w->proof.patch};
 	memcpy(p->before, (const void *)p->patch, PATCH_SIZE);
 	p->after[0] = 0xe9;
 	memcpy(p->after + 1, &displacement, 4);
@@ -230,24 +244,51 @@ static void refuse_all(struct work *work, size_t n, const char *why)
 }
 
 /* Those that are proved, all of one module. */
+static struct batch *batch_make(const struct image *image, size_t n)
+{
+	struct batch *b = batches;
+
+	while (b && (b->pages || b->n < n))
+		b = b->next;
+	if (!b) {
+		b = arena_alloc(sizeof(*b) + n * sizeof(struct patched));
+		if (!b)
+			return NULL;
+		b->records = (struct patched *)(b + 1);
+		b->n = n;
+		b->next = batches;
+		batches = b;
+	}
+	b->room = (n * (SLOT_HEAD + SLOT_PUSH + RELOCATED_MAX + 16) + PAGE - 1) & ~(PAGE - 1);
+	b->low = image->low;
+	b->high = image->high;
+	b->pages = map_near(image, b->room);
+	return b;
+}
+
+static void batch_drop(struct batch *b)
+{
+	sys(SYS_munmap, b->pages, b->room);
+	b->pages = NULL;
+}
+
 static void install_proved(const struct image *image, struct work *work, size_t n)
 {
-	size_t room = (n * (SLOT_HEAD + SLOT_PUSH + RELOCATED_MAX + 16) + PAGE - 1) & ~(PAGE - 1);
-	uint8_t *pages = map_near(image, room), *to = pages;
-	struct patched *records = arena_alloc(n * sizeof(*records));
+	struct batch *batch = batch_make(image, n);
+	uint8_t *to = batch ? batch->pages : NULL;
 
-	if (!pages || !records) {
-		refuse_all(work, n, pages ? no_memory : "no page near enough is free");
+	if (!to) {
+		refuse_all(work, n, batch ? "no page near enough is free" : no_memory);
 		return;
 	}
 	for (size_t i = 0; i < n; i++) {
-		work[i].record = &records[i];
+		work[i].record = &batch->records[i];
 		if (!work[i].hook->why)
 			to += slot_write(&work[i], to);
 	}
-	if (!make_executable(pages, room)) {
+	if (!make_executable(batch->pages, batch->room)) {
 		refuse_all(work, n, "memory must not become executable here");
-		sys(SYS_munmap, pages, room);
+		batch_drop(batch);
 		return;
 	}
 	for (size_t i = 0; i < n; i++)
@@ -500,13 +541,32 @@ void hook_remove(struct hook *const *hooks, size_t n)
 		remove_one(hooks[i]);
 }
 
+static void unlink_all(uintptr_t low, uintptr_t high)
+{
+	for (struct patched **at = &patched_list, *p; (p = *at);) {
+		struct patched **same;
+
+		if (p->patch < low || p->patch >= high) {
+			at = &p->next;
+			continue;
+		}
+		for (same = bucket(p->function); *same && *same != p;)
+			same = &(*same)->same;
+		if (*same)
+			*same = p->same;
+		if (p->hook)
+			refuse(p->hook, "its module is gone");
+		*at = p->next;
+	}
+}
+
 void hook_forget(uintptr_t low, uintptr_t high)
 {
-	for (struct patched *p = patched_list; p; p = p->next)
-		if (p->hook && p->patch >= low && p->patch < high) {
-			refuse(p->hook, "its module is gone");
-			p->hook = NULL;
-		}
+	unlink_all(low, high);
+	/* who were still in a slot would go on in code that is no more */
+	for (struct batch *b = batches; b; b = b->next)
+		if (b->pages && b->low >= low && b->high <= high)
+			batch_drop(b);
 	for (struct got *g = got_list; g; g = g->next)
 		if (g->hook && g->function >= low && g->function < high) {
 			refuse(g->hook, "its module is gone");
