@@ -429,7 +429,7 @@ enum rgd_call_registers_column {
 
 /* TLS: where threads have the thread-local variables of modules. */
 enum rgd_tls_column {
-	RGD_TLS_THREAD = 0,  /* VARINT row of THREADS */
+	RGD_TLS_THREAD = 0,  /* VARINT row of THREADS; ascending */
 	RGD_TLS_MODULE = 1,  /* VARINT module */
 	RGD_TLS_ADDRESS = 2, /* U64 */
 	RGD_TLS_SIZE = 3,    /* VARINT */

@@ -497,9 +497,9 @@ static const struct field tls_fields[] = {
 	FIELD(RGD_TLS_SIZE, tls_block, size, ANY),
 };
 
-/* Both are searched by halves. */
+/* All are searched by halves. */
 static struct error *check_calls(const struct model *m, const struct call *calls,
-				 const struct call_register *registers)
+				 const struct call_register *registers, const struct tls_block *tls)
 {
 	for (uint32_t i = 1; i < m->ncalls; i++)
 		if (calls[i].thread < calls[i - 1].thread)
@@ -509,6 +509,10 @@ static struct error *check_calls(const struct model *m, const struct call *calls
 		if (registers[i].call < registers[i - 1].call)
 			return dump_error(m->dump, RGD_SEC_CALL_REGISTERS, RGD_CALLREG_CALL, i,
 					  "the registers of a frame do not stand together");
+	for (uint32_t i = 1; i < m->ntls; i++)
+		if (tls[i].thread < tls[i - 1].thread)
+			return dump_error(m->dump, RGD_SEC_TLS, RGD_TLS_THREAD, i,
+					  "the places of a thread do not stand together");
 	return NULL;
 }
 
@@ -516,21 +520,25 @@ struct error *load_calls(struct model *m)
 {
 	struct call *calls;
 	struct call_register *registers = NULL;
+	struct tls_block *tls = NULL;
 	struct error *e;
 
 	TRY(LOAD_ROWS(m, RGD_SEC_CALLS, call_fields, m->ncalls, calls));
 	e = LOAD_ROWS(m, RGD_SEC_CALL_REGISTERS, call_register_fields, m->ncall_registers,
 		      registers);
 	if (!e)
-		e = check_calls(m, calls, registers);
+		e = LOAD_ROWS(m, RGD_SEC_TLS, tls_fields, m->ntls, tls);
 	if (!e)
-		e = LOAD_ROWS(m, RGD_SEC_TLS, tls_fields, m->ntls, m->tls);
+		e = check_calls(m, calls, registers, tls);
 	if (e) {
 		big_free(calls, m->ncalls, sizeof *calls);
 		if (registers)
 			big_free(registers, m->ncall_registers, sizeof *registers);
+		if (tls)
+			big_free(tls, m->ntls, sizeof *tls);
 		return e;
 	}
+	m->tls = tls;
 	m->calls = calls;
 	m->call_registers = registers;
 	return NULL;

@@ -543,12 +543,14 @@ static void say_local(const struct frame_locals *frame, const struct local *loca
 	ret->offset = local->inside + inside;
 }
 
+/* A pointer takes the whole word: where less is left of a variable another one lies in it, too. */
 static bool find_memory(const struct frame_locals *frame, uint64_t address, struct local_word *ret)
 {
 	for (size_t i = 0; i < frame->locals.n; i++) {
 		const struct local *local = &frame->locals.data[i];
 
-		if (local->memory && address - local->start < local->size) {
+		if (local->memory && local->size >= 8 &&
+		    address - local->start <= local->size - 8) {
 			say_local(frame, local, address - local->start, ret);
 			return true;
 		}
@@ -639,12 +641,21 @@ static bool find_in_register(struct types *t, struct locals *l, const struct roo
 static bool find_thread_local(struct types *t, const struct root *r, struct local_word *ret)
 {
 	const struct model *m = t->m;
+	uint32_t low = 0, high = m->ntls;
 
-	for (uint32_t i = 0; i < m->ntls; i++) {
-		const struct tls_block *b = &m->tls[i];
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (m->tls[middle].thread < r->owner)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (; low < m->ntls && m->tls[low].thread == r->owner; low++) {
+		const struct tls_block *b = &m->tls[low];
 		struct debug *debug;
 
-		if (b->thread != r->owner || r->value - b->address >= b->size)
+		if (r->value - b->address >= b->size)
 			continue;
 		debug = t->effort == TYPES_OFF ? NULL : types_debug(t, b->module);
 		ret->module = b->module;

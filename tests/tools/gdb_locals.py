@@ -1,4 +1,4 @@
-"""gdb_locals.py - run inside gdb (-x): stops the program where it asks for a snapshot, writes what gdb says of all local variables of all
+"""gdb_locals.py - run inside gdb (-x): stops the program where it asks for a snapshot (or attaches to LOCALS_PID), writes what gdb says of all local variables of all
 threads to LOCALS_OUT, and lets it go on. One JSON object: "TID FUNCTION PATH" to the values of the words of that name."""
 import json
 import os
@@ -65,10 +65,15 @@ def look():
 
 
 gdb.execute("set pagination off")
-gdb.execute("set breakpoint pending on")
-gdb.execute("set environment LD_PRELOAD " + os.environ["LOCALS_SHIM"])
-gdb.execute("handle all nostop noprint pass")
-gdb.execute("tbreak refgraph_snapshot")
-gdb.execute("run")
-look()
-gdb.execute("continue")
+if "LOCALS_PID" in os.environ:  # it sleeps: what it has now it had when the dump was made
+    gdb.execute("attach " + os.environ["LOCALS_PID"])
+    look()
+    gdb.execute("detach")
+else:
+    gdb.execute("set breakpoint pending on")
+    gdb.execute("set environment LD_PRELOAD " + os.environ["LOCALS_SHIM"])
+    gdb.execute("handle all nostop noprint pass")
+    gdb.execute("tbreak refgraph_snapshot")
+    gdb.execute("run")
+    look()
+    gdb.execute("continue")
