@@ -199,6 +199,14 @@ static uint32_t module_of_block(const struct model *m, uint32_t o)
 		       : MODEL_NONE;
 }
 
+/* Of PHP's memory, and not an object's: the engine's own, or an extension's. */
+static bool is_of_engine(const struct model *m, uint32_t o)
+{
+	uint32_t frame = m->stack[o] ? model_site_frame(m, m->stack[o] - 1) : MODEL_NONE;
+
+	return frame != MODEL_NONE && m->frames[frame].kind == RGD_FRAME_PHP;
+}
+
 static enum verdict verdict_of_source(const struct work *w, uint32_t source)
 {
 	const struct model *m = w->m;
@@ -206,6 +214,8 @@ static enum verdict verdict_of_source(const struct work *w, uint32_t source)
 
 	if (is_of_runtime(m, source))
 		return VERDICT_FIELD;
+	if (is_of_engine(m, source))
+		return VERDICT_INTERPRETER;
 	module = module_of_block(m, source);
 	return module != MODEL_NONE && is_system(w, module) ? VERDICT_INTERPRETER : VERDICT_BLOCK;
 }

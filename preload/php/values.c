@@ -68,7 +68,7 @@ void array_references(struct visitor *v, const zend_array *array)
 void refer_string(struct visitor *v, const zend_string *s, const char *name)
 {
 	if (s)
-		refer(v, s, TAG_STRING, part(v, name), 0);
+		refer(v, s, TAG_STRING, label_unseen(v, RGD_LABEL_PART, name), 0);
 }
 
 void reference_references(struct visitor *v, const zend_reference *reference)
@@ -296,7 +296,11 @@ struct weak_map {
 
 static void closure_references(struct visitor *v, const struct closure *c)
 {
+	const zend_string *name = c->function.common.function_name;
+
 	refer_zval(v, &c->this_object, label_text(v, RGD_EDGE_STRONG, RGD_LABEL_LOCAL, "$this"), 0);
+	if (name && !ZSTR_IS_INTERNED(name)) /* each closure counts it once more */
+		refer_string(v, name, "name");
 	if (c->function.type == ZEND_USER_FUNCTION)
 		function_references(v, &c->function.op_array, true);
 }

@@ -26,4 +26,5 @@ equal "fibers: the collector would close the zombie" "$("$REFGRAPH" collect --js
 columns=type,count
 equal "fibers: PHP's own objects are what is counted" "$("$REFGRAPH" count Fiber "$D") $("$REFGRAPH" count Payload "$D") $("$REFGRAPH" count Scheduler "$D")" "4 4 1"
 equal "fibers: no native blocks among them" "$("$REFGRAPH" most-common-types --limit 0 "$D" | grep -c 'malloc in')" 0
+equal "fibers: every count is explained" "$("$REFGRAPH" audit --fail "$D" >/dev/null 2>&1; echo $?)" 0
 exit $failed
