@@ -137,6 +137,19 @@ static void describe_object(struct walk *walk, const zend_object *object)
 		text_property(walk, RGD_PROP_STATE, state, strlen(state));
 }
 
+/* As PHP would quote it. */
+static void describe_text(struct walk *walk, const zend_string *s)
+{
+	char text[64];
+	int n = (int)ZSTR_LEN(s) < 40 ? (int)ZSTR_LEN(s) : 40;
+
+	shim->property(walk, RGD_PROP_LENGTH, ZSTR_LEN(s));
+	if (!shim->values(walk))
+		return;
+	n = snprintf(text, sizeof(text), "'%.*s%s", n, ZSTR_VAL(s), ZSTR_LEN(s) > 40 ? "..." : "'");
+	text_property(walk, RGD_PROP_REPR, text, (size_t)n);
+}
+
 static void describe_properties(struct walk *walk, uintptr_t object, unsigned tag)
 {
 	switch (tag) {
@@ -151,7 +164,7 @@ static void describe_properties(struct walk *walk, uintptr_t object, unsigned ta
 			       zend_hash_num_elements((const HashTable *)object));
 		break;
 	case TAG_STRING:
-		shim->property(walk, RGD_PROP_LENGTH, ZSTR_LEN((const zend_string *)object));
+		describe_text(walk, (const zend_string *)object);
 		break;
 	case TAG_CLASS:
 		describe_class(walk, (const zend_class_entry *)object);
