@@ -64,6 +64,15 @@ static enum cause cause_of(const zend_gc_status *status)
 	return status->num_roots >= status->threshold - 1 ? CAUSE_FULL : CAUSE_ENGINE;
 }
 
+/* The engine adjusts its threshold when the run is over and we have been told. */
+static void note_threshold(uint32_t threshold)
+{
+	if (gc.total)
+		gc.ring[(gc.total - 1) % EVENTS].threshold_after = threshold;
+	if (threshold > gc.highest)
+		gc.highest = threshold;
+}
+
 static void gc_begin(void)
 {
 	zend_gc_status status;
@@ -71,6 +80,7 @@ static void gc_begin(void)
 	if (gc.depth++)
 		return;
 	zend_gc_get_status(&status);
+	note_threshold(status.threshold);
 	gc.now = (struct event){.roots_before = status.num_roots,
 				.threshold_before = status.threshold,
 				.cause = cause_of(&status)};
@@ -99,8 +109,6 @@ static void gc_end(int collected)
 	gc.full += e->cause == CAUSE_FULL;
 	if (e->span > gc.longest)
 		gc.longest = e->span;
-	if (e->threshold_after > gc.highest)
-		gc.highest = e->threshold_after;
 	gc.ring[gc.total++ % EVENTS] = *e;
 }
 
@@ -147,6 +155,8 @@ void collector_rows(struct walk *walk)
 	zend_gc_status status;
 
 	zend_gc_get_status(&status);
+	if (!gc.depth)
+		note_threshold(status.threshold);
 	row(walk, "enabled", 0, gc_enabled());
 	row(walk, "protected", 0, gc_protected());
 	row(walk, "runs", 0, status.runs);
