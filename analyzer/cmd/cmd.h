@@ -204,7 +204,7 @@ enum option_group {
 	OPTIONS_SLOPES = 1ull << 26,
 	OPTIONS_SURVIVORS = 1ull << 30,
 	OPTIONS_MEMORY = 1ull << 40,
-	OPTIONS_SITES = 1ull << 50,
+	OPTIONS_SITES = 1ull << 52,
 	OPTIONS_GC = 1ull << 31,
 	OPTIONS_INFO = 1ull << 45,
 	OPTIONS_WORKERS = 1ull << 44,
