@@ -209,8 +209,8 @@ enum option_group {
 	OPTIONS_INFO = 1ull << 45,
 	OPTIONS_WORKERS = 1ull << 44,
 	OPTIONS_TASKS = 1ull << 33,
-	OPTIONS_BALANCE = 1ull << 50,
-	OPTIONS_REPLAY = 1ull << 51,
+	OPTIONS_BALANCE = 1ull << 56,
+	OPTIONS_REPLAY = 1ull << 57,
 	OPTIONS_ALL = 1ull << 63,
 };
 

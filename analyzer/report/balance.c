@@ -143,6 +143,26 @@ static struct error *sink(struct balance *b, const struct counted_row *c, struct
 	return NULL;
 }
 
+/* What an object had that nobody saw begin; of lives and of what ended: as much as was given back beyond what was taken. */
+static struct error *baseline(struct balance *b, const struct counted_row *c, struct sheet *s)
+{
+	const struct ref_event *first = c->events ? &b->paths.m->events[c->first] : NULL;
+	int64_t taken = 0;
+	uint32_t site;
+
+	for (uint32_t i = 0; i < c->events; i++)
+		if (first[i].kind == RGD_EVENT_CREATE)
+			return NULL;
+	for (size_t i = 0; i < s->entries.n; i++)
+		taken += (int64_t)(s->entries.data[i].minus - s->entries.data[i].plus);
+	if (c->state == RGD_COUNTED_ALIVE)
+		taken = first && first->before < 1u << 20 ? (int64_t)first->before : 0;
+	if (taken <= 0)
+		return NULL;
+	TRY(call_paths_site(&b->paths, MODEL_NONE, &site));
+	return entry_add(s, site, (uint64_t)taken, 0, true);
+}
+
 /* What ends an object, whatever its count, gives back all that is left; and once more, when there was nothing left to end. */
 static struct error *destroy(struct balance *b, const struct counted_row *c, bool till_end,
 			     struct sheet *s)
@@ -182,6 +202,7 @@ static struct error *sheet_fill(struct balance *b, const struct counted_row *c, 
 			      change < 0 ? (uint64_t)-change : 0, e->kind == RGD_EVENT_CREATE));
 	}
 	TRY(sink(b, c, s));
+	TRY(baseline(b, c, s));
 	return destroy(b, c, till_end, s);
 }
 
@@ -641,6 +662,11 @@ static double worth(const struct balance_row *r)
 	return (double)llabs(r->net) / (double)(r->objects ? r->objects : 1);
 }
 
+static bool is_unknown(const struct balance_row *r)
+{
+	return sorting->paths.sites.data[r->site].stack == MODEL_NONE;
+}
+
 static int by_guilt(const void *a, const void *b)
 {
 	const struct balance_row *x = a, *y = b;
@@ -659,6 +685,9 @@ static int by_guilt(const void *a, const void *b)
 	/* of an object that ended too early the releases are to blame, else the references */
 	if ((x->net < 0) != (y->net < 0))
 		return (x->net < 0) == (x->verdict == BALANCE_SURPLUS) ? -1 : 1;
+	/* what was taken before anybody looked comes last */
+	if (is_unknown(x) != is_unknown(y))
+		return is_unknown(x) ? 1 : -1;
 	if (worth(x) != worth(y))
 		return worth(x) > worth(y) ? -1 : 1;
 	if (x->normal != y->normal)

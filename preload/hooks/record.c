@@ -199,11 +199,17 @@ static bool has_births(const struct seen *s)
 	       atomic_load_explicit(&born_types[s->type->number], memory_order_relaxed);
 }
 
+/* It ended, and nothing of its type begins unseen. */
+static bool is_after_end(const struct tracked *o, const struct seen *s)
+{
+	return o && o->state == RGD_COUNTED_ENDED && !(o->flags & RGD_COUNTED_F_BEFORE) &&
+	       has_births(s);
+}
+
 /* True: that was all, the object had ended. */
 static bool was_after_end(struct shard *shard, struct tracked *o, const struct seen *s)
 {
-	if (!o || o->state != RGD_COUNTED_ENDED || o->flags & RGD_COUNTED_F_BEFORE ||
-	    !has_births(s))
+	if (!is_after_end(o, s))
 		return false;
 	event_add(shard, o, s, RGD_EVENT_F_ENDED);
 	atomic_fetch_add_explicit(&after_end, 1, memory_order_relaxed);
@@ -468,11 +474,10 @@ static void record_call(struct thread *t, const struct hook_call *call, bool aft
 		shard_leave(shard);
 		return;
 	}
-	/* a new one, or one where another lay that is remembered */
 	if (unlikely(!o || o->state == RGD_COUNTED_ENDED) && s.kind != RGD_EVENT_CREATE &&
-	    !(o && s.kind == RGD_EVENT_DESTROY)) {
+	    !is_after_end(o, &s)) {
 		shard_leave(shard);
-		shard = s.kind == RGD_EVENT_DESTROY ? NULL : enter_named(&s);
+		shard = s.kind == RGD_EVENT_DESTROY && !o ? NULL : enter_named(&s);
 		if (!shard)
 			return;
 		o = tracked_find(shard, s.id);

@@ -26,8 +26,6 @@ TYPES = {
 SURPLUS_UNSEEN = {"jansson", "wayland_surface", "curl", "com"}
 # What the library itself still reaches (a loop's handles and sources, a display's proxies) is no leak unless somebody asks about it.
 REACHED = {"libuv", "wayland", "wayland_surface", "sd_event"}
-# Memory that is no block of malloc's (a mapping), and objects that nobody saw begin.
-NO_VERDICT = {"v4l", "com"}
 MISSING = 4
 
 
@@ -72,8 +70,6 @@ def judge_balance(name, bug):
     culprit = {"missing": r"\b(keeper|forgetful)\b", "surplus": r"\b(hasty|twice)\b"}.get(bug)
     if bug == "correct":
         judge(title + "balance is silent", not rows, rows)
-    elif name in NO_VERDICT:
-        return
     else:
         judge(title + "balance names who did it first", rows and re.search(culprit, rows[0][2]), rows[:3])
 

@@ -65,6 +65,6 @@ for name in fork child; do
 done
 equal "hooks: fork: the program does not notice" "$(cat fork.out)" "child 0"
 equal "hooks: fork: the parent keeps its hundred" "$("$REFGRAPH" balance "${parent:-none}.rgd")" "balanced: 0 objects ended, 100 live; none has a reference that nobody gave back"
-contains "hooks: fork: the child's own leak" "$("$REFGRAPH" balance "${child:-none}.rgd")" "Thing: 3 of 3 that live should be gone; 7 ended"
+contains "hooks: fork: the child's own leak" "$("$REFGRAPH" balance "${child:-none}.rgd")" "Thing: 3 of 3 that live should be gone; 27 ended"
 equal "hooks: fork: the child ended fifty" "$("$REFGRAPH" balance --all --json --type Odd "${child:-none}.rgd" | wc -l)" 0
 exit $failed

@@ -179,13 +179,14 @@ static void run_fork(void)
 	run_keep();
 	pid = fork();
 	if (!pid) {
+		run_leak(10, 3);
+		run_leak(20, 0); /* so that no register or stack remembers the others */
 		for (int i = 0; i < 50; i++) {
 			thing_ref(kept[i]);
 			thing_unref(kept[i]);
 			thing_unref(kept[i]);
 			kept[i] = NULL;
 		}
-		run_leak(10, 3);
 		clear_stack();
 		exit(0);
 	}
