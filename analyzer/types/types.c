@@ -155,6 +155,9 @@ static bool field(void *context, uint32_t object, uint64_t offset, struct str *o
 		offset %= size;
 		if (ctype_path(y->type, offset, out))
 			return true;
+	} else if (y->type->kind == CTYPE_POINTER && offset == 0) {
+		str_add(out, "[0]"); /* one of them is an array, too */
+		return true;
 	} else {
 		str_add(out, "-");
 		if (ctype_path(y->type, offset, out) && out->n > before + 1) {
