@@ -324,6 +324,7 @@ static void on_loader(struct hook_call *call)
 	ERRNO_KEPT({
 		modules_poll();
 		look_again();
+		hook_refresh(); /* what came earlier is relocated by now */
 	});
 	hook_own_end(own);
 }
