@@ -480,6 +480,7 @@ enum rgd_property {
 	RGD_PROP_HANDLE = 8,	  /* number: spl_object_id() of PHP */
 	RGD_PROP_GC_COLOUR = 9,	  /* string: of what waits in the buffer of PHP's collector */
 	RGD_PROP_GC_ADDRESS = 10, /* number: its place there */
+	RGD_PROP_CODE = 12,	  /* number: address of the function that a closure calls */
 	RGD_PROP_POOL = 11,	  /* number: row of POOLS; the object is a block of this pool */
 };
 

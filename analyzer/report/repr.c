@@ -86,7 +86,7 @@ static void add_name(struct model *m, uint32_t object, const char *type, const c
 /* All properties by key, found at once. */
 struct facts {
 	const char *name, *file, *value, *state;
-	uint64_t length;
+	uint64_t length, code;
 	bool has_length;
 };
 
@@ -108,6 +108,8 @@ static void collect_facts(const struct model *m, uint32_t object, struct facts *
 			f->value = model_string(m, p[i].value);
 		} else if (p[i].key == RGD_PROP_STATE) {
 			f->state = model_string(m, p[i].value);
+		} else if (p[i].key == RGD_PROP_CODE) {
+			f->code = p[i].value;
 		}
 	}
 }
@@ -123,6 +125,8 @@ void repr_object(struct model *m, uint32_t object, struct str *out)
 	if (!f.name && strcmp(type, "method") == 0 &&
 	    (function = method_function(m, object)) != MODEL_NONE)
 		f.name = model_property_text(m, function, RGD_PROP_NAME);
+	if (!f.name && f.code && m->namer.code)
+		f.name = m->namer.code(m->namer.context, f.code);
 	if (f.name) {
 		add_name(m, object, type, f.name, out);
 	} else if (f.value) {

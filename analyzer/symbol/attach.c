@@ -150,24 +150,52 @@ static bool grow_globals(struct attached *a)
 	return true;
 }
 
-static const char *data(void *context, uint32_t module, uint64_t offset)
+/* Code is asked for by the address behind the one that is meant, as return addresses are. */
+static char *text_at(struct attached *a, uint32_t module, uint64_t offset, bool code)
 {
-	struct attached *a = context;
 	struct symbol symbol;
+
+	if (code)
+		symbols_code(a->symbols, a->modules[module], offset + 1, &symbol);
+	else
+		symbols_data(a->symbols, a->modules[module], offset, &symbol);
+	if (code && symbol.name && symbol.offset <= 1)
+		return strdup(symbol.name);
+	return symbol.name || code ? format(&symbol, offset) : strdup("");
+}
+
+static const char *name_at(struct attached *a, uint32_t module, uint64_t offset, bool code)
+{
 	struct global *slot;
 
-	if (!load(a) || module >= a->model->nmodules)
-		return NULL;
 	if (a->global_count * 2 >= a->global_slots && !grow_globals(a))
 		return NULL;
 	slot = &a->globals[global_slot(a->globals, a->global_slots, module, offset)];
 	if (!slot->text) {
-		symbols_data(a->symbols, a->modules[module], offset, &symbol);
-		*slot = (struct global){symbol.name ? format(&symbol, offset) : strdup(""), module,
-					offset};
+		*slot = (struct global){text_at(a, module, offset, code), module, offset};
 		a->global_count += slot->text != NULL;
 	}
 	return slot->text && slot->text[0] ? slot->text : NULL;
+}
+
+static const char *data(void *context, uint32_t module, uint64_t offset)
+{
+	struct attached *a = context;
+
+	return load(a) && module < a->model->nmodules ? name_at(a, module, offset, false) : NULL;
+}
+
+static const char *code(void *context, uint64_t address)
+{
+	struct attached *a = context;
+
+	for (uint32_t i = 0; load(a) && i < a->model->nmodules; i++) {
+		const struct module *m = &a->model->modules[i];
+
+		if (!m->unloaded && address >= m->low && address < m->high)
+			return name_at(a, i, address - m->base, true);
+	}
+	return NULL;
 }
 
 long symbols_module(struct symbols *symbols, uint32_t module)
@@ -195,6 +223,7 @@ struct error *symbols_attach(struct model *model, const char *search, struct sym
 		.function = function,
 		.place = place,
 		.data = data,
+		.code = code,
 		.class_name = demangle_type,
 		.is_wrapper = allocator_is_wrapper,
 		.context = a,

@@ -431,6 +431,30 @@ static uintptr_t instance_of_private(struct walk *walk, uintptr_t data)
 	return instance_in(data, piece_at(walk, data), slice_size(data) != 0);
 }
 
+static bool is_code(uintptr_t address)
+{
+	uintptr_t low, high;
+	unsigned i = 0;
+
+	while (gobject.host->module_writable(address, i, &low, &high)) {
+		if (address >= low && address < high)
+			return false;
+		i++;
+	}
+	return i > 0;
+}
+
+/* Of a closure in C: the function, which the analyzer names. */
+static void describe_closure(struct walk *walk, uintptr_t closure, struct walk_object *out)
+{
+	uint64_t size = piece_at(walk, closure - CLOSURE_HIDDEN);
+
+	out->refcount = half_at(closure, 0) & 0x7fff;
+	if (size >= CLOSURE_HIDDEN + CLOSURE_CALLBACK + 8 &&
+	    is_code(word_at(closure, CLOSURE_CALLBACK)))
+		walk_property(walk, RGD_PROP_CODE, word_at(closure, CLOSURE_CALLBACK));
+}
+
 bool gobject_describe(struct walk *walk, uintptr_t object, unsigned tag, struct walk_object *out)
 {
 	size_t slice = slice_size(object);
@@ -456,7 +480,7 @@ bool gobject_describe(struct walk *walk, uintptr_t object, unsigned tag, struct 
 		out->type = kind_number(walk, tag);
 	}
 	if (tag == TAG_CLOSURE)
-		out->refcount = half_at(object, 0) & 0x7fff;
+		describe_closure(walk, object, out);
 	if (tag == TAG_HASH)
 		out->refcount = half_at(object, 72);
 	if (tag == TAG_SLAB)

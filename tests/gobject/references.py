@@ -47,6 +47,8 @@ def look(kind, env, program):
     equal(kind + ": a closure that holds its own object", [("user_data", "STRONG", "loop")], [r for c in loop for r in o.references(c)])
     text = ask("cycles", path(kind))
     judge(kind + ": cycles finds it", "Item" in text and 'signal["sold"]' in text and "user_data" in text, text)
+    text = ask("by-type", "GClosure", path(kind))
+    equal(kind + ": closures by the function that they call", text.count("on_sold"), 3)
     text = ask("leaks", path(kind))
     judge(kind + ": leaks: its object and the closure are lost, and no other", "Item" in text and "Basket" not in text and
           "definitely lost: 32 bytes in 1 blocks" in text, text)
