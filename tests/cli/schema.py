@@ -35,6 +35,7 @@ async def main():
         shim.refgraph_snapshot(None)
 asyncio.run(main())
 """
+PHP = "for ($i = 0; $i < 3; $i++) { $a = new stdClass; $a->a = $a; unset($a); gc_collect_cycles(); }"
 
 # command, arguments ([] several calls); "@" stands for nothing: dumps are named as they are
 LINES = {
@@ -54,7 +55,7 @@ LINES = {
     "show-chain": ["Session[5] p1.rgd -u all"], "roots": ["p1.rgd"], "suspects": ["life1.rgd life2.rgd", "p1.rgd p2.rgd --min 1k"],
     "query": ["select~*~limit~50 p1.rgd", "select~type,count(*),avg(size)~group~by~1 p1.rgd"], "retained": ["Session p1.rgd"],
     "dominators": ["p1.rgd"], "cycles": ["p1.rgd"], "why": ["Session[7] p1.rgd", "Session p1.rgd --merge"], "leaks": ["p1.rgd"],
-    "gc": ["p1.rgd", "p1.rgd --events"], "collect": ["p1.rgd", "p1.rgd --list"], "audit": ["p1.rgd", "p1.rgd -a"], "index": ["p3.rgd"], "rules": ["", "gobject"],
+    "gc": ["p1.rgd", "p1.rgd --events", "php.rgd", "php.rgd --events"], "collect": ["p1.rgd", "p1.rgd --list"], "audit": ["p1.rgd", "p1.rgd -a"], "index": ["p3.rgd"], "rules": ["", "gobject"],
 }
 # Of processes, and of dumps of several of them: other tests look at what they say. The fields of `info` and `query` are whatever a dump or the query has.
 PROCESSES = {"ps", "watch", "workers"}
@@ -78,6 +79,9 @@ def dumps():
     env = dict(os.environ, LD_PRELOAD=SHIM, REFGRAPH_DIR=TMP, REFGRAPH_DUMP="p%n.rgd", PYTHONHASHSEED="0", REFGRAPH_STACKS="full")
     p = subprocess.run(["/usr/bin/python3", "-S", "-W", "ignore", "-c", PROGRAM, SHIM], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                        universal_newlines=True)
+    php = subprocess.run(["php8.2", "-r", PHP], env=dict(env, REFGRAPH_DUMP="php.rgd", REFGRAPH_ON_EXIT="1"), stdout=subprocess.PIPE,
+                         stderr=subprocess.STDOUT, universal_newlines=True)
+    judge("schema: a dump of PHP", os.path.exists("php.rgd"), php.stdout)
     for name in "life1", "life2", "balance":
         subprocess.run([MKDUMP, "-o", name + ".rgd", os.path.join(ROOT, "tests/graphs", name + ".txt")], check=True)
     with open("p1.rgd", "rb") as f, open("bad.rgd", "wb") as g:
