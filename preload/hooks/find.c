@@ -294,7 +294,7 @@ static void look_again(void)
 
 void rules_modules(void)
 {
-	if (!on)
+	if (!on || shim_sandboxed)
 		return;
 	look_again();
 	hook_refresh();
@@ -318,7 +318,8 @@ static void on_loader(struct hook_call *call)
 {
 	struct hook_own own;
 
-	if (_r_debug.r_state != RT_CONSISTENT || !thread_self())
+	/* in a sandbox a system call of ours may end the program */
+	if (_r_debug.r_state != RT_CONSISTENT || shim_sandboxed || !thread_self())
 		return;
 	own = hook_own_begin();
 	ERRNO_KEPT({

@@ -490,18 +490,21 @@ size_t hook_install(struct hook *const *hooks, size_t n)
 {
 	struct work *work = n ? arena_map(n * sizeof(*work)) : NULL;
 	size_t kept, in_force = 0;
-
-	bool able = thunk_init();
+	const char *why = !thunk_init()	   ? "functions are hooked on x86-64 only"
+			  : shim_sandboxed ? "the program is in a sandbox"
+			  : work	   ? NULL
+					   : no_memory;
 
 	around_init();
 	for (size_t i = 0; i < n; i++) {
 		hooks[i]->way = HOOK_NOT;
-		hooks[i]->why = !able  ? "functions are hooked on x86-64 only"
-				: work ? NULL
-				       : no_memory;
+		hooks[i]->why = why;
 	}
-	if (!able || !work)
+	if (why) {
+		if (work)
+			arena_unmap(work, n * sizeof(*work));
 		return 0;
+	}
 	kept = collect(hooks, n, work);
 	install_sorted(work, kept);
 	share_all(hooks, n, work, kept);

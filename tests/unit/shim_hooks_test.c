@@ -254,6 +254,9 @@ static void run_refused(void)
 	refused((void *)r_no_cfi, "has no unwind information, so its extent is not known");
 	refused(&failed, "is not in the code of a module");
 	refused(NULL, "is not in the code of a module");
+	shim_sandboxed = true;
+	refused(p_push, "the program is in a sandbox");
+	shim_sandboxed = false;
 }
 
 /* ---- calls of all kinds ---------------------------------------------------------------------------------------------------- */
