@@ -9,6 +9,8 @@
 #define FREE_CLASSES                                                                               \
 	7u /* tables of 16 to 1024 slots are kept for the next pool; larger ones go back */
 
+#define LOCK_TRIES 20u
+
 struct spare {
 	struct spare *next;
 };
@@ -223,7 +225,11 @@ static struct shard *shard_lock(uintptr_t anchor)
 
 	if (unlikely(trylock_is_mine(&mempool_locks[i])) && !fork_holds)
 		return NULL;
-	return trylock(&mempool_locks[i]) ? &shards[i] : NULL;
+	/* a fork holds all of them for as long as it takes to copy the page tables */
+	for (unsigned tries = 0; tries < LOCK_TRIES; tries++)
+		if (trylock(&mempool_locks[i]))
+			return &shards[i];
+	return NULL;
 }
 
 static void shard_unlock(const struct shard *s)
