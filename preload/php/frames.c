@@ -68,11 +68,24 @@ static void called_on(struct visitor *v, zend_execute_data *frame)
 		refer(v, ZEND_CLOSURE_OBJECT(frame->func), TAG_OBJECT, part(v, "function"), 0);
 }
 
+/* Where the frame is in its code. An exception, and the fatal error of an exhausted memory_limit, have the opcode that handles them
+ * in its place, and what it was aside. NULL: not known. */
+static const zend_op *opcode_of(const zend_execute_data *frame)
+{
+	const zend_op_array *f = &frame->func->op_array;
+	const zend_op *op = frame->opline;
+
+	if (op < f->opcodes || op >= f->opcodes + f->last)
+		op = EG(opline_before_exception);
+	return op >= f->opcodes && op < f->opcodes + f->last ? op : NULL;
+}
+
 /* A range begins behind the opcode that makes the temporary and ends at the one that uses it up. */
 static void temporaries(struct visitor *v, zend_execute_data *frame, enum frame_moment moment)
 {
 	const zend_op_array *f = &frame->func->op_array;
-	uint32_t at = (uint32_t)(frame->opline - f->opcodes);
+	const zend_op *op = opcode_of(frame);
+	uint32_t at = op ? (uint32_t)(op - f->opcodes) : 0;
 
 	for (int i = 0; i < f->last_live_range; i++) {
 		const zend_live_range *range = &f->live_range[i];
@@ -92,12 +105,13 @@ static void temporaries(struct visitor *v, zend_execute_data *frame, enum frame_
 static void unfinished_calls(struct visitor *v, zend_execute_data *frame, zend_execute_data *call,
 			     enum frame_moment moment)
 {
-	uint32_t at = (uint32_t)(frame->opline - frame->func->op_array.opcodes);
+	const zend_op *op = opcode_of(frame);
+	uint32_t at = op ? (uint32_t)(op - frame->func->op_array.opcodes) : 0;
 	zend_get_gc_buffer *buffer = zend_get_gc_buffer_create();
 	zval *list;
 	int n;
 
-	if (moment == FRAME_NEXT && !at)
+	if (!op || (moment == FRAME_NEXT && !at))
 		return;
 	zend_unfinished_calls_gc(frame, call, moment == FRAME_NEXT ? at - 1 : at, buffer);
 	zend_get_gc_buffer_use(buffer, &list, &n);
@@ -141,7 +155,9 @@ size_t function_name(const zend_function *f, char *out, size_t size)
 
 static uint32_t line_of(const zend_execute_data *frame)
 {
-	return frame->opline ? frame->opline->lineno : frame->func->op_array.line_start;
+	const zend_op *op = opcode_of(frame);
+
+	return op ? op->lineno : frame->func->op_array.line_start;
 }
 
 uint32_t frame_place(struct walk *walk, const zend_execute_data *frame)

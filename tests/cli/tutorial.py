@@ -42,6 +42,12 @@ def same_in_each_run(text):
     text = re.sub(r"0x[0-9a-f]{3,}", "0xN", text)
     text = re.sub(r"^(1\.rgd -> .*later: \+)\d+ objects .*", r"\1N objects", text)
     text = re.sub(r"^\d+ (reference counts|references of the interpreter).*", r"N \1", text)
+    # how many fit into a memory_limit depends on the environment
+    text = re.sub(r"\d+ objects are alive", "N objects are alive", text)
+    text = re.sub(r"\b\d+( items| x Order)", r"N\1", text) if "rder" in text else text
+    text = re.sub(r"\$orders\[\d+\]|^\[\d+\]", "[N]", text)
+    text = re.sub(r"alive, \d+\.\d %", "alive, P %", text)
+    text = re.sub(r"^array \d+ items|::\$orders array \d+", "array N items", text.strip())
     text = re.sub(r" \d+$", " N", text) if text.startswith("['sN']") else text
     return " ".join(text.split())
 
@@ -63,7 +69,7 @@ def run(title, commands):
     parts = out.split(MARK + "\n")[1:]
     equal(title + ": all commands ran", len(parts), len(commands))
     for (command, expected), got in zip(commands, parts):
-        lines = [same_in_each_run(line.replace(folder + "/", "")) for line in got.rstrip("\n").split("\n")]
+        lines = [same_in_each_run(line.replace(folder + "/", "").replace(ROOT + "/", "")) for line in got.rstrip("\n").split("\n")]
         want = [same_in_each_run(line) for line in expected] or [""]
         name = "%s: %s" % (title, command)
         if lines == want:
