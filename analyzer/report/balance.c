@@ -301,7 +301,7 @@ struct judge {
 	VEC(struct total) totals;
 	const uint32_t *bad; /* places in model->counted of tombstones that were referenced later */
 	size_t nbad;
-	uint64_t lives, objects[3], live;
+	uint64_t lives, objects[3], live, all_live;
 };
 
 static const struct entry *normal_of(const struct judge *j, uint32_t site)
@@ -407,6 +407,9 @@ static bool differs(const struct judge *j, bool strange_only)
 	return false;
 }
 
+/* Of a type of which so many more ended than live, a life is known well. */
+#define MANY_LIVES 4u
+
 static bool should_be_gone(const struct judge *j, const struct counted_row *c)
 {
 	uint64_t count = c->memory != MODEL_UNKNOWN ? c->memory : c->count;
@@ -418,7 +421,7 @@ static bool should_be_gone(const struct judge *j, const struct counted_row *c)
 	/* objects of an allocator of its own share a block, which says nothing of one of them */
 	if (!j->sight->some || c->object == MODEL_NONE ||
 	    j->b->paths.m->address[c->object] != c->address)
-		return j->lives && differs(j, true);
+		return j->lives >= MANY_LIVES * j->all_live && differs(j, true);
 	if (!bits_get(j->sight->alive.reached, c->object))
 		return !bits_get(j->sight->indirect, c->object);
 	return j->lives && count != MODEL_UNKNOWN && count > j->sight->holders[c->object] &&
@@ -492,6 +495,16 @@ static uint32_t partner_of(const struct judge *j, uint32_t site, bool plus)
 	return ret;
 }
 
+/* What is left over is no finding where nobody is named, nor of a lost object what was given back. */
+static bool is_to_blame(const struct judge *j, const struct balance_row *row)
+{
+	if (row->verdict == BALANCE_ASKED)
+		return row->net != 0;
+	if (j->b->paths.sites.data[row->site].stack == MODEL_NONE)
+		return false;
+	return row->verdict == BALANCE_SURPLUS ? row->net != 0 : row->net > 0;
+}
+
 static struct error *add_rows(struct judge *j, uint32_t type)
 {
 	for (size_t i = 0; i < j->totals.n; i++) {
@@ -506,7 +519,7 @@ static struct error *add_rows(struct judge *j, uint32_t type)
 					  .minus = t->minus,
 					  .net = (int64_t)t->left_plus - (int64_t)t->left_minus};
 
-		if (!row.net && !j->query->all)
+		if (!j->query->all && !is_to_blame(j, &row))
 			continue;
 		if (row.net)
 			row.partner = partner_of(j, t->site, row.net > 0);
@@ -529,6 +542,7 @@ static struct error *judge_type(struct balance *b, const struct balance_query *q
 	struct judge j = {.b = b, .query = query, .sight = sight};
 	const struct model *m = b->paths.m;
 	struct ids bad = {0};
+	size_t rows_before = b->rows.n;
 	struct error *e = NULL;
 
 	for (size_t i = 0; i < n && !e && bad.n < MOST_BAD; i++)
@@ -540,11 +554,15 @@ static struct error *judge_type(struct balance *b, const struct balance_query *q
 	for (size_t i = 0; i < n && !e; i++)
 		if (m->counted[rows[i]].state >= RGD_COUNTED_LIFE)
 			e = learn(&j, &m->counted[rows[i]]);
+	for (size_t i = 0; i < n; i++)
+		j.all_live += m->counted[rows[i]].state == RGD_COUNTED_ALIVE;
 	for (size_t i = 0; i < n && !e; i++)
 		if (m->counted[rows[i]].state < RGD_COUNTED_LIFE)
 			e = judge_object(&j, rows[i]);
 	if (!e)
 		e = add_rows(&j, type);
+	if (b->rows.n == rows_before) /* nobody is to blame: then it is no finding */
+		j.objects[BALANCE_LEAK] = j.objects[BALANCE_SURPLUS] = 0;
 	if (!e && !VEC_PUSH(&b->types,
 			    ((struct balance_sum){type, j.live, j.lives, j.objects[BALANCE_LEAK],
 						  j.objects[BALANCE_SURPLUS]})))

@@ -129,8 +129,10 @@ static struct error *path_of(struct call_paths *p, uint32_t stack, uint32_t *ret
 		}
 		str_clear(&text);
 		function_text(p->m, p->m->stacks[k].frame, &text);
-		if (at == MODEL_NONE && k != stack && is_start(str_text(&text)))
-			continue; /* the next one is outermost */
+		if (k != stack && is_start(str_text(&text))) {
+			at = MODEL_NONE; /* the next one is outermost */
+			continue;
+		}
 		at = text.failed ? MODEL_NONE : node_of(p, at, str_text(&text));
 		if (at == MODEL_NONE)
 			e = error_memory();
