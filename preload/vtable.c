@@ -25,6 +25,9 @@ struct vtables {
 	size_t count;
 	struct known *slots;
 	size_t room, used;
+	uintptr_t gap_low,
+		gap_high; /* the last addresses between modules that were met: a heap's, mostly */
+	struct known last;
 };
 
 static bool readable(struct walk *w, uintptr_t address, size_t size)
@@ -38,10 +41,12 @@ static uintptr_t word_at(uintptr_t address)
 }
 
 /* The module that holds the address: its place + 1, 0 none. */
-static size_t module_range(const struct vtables *v, uintptr_t address)
+static size_t module_range(struct vtables *v, uintptr_t address)
 {
 	size_t low = 0, high = v->count;
 
+	if (address - v->gap_low < v->gap_high - v->gap_low)
+		return 0;
 	while (low < high) {
 		size_t middle = (low + high) / 2;
 
@@ -50,7 +55,11 @@ static size_t module_range(const struct vtables *v, uintptr_t address)
 		else
 			high = middle;
 	}
-	return low < v->count && address >= v->ranges[low].low ? low + 1 : 0;
+	if (low < v->count && address >= v->ranges[low].low)
+		return low + 1;
+	v->gap_low = low ? v->ranges[low - 1].high : 0;
+	v->gap_high = low < v->count ? v->ranges[low].low : UINTPTR_MAX;
+	return 0;
 }
 
 /* Length of the type's name at `text`, without its "*" for types that are local to a file; 0 when it is none. */
@@ -197,6 +206,8 @@ static uint32_t type_at(struct walk *w, uintptr_t word, bool array)
 
 	if ((word & 7) || !module_range(v, word))
 		return 0;
+	if (v->last.vtable == word + array) /* objects of a class stand together */
+		return v->last.type;
 	known = slot_of(v->slots, v->room, word + array);
 	if (!known->vtable) {
 		if (v->used > v->room / 2) {
@@ -207,6 +218,7 @@ static uint32_t type_at(struct walk *w, uintptr_t word, bool array)
 		*known = (struct known){word + array, vtable_look(w, word, array)};
 		v->used++;
 	}
+	v->last = *known;
 	return known->type;
 }
 
@@ -223,8 +235,8 @@ uint32_t vtable_type(struct walk *w, uintptr_t address, uint64_t size)
 	if (!w->vtables->count || elements >= w->vtables->ranges[0].low)
 		return type_at(w, elements, false);
 	/* new T[n]: how many there are, then the first of them */
-	if (!elements || size < 16 || (size - ARRAY_COOKIE) % elements ||
-	    (size - ARRAY_COOKIE) / elements < 8)
+	if (!elements || size < 16 || (words[1] & 7) || !module_range(w->vtables, words[1]) ||
+	    (size - ARRAY_COOKIE) % elements || (size - ARRAY_COOKIE) / elements < 8)
 		return 0;
 	return type_at(w, words[1], true);
 }
