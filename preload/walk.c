@@ -726,6 +726,10 @@ static void visit_runtime(struct walk *w, const struct adapter *adapter, uint32_
 			walk_scan(w, address, block.address + block.size);
 	}
 	row.type = object.type;
+	if (!in_block && object.static_size) {
+		block.size = object.static_size;
+		object.flags |= RGD_OBJ_F_STATIC;
+	}
 	row.size = object.size ? object.size : block.size;
 	row.refcount = object.refcount;
 	row.degree = w->degree;

@@ -26,8 +26,9 @@ struct walk; /* the walker's state; opaque */
 
 /* What describe() fills in. Zeroed before. */
 struct walk_object {
-	uint32_t type; /* from walk_type() */
-	uint64_t size; /* bytes; 0 = take the size of the block */
+	uint32_t type;	      /* from walk_type() */
+	uint64_t size;	      /* bytes; 0 = take the size of the block */
+	uint64_t static_size; /* of an object that lies in no block: then it is RGD_OBJ_F_STATIC */
 	uint64_t refcount;
 	uint32_t flags; /* RGD_OBJ_F_* except RUNTIME and BLOCK, which the walker sets */
 };

@@ -256,22 +256,6 @@ static uint64_t own_size(uintptr_t object, unsigned tag)
 	}
 }
 
-/* Frames of fibers, classes and functions lie inside larger blocks: their own size is theirs. */
-static uint64_t size_of(struct walk *walk, uintptr_t object, unsigned tag, uint32_t *flags)
-{
-	uint64_t size, known = own_size(object, tag), requested;
-	uintptr_t start, base = object;
-
-	if (tag == TAG_OBJECT)
-		base -= (uintptr_t)((const zend_object *)object)->handlers->offset;
-	if (shim->block(walk, base, &requested))
-		return 0; /* the walker knows */
-	if (zendmm_block(object, &start, &size))
-		return start == base ? size : known;
-	*flags |= RGD_OBJ_F_STATIC;
-	return known;
-}
-
 bool graph_describe(struct walk *walk, uintptr_t object, unsigned tag, struct walk_object *out)
 {
 	if (tag >= TAG_MAX)
@@ -282,7 +266,11 @@ bool graph_describe(struct walk *walk, uintptr_t object, unsigned tag, struct wa
 		describe_counted(walk, object, tag, out);
 	if (kinds[tag].flags & RGD_TYPE_F_INTERNAL)
 		out->flags |= RGD_OBJ_F_INTERNAL;
-	out->size = size_of(walk, object, tag, &out->flags);
+	/* classes, functions and frames lie inside larger blocks: their own size is theirs */
+	if (tag == TAG_CLASS || tag == TAG_FUNCTION || tag == TAG_FRAME)
+		out->size = own_size(object, tag);
+	else
+		out->static_size = own_size(object, tag);
 	describe_properties(walk, object, tag);
 	return true;
 }

@@ -72,7 +72,8 @@ gcc -o embed embed.c -ldl && LD_PRELOAD= ./embed </dev/null >/dev/null 2>&1
 if [ $? = 77 ]; then
 	skip "servers: embedded" "libphp8.2-embed is not installed"
 else
-	start ./embed
+	# no ini file: its modules could not be loaded, because libphp is not in the global scope
+	start env PHP_INI_SCAN_DIR="$TMP" PHPRC="$TMP" ./embed
 	take embed
 	equal "servers: embedded: path" "$(path Page embed.rgd)" "\$GLOBALS['page']"
 	finish
