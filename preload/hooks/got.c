@@ -26,7 +26,7 @@ struct search {
 
 static void find_names(struct search *s)
 {
-	struct image owner;
+	struct image owner = {0};
 
 	if (!image_find(&owner, s->got->function) || !owner.strings)
 		return;
