@@ -8,3 +8,4 @@ equal "the owner" "$("$REFGRAPH" find-backref-chain 'Order[5]' exhausted.rgd | a
 equal "what ran, with its locals" "$("$REFGRAPH" roots exhausted.rgd --limit 0 | grep -o '^local \$[a-z]* of export() memory_exhausted.php:57' | sort | tr '\n' '|')" \
 	'local $order of export() memory_exhausted.php:57|local $orders of export() memory_exhausted.php:57|local $out of export() memory_exhausted.php:57|'
 equal "the fix" "$(php -n -d memory_limit=16M "$ROOT/samples/php/memory_exhausted.php" fixed)" "5311164 bytes exported"
+exit "$failed"
