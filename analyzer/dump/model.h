@@ -268,7 +268,8 @@ struct namer {
 	const char *(*function)(void *context, uint32_t frame); /* "parse_line": no offset */
 	const char *(*place)(void *context, uint32_t frame); /* "parse_line+0x12 (server.c:31)" */
 	const char *(*data)(void *context, uint32_t module, uint64_t offset); /* "g_cache+0x10" */
-	const char *(*code)(void *context, uint64_t address); /* "on_click", of a function's start */
+	const char *(*code)(void *context,
+			    uint64_t address); /* "on_click", of a function's start */
 	/* "std::vector<int>" of "St6vectorIiE": malloc()ed, NULL = as it is */
 	char *(*class_name)(const char *mangled);
 	/* xmalloc and its like: not who asked for the memory */
