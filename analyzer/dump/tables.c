@@ -626,6 +626,7 @@ static const struct field event_fields[] = {
 
 /* Sums of what rows say must not overflow: nothing happens so often. */
 #define MOST_TIMES (1ull << 40)
+#define MOST_EVENTS 4096u /* of one object: the shim keeps some hundreds */
 
 /* Each object gets its run of events, and all runs together are all events. Counts are stored + 1. */
 static struct error *settle_counted(struct model *m)
@@ -640,7 +641,8 @@ static struct error *settle_counted(struct model *m)
 		c->first = first;
 		first += c->events;
 		times += c->objects;
-		if (first > m->nevents || c->objects > MOST_TIMES || times > MOST_TIMES)
+		if (c->events > MOST_EVENTS || first > m->nevents || c->objects > MOST_TIMES ||
+		    times > MOST_TIMES)
 			return dump_error(m->dump, RGD_SEC_COUNTED, RGD_COUNTED_EVENTS, i,
 					  "object %u has events that are not there", i);
 	}

@@ -304,12 +304,11 @@ struct judge {
 	uint64_t lives, objects[3], live, all_live;
 };
 
-static const struct entry *normal_of(const struct judge *j, uint32_t site)
+static struct entry *normal_of(const struct judge *j, uint32_t site)
 {
-	for (size_t i = 0; i < j->normal.n; i++)
-		if (j->normal.data[i].site == site)
-			return &j->normal.data[i];
-	return NULL;
+	uint32_t at = j->b->normal_at[site];
+
+	return at ? &j->normal.data[at - 1] : NULL;
 }
 
 static bool has_end(const struct model *m, const struct counted_row *c)
@@ -359,16 +358,17 @@ static struct error *learn(struct judge *j, const struct counted_row *c)
 		return NULL;
 	j->lives += good;
 	for (size_t i = 0; i < j->sheet.entries.n; i++) {
-		struct entry e = j->sheet.entries.data[i],
-			     *sum = (struct entry *)normal_of(j, e.site);
+		struct entry e = j->sheet.entries.data[i], *sum = normal_of(j, e.site);
 
 		e.plus *= single ? good : 1;
 		e.minus *= single ? good : 1;
 		if (sum) {
 			sum->plus += e.plus;
 			sum->minus += e.minus;
-		} else if (!VEC_PUSH(&j->normal, e)) {
-			return error_memory();
+		} else {
+			if (!VEC_PUSH(&j->normal, e))
+				return error_memory();
+			j->b->normal_at[e.site] = (uint32_t)j->normal.n;
 		}
 	}
 	return match(j->b, &j->sheet, &j->weights, single ? good : 1);
@@ -569,6 +569,8 @@ static struct error *judge_type(struct balance *b, const struct balance_query *q
 		e = error_memory();
 	b->live += j.live;
 	b->ended += j.lives;
+	for (size_t i = 0; i < j.normal.n; i++)
+		b->normal_at[j.normal.data[i].site] = 0;
 	VEC_FREE(&bad);
 	free(j.weights.slots);
 	VEC_FREE(&j.sheet.entries);
@@ -760,6 +762,9 @@ struct error *balance_make(struct model *m, const struct balance_query *query, s
 	TRY(model_load(m, MODEL_COUNTED | MODEL_TYPES | MODEL_ADDRESS));
 	TRY(sight_make(m, &sight));
 	e = call_paths_init(m, &ret->paths);
+	ret->places = (size_t)m->nstacks + 2;
+	if (!e)
+		e = big_alloc(ret->places, sizeof *ret->normal_at, &ret->normal_at);
 	if (!e)
 		e = judge_all(m, query, &sight, ret);
 	sight_deinit(m, &sight);
@@ -774,6 +779,9 @@ struct error *balance_make(struct model *m, const struct balance_query *query, s
 void balance_deinit(struct balance *b)
 {
 	call_paths_deinit(&b->paths);
+	if (b->normal_at)
+		big_free(b->normal_at, b->places, sizeof *b->normal_at);
+	b->normal_at = NULL;
 	VEC_FREE(&b->rows);
 	VEC_FREE(&b->types);
 	VEC_FREE(&b->found);

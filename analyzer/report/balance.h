@@ -53,6 +53,8 @@ struct balance {
 	VEC(struct balance_sum) types;
 	VEC(uint32_t) found; /* places in model->counted of the objects that the rows are about */
 	uint64_t live, ended;
+	uint32_t *normal_at; /* by place, while a type is judged: where its sums are, + 1 */
+	size_t places;
 };
 
 struct error *balance_make(struct model *model, const struct balance_query *query,

@@ -43,6 +43,9 @@ static void branch_add(struct balance_tree *t, uint32_t at, const struct balance
 	b->net += row->net;
 }
 
+/* Of deeper ways the innermost part. */
+#define MOST_DEPTH 128u
+
 static struct error *add_row(struct balance_tree *t, const struct balance *b,
 			     const struct balance_row *row)
 {
@@ -50,8 +53,8 @@ static struct error *add_row(struct balance_tree *t, const struct balance *b,
 	uint32_t at = MODEL_NONE;
 	struct error *e = NULL;
 
-	for (uint32_t k = b->paths.sites.data[row->site].path; k != MODEL_NONE && !e;
-	     k = b->paths.nodes.data[k].parent)
+	for (uint32_t k = b->paths.sites.data[row->site].path;
+	     k != MODEL_NONE && way.n < MOST_DEPTH && !e; k = b->paths.nodes.data[k].parent)
 		if (!VEC_PUSH(&way, k))
 			e = error_memory();
 	while (!e && way.n) {

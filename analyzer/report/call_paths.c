@@ -8,6 +8,7 @@
 #include "util/big.h"
 
 #define UNKNOWN "(unknown)"
+#define FAR 512u /* steps: beyond that, two places have nothing to do with each other */
 
 struct error *call_paths_init(struct model *m, struct call_paths *ret)
 {
@@ -183,7 +184,7 @@ uint32_t call_paths_distance(const struct call_paths *p, uint32_t a, uint32_t b,
 {
 	uint32_t x = p->sites.data[a].path, y = p->sites.data[b].path, steps = 0;
 
-	while (x != y) {
+	while (x != y && steps < FAR) {
 		uint32_t dx = x == MODEL_NONE ? 0 : p->nodes.data[x].depth + 1,
 			 dy = y == MODEL_NONE ? 0 : p->nodes.data[y].depth + 1;
 
@@ -193,7 +194,7 @@ uint32_t call_paths_distance(const struct call_paths *p, uint32_t a, uint32_t b,
 			y = p->nodes.data[y].parent;
 		steps += dx == dy ? 2 : 1;
 	}
-	*common = x == MODEL_NONE ? 0 : p->nodes.data[x].depth + 1;
+	*common = x != y || x == MODEL_NONE ? 0 : p->nodes.data[x].depth + 1;
 	return steps;
 }
 
