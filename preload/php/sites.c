@@ -68,7 +68,9 @@ static uint32_t site_of(uint32_t stack)
 
 	if (!stack)
 		return 0;
-	if (*last && site_at(*last)->stack == stack && site_at(*last)->epoch == epoch())
+	/* a number of an earlier request may have been given anew since: then it says what it is now */
+	if (*last && *last < sites && site_at(*last)->stack == stack &&
+	    site_at(*last)->epoch == epoch())
 		return *last;
 	if (book >= BOOKS)
 		return 0;
@@ -92,10 +94,7 @@ bool site_get(uint32_t site, uint32_t *stack, uint32_t *birth)
 void site_forget_all(void)
 {
 	sites = 1;
-	memset(recent, 0, sizeof(recent));
-	for (size_t i = 0; i < sizeof(cache) / sizeof(*cache); i++)
-		cache[i].epoch = 0;
-	changes++;
+	changes++; /* all that is cached is looked at again */
 }
 
 void site_code_changed(void)
