@@ -225,6 +225,18 @@ static uint32_t stack_make(const zend_execute_data *ex, bool whole)
 	return stack;
 }
 
+/* No code runs. The compiler allocates much, for one file at a time. */
+static uint32_t site_outside(void)
+{
+	static struct cached last;
+	const void *file = CG(in_compilation) ? zend_get_compiled_filename() : NULL;
+
+	if (!last.epoch || last.key != file || last.epoch != epoch() || last.changes != changes)
+		last = (struct cached){file, NULL, epoch(), changes,
+				       site_of(stack_make(NULL, false))};
+	return last.site;
+}
+
 /* Another instruction than the slot's, or another epoch. */
 static __attribute__((noinline)) uint32_t site_miss(const zend_execute_data *ex)
 {
@@ -236,7 +248,9 @@ static __attribute__((noinline)) uint32_t site_miss(const zend_execute_data *ex)
 
 	while (ex && !is_user(ex))
 		ex = ex->prev_execute_data;
-	if (!ex || instruction(ex) != ex->opline)
+	if (!ex)
+		return site_outside();
+	if (instruction(ex) != ex->opline)
 		return site_of(stack_make(ex, false));
 	code = &ex->func->op_array;
 	c = &cache[slot_of((uintptr_t)ex->opline)];
