@@ -100,11 +100,34 @@ def judge_sample(name):
             judge_balance(name, bug)
 
 
+def judge_cpython():
+    """The functions, by ctypes; the macros of the interpreter itself are not seen, and nothing is said of them."""
+    script = os.path.join(SAMPLES, "cpython.py")
+    for bug, more in ("correct", 0), ("missing", 4):
+        name = "cpython.%s.rgd" % bug
+        p = run("cpython", "/usr/bin/python3", script, bug, dump=name)
+        calls = {x["name"]: x["calls"] for x in Hooked(name).hooks}
+        judge("families: cpython, %s: each call of the functions" % bug, not p.stderr and calls["Py_IncRef"] == 40 and calls["Py_DecRef"] >= 40 - more, (p.stderr, calls))
+        out = subprocess.run([REFGRAPH, "balance", "--json", os.path.join(TMP, name)], stdout=subprocess.PIPE, universal_newlines=True).stdout
+        rows = [json.loads(line) for line in out.splitlines()]
+        equal("families: cpython, %s: balance" % bug, [(r["type"], r["net"]) for r in rows[:1]], [("Session", more)] if more else [])
+
+
+def judge_php():
+    """What makes and ends objects and arrays is followed; what counts them is inlined."""
+    p = run("php", "/usr/bin/php", "-n", "-r", "class A {} for ($i = 0; $i < 5; $i++) { $a = new A; $b = [$i, $a]; }", dump="php.rgd")
+    h = Hooked("php.rgd")
+    calls = {x["name"]: x["calls"] for x in h.hooks}
+    judge("families: php: births and ends of objects", not p.stderr and calls["zend_objects_new"] == 5 and calls["zend_objects_store_del"] >= 3, (p.stderr, calls))
+
+
 def main():
     there = sorted(os.path.splitext(os.path.basename(f))[0] for f in glob.glob(os.path.join(SAMPLES, "*.c*")))
     equal("families: every sample is judged", there, sorted(TYPES))
     for name in there:
         judge_sample(name)
+    judge_cpython()
+    judge_php()
 
 
 main()
