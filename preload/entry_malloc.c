@@ -165,7 +165,7 @@ struct real real = {
  */
 void entry_forget_error(void)
 {
-	dlsym(RTLD_DEFAULT, "free");
+	(void)dlsym(RTLD_DEFAULT, "free");
 }
 
 void *entry_symbol(void *handle, const char *name)

@@ -156,7 +156,6 @@ static bool look_at(const struct live_block *block, void *context)
 	if (size >= HEAD + POOL_HEAD && is_chunk(t, chunk + POOL_HEAD) &&
 	    flags_of(chunk + POOL_HEAD) & FLAG_POOL) {
 		chunk += POOL_HEAD;
-		size -= POOL_HEAD;
 	} else if (size < HEAD || !is_chunk(t, chunk) ||
 		   size - HEAD - pools_word(chunk + SIZE) >= SLACK) {
 		return true;

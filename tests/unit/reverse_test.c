@@ -5,6 +5,7 @@
 #define BUCKET_SHIFT 2u
 #define BLOCK_EDGES 4u
 #define PART_EDGES 5u
+#define graph_source_of small_graph_source_of
 #define graph_reverse small_graph_reverse
 #define reverse_deinit small_reverse_deinit
 #include "../../analyzer/graph/csr.c"
