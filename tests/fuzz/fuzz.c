@@ -204,7 +204,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	load_parts();
 	error = model_open(path, &model);
 	if (!error)
-		error = model_load(model, MODEL_LAST * 2 - 1);
+		error = model_load(model, MODEL_LAST * 2u - 1);
 	if (!error)
 		walk_edges(model);
 	error_destroy(error);

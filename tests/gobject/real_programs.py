@@ -44,7 +44,8 @@ def look(name, arguments, types, lost, env):
     rows = [json.loads(line) for line in ask("audit", "--json", found[0]).splitlines()]
     got = {}
     for r in rows:
-        if r.get("verdict") == "lost":
+        # a GTask that is under way at the instant holds itself (refgraph-audit(1)): it is there or not
+        if r.get("verdict") == "lost" and r["type"] != "GTask":
             got[r["type"]] = got.get(r["type"], 0) + r["references"]
     equal(name + ": references that are lost", got, lost if glib() < (2, 83) else {})
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # All exported functions of all libraries but libc hooked, counted and called through, under programs that must not notice.
 . "$(dirname "$0")/../lib.sh"
-. "$ROOT/tests/hooks/sweep_lib.sh"
+. "$ROOT/tests/hooks_sweep.sh"
 sweep_build
 g++ -O1 -g "$ROOT/tests/hooks/sweep_throw.cc" -o "$TMP/throw" -pthread || fail "sweep: exceptions build" "see above"
 sweep "exceptions" 98 "$TMP/throw"

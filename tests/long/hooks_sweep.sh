@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # As tests/hooks/sweep.sh, with large programs; prints how many functions were hooked and called.
 . "$(dirname "$0")/../lib.sh"
-. "$ROOT/tests/hooks/sweep_lib.sh"
+. "$ROOT/tests/hooks_sweep.sh"
 SWEEP_SAY=1
 sweep_build
 cat >"$TMP/gtk.py" <<'END'

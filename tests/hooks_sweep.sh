@@ -1,4 +1,4 @@
-# sweep_lib.sh - sourced: programs with every exported function of their libraries hooked, beside themselves without.
+# tests/hooks_sweep.sh - sourced: programs with every exported function of their libraries hooked, beside themselves without.
 sweep_build() {
 	gcc -O2 -g -w -D_GNU_SOURCE -fPIC -fvisibility=hidden -ftls-model=initial-exec -fno-plt -shared -I"$ROOT/preload" -o "$TMP/sweep.so" \
 		"$ROOT/tests/hooks/sweep.c" -ldl || { fail "sweep: builds" "see above"; exit 1; }
