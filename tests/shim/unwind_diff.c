@@ -18,6 +18,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "../../preload/hooks/around.h"
+#include "../../preload/hooks/thunk.h"
 #include "../../preload/shim.h"
 
 /* ---- the shim around the unwinder -------------------------------------------------------------------------------------- */
@@ -25,6 +27,12 @@
 struct config config = {.stack_depth = 64};
 __thread struct thread *thread_current TLS_FAST;
 _Atomic bool shim_sandboxed;
+
+const char hook_thunk_return[1]; /* no call is hooked here */
+const struct around *around_find(uintptr_t cfa)
+{
+	return NULL;
+}
 
 void *arena_map(size_t size)
 {
