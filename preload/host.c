@@ -292,8 +292,11 @@ static void probe_all(void *handle)
 	for (unsigned i = 0; adapters[i] && i < ADAPTERS_MAX; i++) {
 		if (!wanted(adapters[i]))
 			continue;
-		if (!in_force[i])
+		if (!in_force[i]) {
 			in_force[i] = adapters[i]->probe(&host, handle);
+			if (in_force[i] && adapters[i]->runtime == RGD_RT_PHP)
+				park_signal_leave_to_libc();
+		}
 		all = all && in_force[i];
 	}
 	all_in_force = all;

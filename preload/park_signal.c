@@ -30,7 +30,7 @@ extern char refgraph_sigreturn[] __attribute__((visibility("hidden")));
  * handler waits in `libc` for the program's first thread. */
 static trylock_t lock;
 static bool borrowed;
-static _Atomic bool withheld;
+static _Atomic bool withheld, left_to_libc;
 static struct kernel_sigaction before, libc;
 
 static bool action(const struct kernel_sigaction *set, struct kernel_sigaction *get)
@@ -71,7 +71,8 @@ int park_signal_thread(pthread_t *thread, const pthread_attr_t *attributes, void
 		       void *argument)
 {
 	struct kernel_sigaction then, now;
-	bool ignored = !borrowed && action(NULL, &then) && then.handler == IGNORED;
+	bool ignored = !borrowed && !atomic_load(&left_to_libc) && action(NULL, &then) &&
+		       then.handler == IGNORED;
 	int status = real.pthread_create(thread, attributes, run, argument);
 
 	if (!ignored || !trylock(&lock))
@@ -94,6 +95,12 @@ void park_signal_give_back(void)
 		action(&libc, NULL);
 	atomic_store(&withheld, false);
 	trylock_release(&lock);
+}
+
+void park_signal_leave_to_libc(void)
+{
+	atomic_store(&left_to_libc, true);
+	park_signal_give_back();
 }
 
 void park_signal_ahead_of_setxid(void)

@@ -37,6 +37,11 @@ int park_signal_thread(pthread_t *thread, const pthread_attr_t *attributes, void
 void park_signal_give_back(void);
 /* The same ahead of setuid() and the like, if the program has other threads. The helper is not there. */
 void park_signal_ahead_of_setxid(void);
+/*
+ * From now on libc's handler stays, whatever the program inherited: its libraries were loaded with RTLD_DEEPBIND, as PHP loads its
+ * extensions, so that their setuid() does not come by our hook and would wait for ever for a helper that ignores the signal.
+ */
+void park_signal_leave_to_libc(void);
 void park_signal_after_fork_child(void);
 
 #endif

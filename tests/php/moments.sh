@@ -43,6 +43,22 @@ if [ -e "$opcache" ]; then
 	echo '<?php class Preloaded { static $kept = []; }' >preload.php
 	moment preload sleep "${with[@]}" -d opcache.preload="$TMP/preload.php" -d opcache.preload_user=root
 	equal "moment: preload: the class is there" "$(rg query 'select count(*) from objects where type = "x"' m.rgd >/dev/null 2>&1; rg by-type class m.rgd | grep -c Preloaded)" 1
+	# as the children of make and of everything that uses posix_spawn() are: opcache, loaded with RTLD_DEEPBIND, calls libc's setgid() itself
+	gcc -o ignoring -x c - <<-'END'
+	#include <stdint.h>
+	#include <sys/syscall.h>
+	#include <unistd.h>
+	int main(int argc, char **argv)
+	{
+		struct { uintptr_t handler; unsigned long flags; uintptr_t restorer; uint64_t mask; } ignored = {.handler = 1};
+		syscall(SYS_rt_sigaction, 32, &ignored, 0, 8);
+		syscall(SYS_rt_sigaction, 33, &ignored, 0, 8);
+		execvp(argv[1], argv + 1);
+		return 127;
+	}
+	END
+	equal "moment: preload, libc's two signals ignored" "$(LD_PRELOAD=$SHIM timeout 60 ./ignoring "$PHP" "${with[@]}" -d opcache.preload="$TMP/preload.php" \
+		-d opcache.preload_user=root -r 'echo Preloaded::class;' 2>&1)" Preloaded
 else
 	skip "moment: opcache" "it is not installed"
 fi
