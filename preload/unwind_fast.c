@@ -11,10 +11,26 @@
 #include "unwind.h"
 
 uint64_t *rule_cache;
-static uint32_t rules_made; /* 0: the cache is empty */
+/*
+ * Where rules were put since the cache was empty, so that forgetting need not look through all of it: a start that loads a
+ * plug-in after the other has few rules each time. A set may be there twice. After the last place all of the cache is read.
+ */
+#define PLACES 4096u
+static uint32_t places[PLACES]; /* numbers of sets */
+static uint32_t places_used;	/* counts on when they are full */
 _Atomic uint32_t unwind_generation = 1;
 
 /* ---- rules ------------------------------------------------------------------------------------------------------------------ */
+
+static void place_note(const uint64_t *set)
+{
+	uint32_t n = __atomic_load_n(&places_used, __ATOMIC_RELAXED);
+
+	if (n <= PLACES)
+		n = __atomic_fetch_add(&places_used, 1, __ATOMIC_RELAXED);
+	if (n < PLACES)
+		__atomic_store_n(&places[n], (uint32_t)((set - rule_cache) / 2), __ATOMIC_RELAXED);
+}
 
 __attribute__((noinline)) uint32_t rule_miss(uintptr_t address)
 {
@@ -26,8 +42,8 @@ __attribute__((noinline)) uint32_t rule_miss(uintptr_t address)
 		uint64_t older = __atomic_load_n(set, __ATOMIC_RELAXED);
 		if (older)
 			__atomic_store_n(set + 1, older, __ATOMIC_RELAXED);
+		place_note(set);
 		__atomic_store_n(set, hash << 31 | rule, __ATOMIC_RELAXED);
-		__atomic_store_n(&rules_made, 1, __ATOMIC_RELAXED);
 	}
 	return rule;
 }
@@ -119,23 +135,28 @@ static uintptr_t rule_address(size_t entry)
 	return hash * inverse & 0xffffffffffffull;
 }
 
+static void set_forget(size_t set, uintptr_t low, uintptr_t high)
+{
+	for (size_t i = 2 * set; i < 2 * set + 2; i++) {
+		uintptr_t address = rule_cache[i] ? rule_address(i) : 0;
+
+		if (address && address >= low && address < high)
+			__atomic_store_n(&rule_cache[i], 0, __ATOMIC_RELAXED);
+	}
+}
+
+/* A rule that another thread puts there meanwhile is of code that stays: it runs. */
 static void fast_forget(uintptr_t low, uintptr_t high)
 {
+	uint32_t n = __atomic_load_n(&places_used, __ATOMIC_RELAXED);
+
 	cfi_refresh();
-	if (__atomic_exchange_n(&rules_made, 0, __ATOMIC_RELAXED)) {
-		bool others = false;
-		for (size_t i = 0; i < RULE_CACHE_BYTES / sizeof(*rule_cache); i++) {
-			if (!rule_cache[i])
-				continue;
-			uintptr_t address = rule_address(i);
-			if (address >= low && address < high)
-				__atomic_store_n(&rule_cache[i], 0, __ATOMIC_RELAXED);
-			else
-				others = true;
-		}
-		if (others)
-			__atomic_store_n(&rules_made, 1, __ATOMIC_RELAXED);
-	}
+	if (n <= PLACES)
+		for (uint32_t i = 0; i < n; i++)
+			set_forget(__atomic_load_n(&places[i], __ATOMIC_RELAXED), low, high);
+	else
+		for (size_t i = 0; i < RULE_CACHE_BYTES / sizeof(*rule_cache) / 2; i++)
+			set_forget(i, low, high);
 	unwind_generation++;
 }
 

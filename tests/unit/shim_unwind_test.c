@@ -124,6 +124,14 @@ static void cache(void)
 		wrong += first != cfi_rule(address, &keep) || again != first;
 	}
 	check("cache-agrees", wrong, 0);
+	/* now there are more rules than places are remembered for */
+	rule_get((uintptr_t)f_pushed);
+	rule_get((uintptr_t)f_drap);
+	unwinder_fast.forget((uintptr_t)f_pushed, (uintptr_t)f_pushed + 1);
+	check("forget-inside-of-many", cached(f_pushed), false);
+	check("forget-outside-of-many", cached(f_drap), true);
+	unwinder_fast.forget(0, UINTPTR_MAX);
+	check("forget-all", cached(f_drap), false);
 }
 
 /* ---- what may be read -------------------------------------------------------------------------------------------------------- */
