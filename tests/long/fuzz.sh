@@ -21,6 +21,23 @@ seeds() {
 	done
 	printf '%s\n' 'frame f unknown function=x' 'site f made=3 blocks=1' 'object o block prop.pool=0' 'object n block prop.pool=1' 'pool 1 0x100 name=a bytes=8 held=99' 'pool 2 0x200 parent=1' |
 		"$O/tests/tools/mkdump" --no-zstd -o "$1/pools"
+	"$O/tests/tools/mkdump" --no-zstd -o "$1/balance" "$ROOT/tests/graphs/balance.txt"
+	real_seeds "$1"
+}
+
+# real_seeds DIR: dumps of small programs that have what is only in real ones: calls with their registers, thread-local blocks, reference counts, pools, peaks
+real_seeds() {
+	local name
+	for name in hooks/programs/things cli/programs/locals cli/programs/pools cli/programs/peaks; do
+		gcc -g -O1 -w -rdynamic -pthread -I"$ROOT/include" -o "$TMP/${name##*/}" "$ROOT/tests/$name.c" || { fail "fuzz: seed $name" "does not build"; continue; }
+	done
+	for name in "things leak" "things surplus" locals pools peaks; do
+		# shellcheck disable=SC2086 # a program and its argument
+		(cd "$TMP" && timeout 60 env LD_PRELOAD="$O/librefgraph.so" REFGRAPH_ON_EXIT=1 REFGRAPH_PEAKS=1 REFGRAPH_TOMBSTONES=100 REFGRAPH_RULES="$ROOT/tests/hooks/programs/things.rules" \
+			REFGRAPH_DIR="$1" REFGRAPH_DUMP="${name// /.}.%n.rgd" ./$name </dev/null >/dev/null 2>&1)
+		[ -n "$(find "$1" -name "${name// /.}.*.rgd" -size +1k)" ] || fail "fuzz: seed $name" "no dump"
+	done
+	find "$1" -size +60k -delete # they would be cut off by -max_len, and be slow
 }
 
 # plant NAME FILE SED-EXPRESSION: the fuzzer finds the bug that the expression makes, within five minutes
@@ -82,6 +99,32 @@ if (cd "$fuzzdir" && FUZZ_DUMP=$ROOT/tests/dumps/v1.0-small.rgd nice -n 19 ./rgx
 	ok "fuzz: indexes: $(sed -n 's/^stat::number_of_executed_units: *//p' "$fuzzdir/index.log") runs"
 else
 	fail "fuzz: indexes" "$(grep -E 'ERROR|SUMMARY|Test unit' "$fuzzdir/index.log" | head -3 | tr '\n' '|')"
+fi
+
+# files of rules; an eighth of the time, too
+plant_rules() {
+	local name=$1 file=$2 expression=$3
+	rm -rf "$TMP/tree"; mkdir -p "$TMP/tree/tests"
+	cp -r "$ROOT/preload" "$ROOT/include" "$TMP/tree"; cp -r "$ROOT/tests/fuzz" "$TMP/tree/tests"
+	sed -i "$expression" "$TMP/tree/$file"
+	if cmp -s "$ROOT/$file" "$TMP/tree/$file"; then fail "fuzz: planted: $name" "the patch does not apply any more"; return; fi
+	if ! "$ROOT/tests/fuzz/build" "$TMP/planted" "$TMP/tree" rules >"$TMP/build" 2>&1; then fail "fuzz: planted: $name" "$(tail -3 "$TMP/build")"; return; fi
+	rm -rf "$TMP/corpus"; mkdir "$TMP/corpus"; cp "$ROOT"/rules/*.rules "$TMP/corpus"
+	if (cd "$TMP" && nice -n 19 ./planted -max_total_time=300 -dict="$ROOT/tests/fuzz/rules.dict" -max_len=16384 corpus >"$TMP/log" 2>&1); then
+		fail "fuzz: planted: $name" "not found: $(tail -3 "$TMP/log" | tr '\n' '|')"
+	else
+		ok "fuzz: planted: $name is found after $(grep -oE '^#[0-9]+' "$TMP/log" | tail -1) runs"
+	fi
+}
+plant_rules "rules: a path may have any number of steps" preload/hooks/rules.c 's/path->loads == RULE_LOADS/false/'
+plant_rules "rules: a file with a mistake leaves its types behind" preload/hooks/rules.c 's/^\ttypes_used = had_types;//'
+if ! "$ROOT/tests/fuzz/build" "$fuzzdir/rules" "$ROOT" rules >"$TMP/build" 2>&1; then fail "fuzz: rules: builds" "$(tail -3 "$TMP/build" | tr '\n' '|')"; exit 1; fi
+mkdir -p "$fuzzdir/rules.corpus"; cp "$ROOT"/rules/*.rules "$fuzzdir/rules.corpus"
+if (cd "$fuzzdir" && nice -n 19 ./rules -max_total_time=$((seconds / 8 + 1)) -dict="$ROOT/tests/fuzz/rules.dict" -max_len=16384 -timeout=20 \
+	-print_final_stats=1 rules.corpus >"$fuzzdir/rules.log" 2>&1); then
+	ok "fuzz: rules: $(sed -n 's/^stat::number_of_executed_units: *//p' "$fuzzdir/rules.log") runs"
+else
+	fail "fuzz: rules" "$(grep -aE 'ERROR|SUMMARY|Test unit' "$fuzzdir/rules.log" | head -3 | tr '\n' '|')"
 fi
 
 # what users write: queries, expressions, lists; an eighth of the time, too
