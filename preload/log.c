@@ -2,6 +2,8 @@
  * log.c - one line to stderr by write(2). Standard error as it was at the start: a program that closed it and opened a file of
  * its own under that number must not find our words in it.
  */
+#include <poll.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <sys/stat.h>
 
@@ -140,6 +142,38 @@ int log_format(char *buffer, size_t size, const char *format, ...)
 	return n;
 }
 
+/* A pipe that nobody empties would hold the program up: our words are not worth that. */
+static bool log_ready(void)
+{
+	struct pollfd target = {.fd = 2, .events = POLLOUT};
+	struct timespec patience = {.tv_nsec = 100000000};
+
+	return sys(SYS_ppoll, &target, 1, &patience, 0, SYS_SIGSET_SIZE) > 0 &&
+	       (target.revents & (POLLOUT | POLLERR | POLLHUP)) == POLLOUT;
+}
+
+/*
+ * What the kernel says of a write that cannot be, it says by a signal that ends or stops the program: nobody reads the pipe,
+ * the file has the size of RLIMIT_FSIZE, the terminal is for others. It comes to this thread, so it is kept away and taken
+ * out again; one that was pending before stays.
+ */
+static void log_write(const char *line, size_t size)
+{
+#define LOG_SIGNAL(number) (1UL << ((number)-1))
+	const uint64_t kept = LOG_SIGNAL(SIGPIPE) | LOG_SIGNAL(SIGXFSZ) | LOG_SIGNAL(SIGTTOU);
+	const struct timespec at_once = {0, 0};
+	uint64_t before, pending = 0, ours;
+
+	sys(SYS_rt_sigprocmask, SIG_BLOCK, &kept, &before, SYS_SIGSET_SIZE);
+	sys(SYS_rt_sigpending, &pending, SYS_SIGSET_SIZE);
+	if (log_ready())
+		sys_write_all(2, line, size);
+	ours = kept & ~pending;
+	while (ours && sys(SYS_rt_sigtimedwait, &ours, 0, &at_once, SYS_SIGSET_SIZE) > 0)
+		;
+	sys(SYS_rt_sigprocmask, SIG_SETMASK, &before, 0, SYS_SIGSET_SIZE);
+}
+
 void log_line2(const char *text, const char *detail)
 {
 	char line[1024];
@@ -148,7 +182,7 @@ void log_line2(const char *text, const char *detail)
 
 	line[n++] = '\n';
 	if (log_open())
-		sys_write_all(2, line, (size_t)n);
+		log_write(line, (size_t)n);
 }
 
 void log_line(const char *text)
