@@ -78,7 +78,7 @@ static bool step_drap(struct unwind_state *state, uint32_t rule, struct stack_vi
 /* A hooked call whose return leads to us: its frame is empty, the real address is with us. */
 static bool step_hooked(struct unwind_state *state)
 {
-	const struct around *around = around_find(state->sp);
+	const struct around *around = around_find(state->pc, state->sp);
 
 	if (!around)
 		return false;
@@ -95,7 +95,7 @@ bool unwind_step_odd(struct unwind_state *state, uint32_t rule, struct stack_vie
 	case RULE_SIGNAL:
 		return step_signal(state, view);
 	case RULE_WIDE:
-		if (state->pc == (uintptr_t)hook_thunk_return)
+		if (hook_thunk_returns(state->pc))
 			return step_hooked(state);
 		return wide_step(state, view, origin);
 	default:
@@ -113,7 +113,7 @@ static size_t fast_walk(uintptr_t return_address, uintptr_t cfa, uintptr_t frame
 	struct stack_view view = view_open(cfa);
 	size_t n = 0;
 	while (n < max) {
-		pcs[n++] = state.pc;
+		pcs[n++] = hook_thunk_returns(state.pc) ? (uintptr_t)hook_thunk_return : state.pc;
 		if (!unwind_step(&state, rule_get(state.exact ? state.pc : state.pc - 1), &view,
 				 &origin))
 			break;

@@ -16,54 +16,51 @@
  * All remembered words lie above the current sp on the thread's own stack, so they can be read. On other stacks
  * (fibers, sigaltstack) the walk is plain.
  *
- * Before the second step a cache is asked: what was unwound before from the same pc and sp (a few ways for each), down to
- * a frame that is among the trusted ones now. The same argument holds for it, so its words are re-read and its frames, with
- * their trie nodes, copied. Programs come back to the same few inner paths again and again.
+ * Each remembered frame has a print: a hash of 64 bits of all code addresses from the outermost frame to it. The trie node of a stack is
+ * looked up by the print of its innermost frame, so what lies between is interned only when a stack is new. Two stacks of one program would have
+ * to agree in 64 bits to be taken for each other.
+ *
+ * A hooked call whose return leads to us (hooks/around.h) is remembered like any frame: which record it is stands in the return address,
+ * and that the record still says what it said is read again as a witness.
  *
  * Stacks deeper than the limit are cut at a place that moves by a quarter of the limit at a time, not with every call, so that
  * trie nodes stay valid below it.
  */
 #include <string.h>
 
+#include "hooks/around.h"
+#include "hooks/thunk.h"
 #include "unwind.h"
 
-/* Trie nodes by (parent, pc), private to the thread. */
-#define EDGE_CACHE 1024
-struct edge {
-	uintptr_t pc;
-	uint32_t parent, node;
+/* Trie nodes by the print of their stack, private to the thread; in sets of two. */
+#define PATH_SETS_BITS 12
+struct path {
+	uint64_t print;
+	uint32_t node;
 };
 
-/* A remembered frame. The state, what leads to its caller, and its trie node. */
+/* A remembered frame: the state, what leads to its caller, and what the stack up to it is known by. */
 struct memory {
 	uintptr_t sp;
 	uintptr_t pc; /* EXACT_PC set: interrupted there, no return address */
 	uintptr_t rbp;
+	uint64_t print;
 	uint32_t rule; /* bit 31: its rbp is one of the things that decide about its callers */
-	uint32_t node;
 };
 #define NEEDS_RBP (1u << 31)
 #define EXACT_PC (1ul << 63)
+
+/* The slot under a frame's sp, and what it has to say: where the frame's pc was found. */
+struct slot {
+	const uintptr_t *address;
+	uintptr_t word;
+};
 
 /* A word that leads from frame `index` to its caller and is no return address. */
 struct witness {
 	const uintptr_t *address;
 	uintptr_t value;
 	size_t index;
-};
-
-/*
- * The inner frames of an earlier walk, outermost first, down from remembered frame `good` - 1 that was `joined`. All of
- * them are found by rsp and none cares for rbp.
- */
-#define RECALL_FRAMES 10
-#define RECALL_SETS_BITS 5
-#define RECALL_WAYS 8
-struct recall {
-	uintptr_t pc, sp, joined_pc, joined_sp;
-	uint32_t joined_node;
-	uint16_t good, count;
-	struct memory frames[RECALL_FRAMES];
 };
 
 #define MEMO_MAX (STACK_MAX_DEPTH + STACK_MAX_DEPTH / 4)
@@ -79,33 +76,74 @@ struct memo {
 	size_t n;	/* frames remembered */
 	size_t barrier; /* frames from this index on cannot be re-verified: a signal frame leads out of it */
 	size_t nwitnesses;
+	struct slot slots[MEMO_MAX]; /* of the frames */
 	struct memory frames[MEMO_MAX];
-	struct edge edges[EDGE_CACHE];
 	struct memory fresh[MEMO_MAX];		/* innermost first */
 	struct witness witnesses[2 * MEMO_MAX]; /* ascending by index */
-	uint32_t recall_turn;
-	struct recall recalls[RECALL_WAYS << RECALL_SETS_BITS];
+	struct path paths[2 << PATH_SETS_BITS];
 };
 
 /* ---- the trie -------------------------------------------------------------------------------------------------------------- */
 
-static __attribute__((noinline)) uint32_t child_miss(struct edge *edge, uint32_t parent,
-						     uintptr_t pc)
+/* One-to-one in both. Of another generation of code nothing is known any more. */
+static inline uint64_t print_on(uint64_t outer, uintptr_t pc)
 {
-	uint32_t node = stack_child(parent, pc & ~EXACT_PC);
-	if (node)
-		*edge = (struct edge){.pc = pc, .parent = parent, .node = node};
-	return node;
+	uint64_t print = (outer ^ pc) * 0x9e3779b97f4a7c15ull;
+
+	return print ^ print >> 32;
 }
 
-static inline uint32_t child(struct memo *memo, uint32_t parent, uintptr_t pc)
+static inline uint64_t print_begin(const struct memo *memo)
 {
-	uint64_t hash = (pc ^ (uint64_t)parent << 32) * 0x9e3779b97f4a7c15ull;
-	struct edge *edge = &memo->edges[hash >> 54];
-	_Static_assert(EDGE_CACHE == 1 << 10, "the shift above");
-	if (likely(edge->pc == pc && edge->parent == parent))
-		return edge->node;
-	return child_miss(edge, parent, pc);
+	return memo->generation * 0xd6e8feb86659fd93ull;
+}
+
+/* As it stands in a stack: all calls that lead to us by one address. */
+static inline uintptr_t frame_pc(uintptr_t pc)
+{
+	return unlikely(hook_thunk_returns(pc)) ? (uintptr_t)hook_thunk_return : pc;
+}
+
+static inline struct path *path_set(struct memo *memo, uint64_t print)
+{
+	return memo->paths + 2 * (print >> (64 - PATH_SETS_BITS));
+}
+
+/* 0: not known. */
+static inline uint32_t path_node(struct memo *memo, uint64_t print)
+{
+	const struct path *set = path_set(memo, print);
+
+	if (likely(set[0].print == print))
+		return set[0].node;
+	return set[1].print == print ? set[1].node : 0;
+}
+
+static void path_put(struct memo *memo, uint64_t print, uint32_t node)
+{
+	struct path *set = path_set(memo, print);
+
+	set[1] = set[0];
+	set[0] = (struct path){print, node};
+}
+
+/* The node of the stack of the `n` outermost frames, from the innermost one that is known on. */
+static __attribute__((noinline)) uint32_t node_make(struct memo *memo, size_t n)
+{
+	size_t known = n;
+	uint32_t node = 0;
+
+	while (known && !(node = path_node(memo, memo->frames[known - 1].print)))
+		known--;
+	for (; known < n; known++) {
+		const struct memory *frame = &memo->frames[known];
+
+		node = stack_child(node, frame_pc(frame->pc & ~EXACT_PC));
+		if (!node)
+			return 0;
+		path_put(memo, frame->print, node);
+	}
+	return node;
 }
 
 static unsigned depth_limit(void)
@@ -119,10 +157,6 @@ static void memo_flush(struct memo *memo, uint32_t generation)
 	memo->n = memo->nwitnesses = 0;
 	memo->generation = generation;
 	memo->limit = depth_limit();
-	for (size_t i = 0; i < EDGE_CACHE; i++)
-		memo->edges[i].pc = 0;
-	for (size_t i = 0; i < RECALL_WAYS << RECALL_SETS_BITS; i++)
-		memo->recalls[i].pc = 0;
 }
 
 /* ---- 1. what is still true --------------------------------------------------------------------------------------------------- */
@@ -136,25 +170,25 @@ static __attribute__((noinline)) size_t trusted_witnesses(const struct memo *mem
 	return good;
 }
 
-/* The slot under a frame's sp is where its pc was found: 0 while it still says so. */
-static inline uintptr_t changed(const struct memory *frame)
+/* 0 while it still says so. */
+static inline uintptr_t changed(const struct slot *slot)
 {
-	return ((const uintptr_t *)frame->sp)[-1] ^ frame->pc;
+	return *slot->address ^ slot->word;
 }
 
 /* How many of the outermost `n` remembered frames, none of them popped, lead to each other as they did. */
 static inline size_t trusted(const struct memo *memo, size_t n)
 {
 	size_t max = memo->barrier < n ? memo->barrier : n;
-	const struct memory *frame = memo->frames, *end = frame + max;
+	const struct slot *slot = memo->slots, *end = slot + max;
 	if (!max)
 		return 0;
-	while (end - frame > 4 &&
-	       !(changed(frame) | changed(frame + 1) | changed(frame + 2) | changed(frame + 3)))
-		frame += 4;
-	while (frame + 1 < end && !changed(frame))
-		frame++;
-	size_t good = (size_t)(frame - memo->frames) + 1;
+	while (end - slot > 4 &&
+	       !(changed(slot) | changed(slot + 1) | changed(slot + 2) | changed(slot + 3)))
+		slot += 4;
+	while (slot + 1 < end && !changed(slot))
+		slot++;
+	size_t good = (size_t)(slot - memo->slots) + 1;
 	return likely(!memo->nwitnesses) ? good : trusted_witnesses(memo, good);
 }
 
@@ -254,6 +288,8 @@ static inline void memo_truncate(struct memo *memo, size_t n)
 		memo->barrier = SIZE_MAX;
 	while (unlikely(memo->nwitnesses) && memo->witnesses[memo->nwitnesses - 1].index >= n)
 		memo->nwitnesses--;
+	if (n) /* what stood on it may have been a call that leads to us */
+		memo->slots[n - 1].word = memo->frames[n - 1].pc;
 }
 
 /* For the frame that was pushed last. */
@@ -266,6 +302,19 @@ static void witness(struct memo *memo, uintptr_t address, uintptr_t value)
 					 .index = memo->n - 1};
 	else
 		memo->odd = true;
+}
+
+/* A call that leads to us: the caller's return address was replaced by its own, and lies in the record. False: the record is gone. */
+static bool remember_hooked(struct memo *memo, const struct memory *frame,
+			    const struct memory *caller)
+{
+	const struct around *around = around_find(frame->pc, frame->sp);
+
+	if (!around)
+		return false;
+	memo->slots[memo->n - 2].word = frame->pc;
+	witness(memo, (uintptr_t)&around->return_address, caller->pc);
+	return true;
 }
 
 /* What must hold for the frame that is pushed to lead to `caller`, beside the return address. */
@@ -289,6 +338,8 @@ static void remember_step(struct memo *memo, const struct memory *frame,
 		}
 		/* fall through */
 	default:
+		if (hook_thunk_returns(frame->pc) && remember_hooked(memo, frame, caller))
+			break;
 		if (memo->barrier > memo->n - 1)
 			memo->barrier = memo->n - 1;
 	}
@@ -304,7 +355,7 @@ static bool needs_rbp(const struct memory *frame, const struct memory *caller)
 	case RULE_RSP:
 		return !RULE_SAVED_RBP(frame->rule) && caller && caller->rule & NEEDS_RBP;
 	default:
-		return false;
+		return hook_thunk_returns(frame->pc) && caller && caller->rule & NEEDS_RBP;
 	}
 }
 
@@ -324,108 +375,37 @@ static __attribute__((noinline)) void push_odd(struct memo *memo, struct memory 
 
 /* ---- the whole ---------------------------------------------------------------------------------------------------------------------- */
 
-static inline struct recall *recall_set(struct memo *memo, uintptr_t pc, uintptr_t sp)
-{
-	uint64_t hash = (pc ^ sp << 20) * 0x9e3779b97f4a7c15ull;
-	return memo->recalls + RECALL_WAYS * (hash >> (64 - RECALL_SETS_BITS));
-}
-
-/* Do the frames still lead to each other and to the remembered frame, one of `good` trusted ones? */
-static inline bool recall_holds(const struct recall *r, const struct memo *memo, size_t good)
-{
-	if (r->good > good)
-		return false;
-	const struct memory *caller = memo->frames + r->good - 1, *frame = r->frames;
-	if (caller->sp != r->joined_sp || caller->pc != r->joined_pc || caller->rule & NEEDS_RBP)
-		return false;
-	const struct memory *end = frame + r->count;
-	for (; frame < end; caller = frame++) {
-		if (changed(caller))
-			return false;
-	}
-	return true;
-}
-
-/* The frames are as they were; their nodes only if what holds them is, too. */
-static inline uint32_t recall_take(struct memo *memo, struct recall *r)
-{
-	struct memory *to = memo->frames + r->good;
-	uint32_t node = to[-1].node;
-	memo_truncate(memo, r->good);
-	for (size_t i = 0; i < r->count; i++)
-		memcpy(to + i, r->frames + i, sizeof(*to));
-	if (node != r->joined_node) {
-		r->joined_node = node;
-		for (size_t i = 0; i < r->count; i++) {
-			node = child(memo, node, to[i].pc);
-			if (unlikely(!node)) {
-				r->pc = 0;
-				return 0;
-			}
-			to[i].node = r->frames[i].node = node;
-		}
-	}
-	memo->n = r->good + r->count;
-	return to[r->count - 1].node;
-}
-
-/* The node of the whole stack, 0 when no earlier walk fits. Stacks near the limit go the long way. */
-static inline uint32_t recall(struct memo *memo, uintptr_t pc, uintptr_t sp, size_t good,
-			      size_t max)
-{
-	struct recall *r = recall_set(memo, pc, sp), *end = r + RECALL_WAYS;
-	for (; r < end; r++) {
-		if (r->pc == pc && r->sp == sp && recall_holds(r, memo, good) &&
-		    r->good + r->count <= max)
-			return recall_take(memo, r);
-	}
-	return 0;
-}
-
-static inline void recall_keep(struct memo *memo, size_t good, size_t count)
-{
-	const struct memory *inner = memo->frames + good + count - 1;
-	struct recall *r =
-		recall_set(memo, inner->pc, inner->sp) + memo->recall_turn++ % RECALL_WAYS;
-	r->pc = inner->pc;
-	r->sp = inner->sp;
-	r->joined_pc = memo->frames[good - 1].pc;
-	r->joined_sp = memo->frames[good - 1].sp;
-	r->joined_node = memo->frames[good - 1].node;
-	r->good = (uint16_t)good;
-	r->count = (uint16_t)count;
-	memcpy(r->frames, memo->frames + good, count * sizeof(*r->frames));
-}
-
+/* The node of the whole stack; 0: none could be made. */
 static inline uint32_t remember(struct memo *memo, size_t good, size_t count)
 {
-	bool usual = good && count && count <= RECALL_FRAMES;
-	size_t news = count;
 	memo_truncate(memo, good);
 	struct memory *top = memo->frames + good;
+	struct slot *slot = memo->slots + good;
 	const struct memory *fresh = memo->fresh + count;
-	uint32_t node = good ? top[-1].node : 0;
-	for (; fresh > memo->fresh; top++) {
+	uint64_t print = good ? top[-1].print : print_begin(memo);
+	uint32_t node;
+	for (; fresh > memo->fresh; top++, slot++) {
 		fresh--;
-		node = child(memo, node, fresh->pc);
-		if (unlikely(!node || top == memo->frames + MEMO_MAX))
+		if (unlikely(top == memo->frames + MEMO_MAX))
 			return 0;
+		print = print_on(print, frame_pc(fresh->pc));
+		slot->address = (const uintptr_t *)fresh->sp - 1;
+		slot->word = fresh->pc;
 		top->sp = fresh->sp;
 		top->pc = fresh->pc;
 		top->rbp = fresh->rbp;
 		top->rule = fresh->rule;
-		top->node = node;
+		top->print = print;
 		memo->n++;
 		/* usual: found by rsp, below a frame that does not care for rbp */
 		const struct memory *caller = top > memo->frames ? top - 1 : NULL;
 		if (unlikely(!caller || RULE_KIND(top->rule) != RULE_RSP ||
-			     caller->rule & NEEDS_RBP || top->sp > caller->sp)) {
+			     caller->rule & NEEDS_RBP || top->sp > caller->sp))
 			push_odd(memo, top, caller);
-			usual = false;
-		}
 	}
-	if (usual)
-		recall_keep(memo, good, news);
+	node = path_node(memo, print);
+	if (unlikely(!node))
+		node = node_make(memo, memo->n);
 	if (unlikely(memo->odd)) {
 		memo_truncate(memo, 0);
 		memo->odd = false;
@@ -440,11 +420,6 @@ static inline uint32_t walk_remembered(struct memo *memo, uintptr_t pc, uintptr_
 	while (good && memo->frames[good - 1].sp < sp)
 		good--;
 	good = trusted(memo, good);
-	if (likely(!memo->cut)) {
-		uint32_t node = recall(memo, pc, sp, good, limit + slack);
-		if (likely(node))
-			return node;
-	}
 	struct fresh_walk walk = unwind_new(memo, pc, sp, rbp, limit + slack, good);
 	bool cut = walk.end == WALK_JOINED ? memo->cut : walk.end == WALK_CUT;
 	size_t total = walk.good + walk.count;
@@ -458,15 +433,14 @@ static inline uint32_t walk_remembered(struct memo *memo, uintptr_t pc, uintptr_
 }
 
 /* Fiber stacks, sigaltstack, threads without a record, a signal handler inside a walk. */
-static __attribute__((noinline)) uint32_t walk_plain(uintptr_t pc, uintptr_t cfa, uintptr_t rbp,
-						     struct memo *memo)
+static __attribute__((noinline)) uint32_t walk_plain(uintptr_t pc, uintptr_t cfa, uintptr_t rbp)
 {
 	uintptr_t pcs[64];
 	unsigned limit = depth_limit();
 	size_t n = unwinder_fast.walk(pc, cfa, rbp, pcs, limit < 64 ? limit : 64);
 	uint32_t node = 0;
 	while (n) {
-		node = memo ? child(memo, node, pcs[--n]) : stack_child(node, pcs[--n]);
+		node = stack_child(node, pcs[--n]);
 		if (!node)
 			break;
 	}
@@ -487,15 +461,15 @@ uint32_t memo_stack(uintptr_t return_address, uintptr_t cfa, uintptr_t frame_poi
 {
 	struct thread *thread = thread_current;
 	if (unlikely(!thread))
-		return walk_plain(return_address, cfa, frame_pointer, NULL);
+		return walk_plain(return_address, cfa, frame_pointer);
 	struct memo *memo = thread->unwind;
 	if (unlikely(!memo))
 		thread->unwind = memo = arena_map(sizeof(*memo));
 	if (unlikely(!memo))
-		return walk_plain(return_address, cfa, frame_pointer, NULL);
+		return walk_plain(return_address, cfa, frame_pointer);
 	bool own = own_stack(&memo->own, cfa - 8);
 	if (unlikely(memo->busy && !abandoned(memo, own ? cfa : 0)))
-		return walk_plain(return_address, cfa, frame_pointer, NULL);
+		return walk_plain(return_address, cfa, frame_pointer);
 	uint32_t generation = unwind_generation, node;
 	if (unlikely(memo->busy || memo->generation != generation ||
 		     (memo->n && memo->frames[0].sp > memo->own.high)))
@@ -505,7 +479,7 @@ uint32_t memo_stack(uintptr_t return_address, uintptr_t cfa, uintptr_t frame_poi
 	if (likely(own))
 		node = walk_remembered(memo, return_address, cfa, frame_pointer);
 	else
-		node = walk_plain(return_address, cfa, frame_pointer, memo);
+		node = walk_plain(return_address, cfa, frame_pointer);
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	memo->busy = 0;
 	return node;

@@ -210,7 +210,7 @@ bool wide_cfa(const struct cfi_row *row, const struct wide_registers *regs, stru
 /* A hooked call whose return leads to us: its frame is empty, and what is the caller's is with us. */
 static bool hooked_caller(struct wide_registers *regs)
 {
-	const struct around *around = around_find(regs->r[DW_RSP]);
+	const struct around *around = around_find(regs->r[DW_PC], regs->r[DW_RSP]);
 
 	if (!around)
 		return false;
@@ -226,7 +226,7 @@ bool wide_caller(const struct cfi_row *row, uintptr_t cfa, struct wide_registers
 {
 	struct wide_registers next = *regs;
 
-	if (regs->r[DW_PC] == (uintptr_t)hook_thunk_return)
+	if (hook_thunk_returns(regs->r[DW_PC]))
 		return hooked_caller(regs);
 	for (unsigned i = 0; i < DW_MAX; i++)
 		if (!caller_register(&row->registers[i], i, regs, cfa, view, &next))

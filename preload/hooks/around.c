@@ -18,7 +18,8 @@
 #include "around.h"
 #include "thunk.h"
 
-#define CALLS_MAX 1024u /* of a thread, that have not returned */
+#define CALLS_MAX ((uint32_t)AROUND_CALLS) /* of a thread, that have not returned */
+#define STUB_CALL 3u			   /* bytes of the call in a stub */
 
 struct around_pool {
 	struct around calls[CALLS_MAX];
@@ -52,6 +53,8 @@ static struct around_pool *pool_make(void)
 
 	if (!pool)
 		return NULL;
+	for (uint32_t i = 0; i < CALLS_MAX; i++)
+		pool->calls[i].stub = (uintptr_t)hook_thunk_return - STUB_CALL + i * AROUND_STEP;
 	pool->next = atomic_load_explicit(&pools, memory_order_relaxed);
 	while (!atomic_compare_exchange_weak_explicit(&pools, &pool->next, pool,
 						      memory_order_release, memory_order_relaxed))
@@ -115,7 +118,7 @@ hook_thunk_around_entered(const struct hook_call *call, const struct hook *hook,
 	int kept = errno;
 
 	/* a function around which we stand ends with a jump to this one: rbx is that call's record again */
-	if (unlikely(call->return_address == (uintptr_t)hook_thunk_return))
+	if (unlikely(hook_thunk_returns(call->return_address)))
 		outer = (struct around *)rbx;
 	if (likely(!outer || !shadow_stack()))
 		around = around_claim();
@@ -158,30 +161,18 @@ __attribute__((used, visibility("hidden"))) void hook_thunk_left(struct around *
 	errno = kept;
 }
 
-static const struct around *find_in(const struct around_pool *pool, uintptr_t cfa)
+const struct around *around_find(uintptr_t pc, uintptr_t cfa)
 {
-	const struct around *best = NULL;
+	uint32_t i = (uint32_t)((pc - (uintptr_t)hook_thunk_return) / AROUND_STEP);
+	const struct around *a = own_pool ? &own_pool->calls[i] : NULL;
 
-	for (uint32_t i = 0; i < CALLS_MAX; i++) {
-		const struct around *a = &pool->calls[i];
-
-		if (!a->order)
-			break; /* places are used from the first on */
-		if (a->busy && a->call.frame == cfa &&
-		    (!best || (int32_t)(a->order - best->order) > 0))
-			best = a;
-	}
-	return best;
-}
-
-const struct around *around_find(uintptr_t cfa)
-{
-	const struct around *a = own_pool ? find_in(own_pool, cfa) : NULL;
-
-	for (struct around_pool *pool = atomic_load_explicit(&pools, memory_order_acquire);
-	     pool && !a; pool = pool->next)
-		a = find_in(pool, cfa);
-	return a;
+	if (likely(a && a->busy && a->call.frame == cfa))
+		return a;
+	for (struct around_pool *pool = atomic_load_explicit(&pools, memory_order_acquire); pool;
+	     pool = pool->next)
+		if (pool->calls[i].busy && pool->calls[i].call.frame == cfa)
+			return &pool->calls[i];
+	return NULL;
 }
 
 /* The C++ ABI's exception handling, section 1.6.1. <unwind.h> has the name of one of our own headers. */

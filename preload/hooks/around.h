@@ -18,10 +18,11 @@ struct around {
 	uint32_t order; /* of claims */
 	struct around
 		*outer; /* a call that ended with a jump into this one: it comes back with it */
+	uintptr_t stub; /* calls the body, and what it returns to is this record's own */
 };
 
-/* The call whose return address leads to us, by its CFA: return_address and rbx are the caller's. NULL: there is none. */
-const struct around *around_find(uintptr_t cfa);
+/* The call whose return address `pc` leads to us, and its CFA: return_address and rbx are the caller's. NULL: there is none. */
+const struct around *around_find(uintptr_t pc, uintptr_t cfa);
 /* Calls that were left without a trace in leave(): all of a thread's places were taken. */
 uint64_t around_lost(void);
 void around_init(void);

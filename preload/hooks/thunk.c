@@ -63,9 +63,12 @@ _Static_assert(offsetof(struct hook_call, return_address) == 56 &&
 _Static_assert(offsetof(struct around, rbx) == 8 && offsetof(struct around, body) == 16 &&
 		       offsetof(struct around, call.result) == 80 &&
 		       offsetof(struct around, busy) == 136 &&
+		       offsetof(struct around, stub) == 152 && AROUND_STEP == 8 &&
 		       offsetof(struct hook, trampoline) == 56,
 	       "the offsets of hook_thunk_around");
 
+#define TEXT(number) TEXT_OF(number)
+#define TEXT_OF(number) #number
 #define SAVE_XMM(n) "	movaps %xmm" #n ", 16*" #n "(%rsp)\n"
 #define LOAD_XMM(n) "	movaps 16*" #n "(%rsp), %xmm" #n "\n"
 #define EACH_XMM(X)                                                                                \
@@ -190,11 +193,17 @@ __asm__(".text\n"
 	"	.cfi_def_cfa %rsp, 1\n"
 	"	.cfi_escape 0x16, 7, 2, 0x31, 0x1c\n"
 	"	.cfi_escape 0x10, 16, 2, 0x73, 0\n"
-	"	call *16(%rbx)\n"
+	"	notrack jmp *152(%rbx)\n"
+	"	.p2align 3\n"
 	".globl hook_thunk_return\n"
 	".hidden hook_thunk_return\n"
-	"hook_thunk_return:\n"
-	"	push (%rbx)\n"
+	".set hook_thunk_return, . + 3\n"
+	"	.rept " TEXT(AROUND_CALLS) "\n"
+	"	call *16(%rbx)\n"
+	"	jmp 5f\n"
+	"	.p2align 3\n"
+	"	.endr\n"
+	"5:	push (%rbx)\n"
 	"	.cfi_def_cfa_offset 8\n"
 	"	.cfi_restore %rsp\n"
 	"	.cfi_offset %rip, -8\n"
@@ -214,7 +223,7 @@ __asm__(".text\n"
 	"	.cfi_restore %rbp\n"
 	"	ret\n"
 	"	.cfi_restore_state\n"
-	"	.cfi_remember_state\n" /* inside hook_thunk_return's frame: the CFA lies at 16 there */
+	"	.cfi_remember_state\n" /* inside the frame after the return: the CFA lies at 16 there */
 	"	.cfi_def_cfa %rbp, 16\n"
 	"	.cfi_offset %rip, -8\n"
 	"	.cfi_offset %rbp, -16\n"

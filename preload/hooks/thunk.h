@@ -21,8 +21,17 @@
 
 /* Assembly; reached by a slot's call only. */
 extern const char hook_thunk_enter[], hook_thunk_around[];
-/* Where a function that hook_thunk_around called comes back. */
+/*
+ * Where a function that hook_thunk_around called comes back: to the AROUND_CALLS addresses from here on that are AROUND_STEP bytes
+ * apart, one for each record of a pool, so that a stack says which one it is. In stacks all of them stand as the first.
+ */
 extern const char hook_thunk_return[];
+#define AROUND_CALLS 1024
+#define AROUND_STEP 8
+static inline bool hook_thunk_returns(uintptr_t pc)
+{
+	return pc - (uintptr_t)hook_thunk_return < (uintptr_t)AROUND_CALLS * AROUND_STEP;
+}
 /* Looks at the processor. Before the first hook. False: there are no thunks for this machine. */
 bool thunk_init(void);
 

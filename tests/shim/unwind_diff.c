@@ -29,7 +29,7 @@ __thread struct thread *thread_current TLS_FAST;
 _Atomic bool shim_sandboxed;
 
 const char hook_thunk_return[1]; /* no call is hooked here */
-const struct around *around_find(uintptr_t cfa)
+const struct around *around_find(uintptr_t pc, uintptr_t cfa)
 {
 	return NULL;
 }

@@ -23,7 +23,7 @@ void *arena_map(size_t size)
 }
 
 const char hook_thunk_return[1]; /* no call is hooked here */
-const struct around *around_find(uintptr_t cfa)
+const struct around *around_find(uintptr_t pc, uintptr_t cfa)
 {
 	return NULL;
 }
@@ -65,7 +65,8 @@ FUNCTION(f_rbp_in_rax, ".cfi_register %rbp, %rax\n");
 FUNCTION(f_restored, ".cfi_remember_state\n.cfi_def_cfa_offset 48\n.cfi_restore_state\n");
 /* the linker's row of a PLT: 8 more from byte 11 of each 16 on */
 extern const char f_plt[];
-__asm__(".text\n.balign 16\nf_plt:\n.cfi_startproc\n.cfi_escape 0x0f,11,0x77,0x08,0x80,0x00,0x3f,0x1a,0x3b,0x2a,0x33,0x24,0x22\n"
+__asm__(".text\n.balign 16\nf_plt:\n.cfi_startproc\n.cfi_escape "
+	"0x0f,11,0x77,0x08,0x80,0x00,0x3f,0x1a,0x3b,0x2a,0x33,0x24,0x22\n"
 	".fill 16, 1, 0x90\n.cfi_endproc\n");
 
 static uint32_t rule(const char *function)
@@ -100,7 +101,8 @@ static void rules(void)
 static bool cached(const char *function)
 {
 	uint64_t hash = rule_hash((uintptr_t)function), *set = rule_set(hash);
-	return (set[0] && !((set[0] ^ hash << 31) >> 31)) || (set[1] && !((set[1] ^ hash << 31) >> 31));
+	return (set[0] && !((set[0] ^ hash << 31) >> 31)) ||
+	       (set[1] && !((set[1] ^ hash << 31) >> 31));
 }
 
 static void cache(void)
@@ -138,7 +140,8 @@ static void cache(void)
 
 static void views(void)
 {
-	char *memory = mmap(NULL, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *memory =
+		mmap(NULL, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	mprotect(memory + 2 * PAGE, PAGE, PROT_NONE);
 	munmap(memory + 3 * PAGE, PAGE);
 	uintptr_t base = (uintptr_t)memory, value;
@@ -160,14 +163,17 @@ static void views(void)
 /* Every state that a stack could claim, at the end of a mapping: the walk stops. */
 static void nonsense(void)
 {
-	char *memory = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *memory =
+		mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	munmap(memory + PAGE, PAGE);
-	static const char *const functions[] = {f_entry, f_pushed, f_frame_pointer, f_drap, f_by_rbx, f_huge, f_odd_offset,
-						f_signal, f_rbp_in_rax};
+	static const char *const functions[] = {f_entry,      f_pushed, f_frame_pointer,
+						f_drap,	      f_by_rbx, f_huge,
+						f_odd_offset, f_signal, f_rbp_in_rax};
 	uintptr_t pcs[64], random = 88172645463325252ul;
 	unsigned long walks = 0, frames = 0;
 	for (unsigned i = 0; i < 20000; i++) {
-		for (uintptr_t *word = (uintptr_t *)memory; word < (uintptr_t *)(memory + PAGE); word += 1 + i % 7) {
+		for (uintptr_t *word = (uintptr_t *)memory; word < (uintptr_t *)(memory + PAGE);
+		     word += 1 + i % 7) {
 			random ^= random << 13, random ^= random >> 7, random ^= random << 17;
 			*word = random % 3 == 0	  ? (uintptr_t)functions[random / 3 % 9] + 1
 				: random % 3 == 1 ? (uintptr_t)memory + random / 3 % (2 * PAGE)
@@ -175,8 +181,8 @@ static void nonsense(void)
 		}
 		random ^= random << 13, random ^= random >> 7, random ^= random << 17;
 		uintptr_t cfa = (uintptr_t)memory + 8 + random % (PAGE / 8) * 8;
-		frames += unwinder_fast.walk((uintptr_t)functions[random / 7 % 9] + 1, cfa, random / 9 % 2 ? cfa + 32 : random,
-					     pcs, 64);
+		frames += unwinder_fast.walk((uintptr_t)functions[random / 7 % 9] + 1, cfa,
+					     random / 9 % 2 ? cfa + 32 : random, pcs, 64);
 		walks++;
 	}
 	check("nonsense-walks", walks, 20000);
