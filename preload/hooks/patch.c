@@ -19,6 +19,7 @@
 #include "around.h"
 #include "got.h"
 #include "relocate.h"
+#include "scan.h"
 #include "thunk.h"
 
 #define PAGE 4096ul
@@ -360,8 +361,8 @@ void hook_refresh(void)
 
 static void install_module(const struct image *image, struct work *work, size_t n)
 {
-	size_t marks_size = (image->high - image->low) / 128 + 2;
-	uint8_t *marks = arena_map(marks_size);
+	size_t room = marks_size(image->low, image->high);
+	uint8_t *marks = arena_map(room);
 	struct proof **proofs = arena_map(n * sizeof(*proofs));
 
 	if (!marks || !proofs) {
@@ -381,7 +382,7 @@ static void install_module(const struct image *image, struct work *work, size_t 
 		install_proved(image, work, n);
 	}
 	install_got(work, n);
-	arena_unmap(marks, marks_size);
+	arena_unmap(marks, room);
 	arena_unmap(proofs, n * sizeof(*proofs));
 }
 

@@ -20,24 +20,30 @@
  *   e. An entry of its own: a symbol, or a function by .eh_frame, that begins at X.
  *   f. A return or an exception's landing pad at X: only behind a call, and a call that moves leaves a return address that is not moved:
  *      it is the end of what is patched, since a call is 5 bytes long or the last that moves.
+ * Most functions need not be read for it: what no bytes at any place of the function could be (a short jump, 32 bits that lead to the prologue, a
+ * jump by a register or a memory word) no instruction of it is (scan.h). The others are decoded from their start.
  * Code that makes code (a JIT) has no module and does not know X. A module with writable code or text relocations is refused.
  */
 #include <string.h>
 
 #include "prove.h"
+#include "scan.h"
 
 #define NEAR 128u
 /* The function is decoded as a whole. */
 #define FUNCTION_MAX (256u << 10)
 #define BASES_MAX 64u
 
-static bool inside(const struct proof *p, uintptr_t address)
+static uintptr_t changed_end(const struct proof *p)
 {
 	uintptr_t end = p->patch + PATCH_SIZE;
 
-	if (p->moved_end > end)
-		end = p->moved_end;
-	return address > p->patch && address < end;
+	return p->moved_end > end ? p->moved_end : end;
+}
+
+static bool inside(const struct proof *p, uintptr_t address)
+{
+	return address > p->patch && address < changed_end(p);
 }
 
 static bool direct(const struct insn *i)
@@ -144,7 +150,13 @@ static void add_base(const struct image *image, struct body *b, uintptr_t addres
 		b->bases[b->nbases++] = address;
 }
 
-static uint8_t starts[FUNCTION_MAX / 8]; /* of instructions; one caller at a time */
+/* Of instructions, and where direct jumps of the function lead in it; one caller at a time. */
+static uint64_t starts[FUNCTION_MAX / 64 + 1], targets[FUNCTION_MAX / 64 + 1];
+
+static void set_bit(uint64_t *bits, size_t n)
+{
+	bits[n / 64] |= 1ull << n % 64;
+}
 
 static void note_insn(const struct image *image, const struct proof *p, uintptr_t at,
 		      const struct insn *i, struct body *b)
@@ -208,30 +220,37 @@ static bool table_enters(const struct image *image, const struct proof *p, uintp
 	return false;
 }
 
+/* Nothing in its bytes could lead into its prologue, or back to its entry. */
+static bool body_is_plain(const struct proof *p)
+{
+	uintptr_t end = changed_end(p), near = end + NEAR < p->end ? end + NEAR : p->end;
+
+	return !scan_short(p->start, near, p->entry, end) &&
+	       !scan_refers(p->start, p->end, p->entry, end) && !scan_indirect(p->start, p->end);
+}
+
 static const char *prove_body(const struct image *image, const struct proof *p)
 {
-	size_t length = p->end - p->start;
+	size_t length = p->end - p->start, nwords = length / 64 + 1;
 	struct body b = {0};
 	struct insn i;
 
-	memset(starts, 0, length / 8 + 1);
+	if (body_is_plain(p))
+		return NULL;
+	memset(starts, 0, nwords * sizeof(*starts));
+	memset(targets, 0, nwords * sizeof(*targets));
 	for (uintptr_t at = p->start; at < p->end && !b.why; at += i.length) {
-		size_t offset = at - p->start;
-
 		if (!decode((const uint8_t *)at, p->end - at, at, &i))
 			return "has an unknown instruction";
-		starts[offset / 8] |= (uint8_t)(1u << offset % 8);
+		set_bit(starts, at - p->start);
+		if (direct(&i) && i.target - p->start < length)
+			set_bit(targets, i.target - p->start);
 		note_insn(image, p, at, &i, &b);
 	}
 	/* a jump to what is no instruction: there is data in between, and the reading was wrong */
-	for (uintptr_t at = p->start; at < p->end && !b.why; at += i.length) {
-		size_t offset;
-
-		decode((const uint8_t *)at, p->end - at, at, &i);
-		offset = i.target - p->start;
-		if (direct(&i) && offset < length && !(starts[offset / 8] >> offset % 8 & 1))
+	for (size_t n = 0; n < nwords && !b.why; n++)
+		if (targets[n] & ~starts[n])
 			b.why = "has data in its code";
-	}
 	if (b.why || !b.indirect)
 		return b.why;
 	for (unsigned n = 0; n < b.nbases; n++)
@@ -245,15 +264,7 @@ static const char *prove_body(const struct image *image, const struct proof *p)
 /* Any two bytes that would be a short jump into it, if they were an instruction. */
 static bool bytes_jump(const struct proof *p, uintptr_t low, uintptr_t high)
 {
-	for (uintptr_t at = low; at + 2 <= high; at++) {
-		uint8_t opcode = *(const uint8_t *)at;
-
-		if ((opcode & 0xf0) != 0x70 && opcode != 0xeb && (opcode & 0xfc) != 0xe0)
-			continue;
-		if (inside(p, at + 2 + (uintptr_t)(intptr_t) * (const int8_t *)(at + 1)))
-			return true;
-	}
-	return false;
+	return scan_short(low, high, p->patch + 1, changed_end(p));
 }
 
 static bool function_jumps(const struct proof *p, uintptr_t start, uintptr_t end, bool *known)
@@ -305,6 +316,8 @@ static const char *prove_neighbours(const struct image *image, const struct proo
 		low = p->start - NEAR;
 	if (high - p->end > NEAR)
 		high = p->end + NEAR;
+	if (!bytes_jump(p, low, p->start) && !bytes_jump(p, p->end, high))
+		return NULL; /* whatever stands there */
 	if (neighbours_jump(image, p, low, p->start) || neighbours_jump(image, p, p->end, high))
 		return "a jump of a neighbour leads into its prologue";
 	return NULL;
@@ -350,23 +363,8 @@ struct module_proof {
 	const struct image *image;
 	struct proof *const *proofs;
 	size_t n;
-	uint8_t *marks;
+	struct marks marks;
 };
-
-static void mark(struct module_proof *m, uintptr_t address)
-{
-	size_t bit = (address - m->image->low) >> 4;
-
-	m->marks[bit / 8] |= (uint8_t)(1u << bit % 8);
-}
-
-static inline bool marked(const struct module_proof *m, uintptr_t address)
-{
-	size_t bit = (address - m->image->low) >> 4;
-
-	return address - m->image->low < m->image->high - m->image->low &&
-	       m->marks[bit / 8] >> bit % 8 & 1;
-}
 
 /* The address is entered in a way that `why` says: who has it inside is refused. */
 static __attribute__((noinline)) void entered(const struct module_proof *m, uintptr_t address,
@@ -388,38 +386,18 @@ static __attribute__((noinline)) void entered(const struct module_proof *m, uint
 			m->proofs[i]->why = why;
 }
 
-static inline void look_at(const struct module_proof *m, uintptr_t at, const char *why)
+static void on_jump(uintptr_t target, void *context)
 {
-	int32_t displacement;
-	uintptr_t target;
-
-	memcpy(&displacement, (const void *)at, 4);
-	target = at + 4 + (uintptr_t)(intptr_t)displacement;
-	if (marked(m, target))
-		entered(m, target, why);
-}
-
-static void prove_jumps(const struct module_proof *m, uintptr_t low, uintptr_t high)
-{
-	static const char why[] = "a jump from elsewhere leads into its prologue";
-
-	for (uintptr_t at = low; at + 5 <= high; at++) {
-		uint8_t byte = *(const uint8_t *)at;
-
-		if (byte == 0x0f && (*(const uint8_t *)(at + 1) & 0xf0) == 0x80 && at + 6 <= high)
-			look_at(m, at + 2, why);
-		else if ((byte & 0xfe) == 0xe8)
-			look_at(m, at + 1, why);
-	}
+	entered(context, target, "a jump from elsewhere leads into its prologue");
 }
 
 static void prove_label(const struct module_proof *m, uintptr_t address)
 {
 	static const char why[] = "data refer to an address in its prologue";
 
-	if (marked(m, address))
+	if (is_marked(&m->marks, address))
 		entered(m, address, why);
-	if (marked(m, address + m->image->base))
+	if (is_marked(&m->marks, address + m->image->base))
 		entered(m, address + m->image->base, why);
 }
 
@@ -458,30 +436,30 @@ static void prove_symbols(const struct module_proof *m)
 		const ElfW(Sym) *s = &m->image->symbols[i];
 		uintptr_t address = m->image->base + s->st_value;
 
-		if (s->st_shndx != SHN_UNDEF && marked(m, address))
+		if (s->st_shndx != SHN_UNDEF && is_marked(&m->marks, address))
 			entered(m, address, "another symbol is in its prologue");
 	}
 }
 
 void prove_module(const struct image *image, struct proof *const *proofs, size_t n, uint8_t *marks)
 {
-	struct module_proof m = {image, proofs, n, marks};
+	struct module_proof m = {image, proofs, n, {marks, image->low, image->high}};
 	bool any = false;
 
 	for (size_t i = 0; i < n; i++) {
+		uintptr_t end = changed_end(proofs[i]);
+
 		if (proofs[i]->why)
 			continue;
-		for (uintptr_t at = proofs[i]->patch;
-		     at <= proofs[i]->patch + PATCH_SIZE || at <= proofs[i]->moved_end; at += 8)
-			mark(&m, at);
-		mark(&m, proofs[i]->moved_end);
-		mark(&m, proofs[i]->patch + PATCH_SIZE);
+		for (uintptr_t at = proofs[i]->patch; at < end; at += 8)
+			mark(&m.marks, at);
+		mark(&m.marks, end - 1);
 		any = true;
 	}
 	if (!any)
 		return;
 	for (unsigned i = 0; i < image->ncode; i++)
-		prove_jumps(&m, image->code[i].low, image->code[i].high);
+		scan_jumps(image->code[i].low, image->code[i].high, &m.marks, on_jump, &m);
 	prove_rela(&m, image->rela, image->nrela);
 	prove_rela(&m, image->plt_rela, image->nplt_rela);
 	prove_relr(&m);

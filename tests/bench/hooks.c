@@ -100,7 +100,7 @@ static void proof(const char *library)
 		return;
 	proofs = calloc(image.nsymbols, sizeof(*proofs));
 	list = calloc(image.nsymbols, sizeof(*list));
-	marks = calloc((image.high - image.low) / 128 + 2, 1);
+	marks = calloc(marks_size(image.low, image.high), 1);
 	start = now();
 	for (size_t i = 0; i < image.nsymbols; i++) {
 		const ElfW(Sym) *s = &image.symbols[i];

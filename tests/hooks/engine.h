@@ -16,6 +16,7 @@
 #include "../../preload/hooks/patch.c"
 #include "../../preload/hooks/prove.c"
 #include "../../preload/hooks/relocate.c"
+#include "../../preload/hooks/scan.c"
 #include "../../preload/hooks/thunk.c"
 #include "../../preload/unwind_cfi.c"
 #include "../../preload/unwind_fast.c"

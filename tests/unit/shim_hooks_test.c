@@ -202,7 +202,9 @@ FUNCTION(r_syscall, "syscall\nnop\nnop\nnop\nnop\nret\n");
 FUNCTION(r_breakpoint, "int3\nnop\nnop\nnop\nnop\nret\n");
 FUNCTION(r_loop_insn, "loop 1f\nnop\nnop\nnop\n1: ret\n");
 FUNCTION(r_unknown, "nop\n.byte 0x06\nnop\nnop\nnop\nret\n");
-FUNCTION(r_unknown_late, "nop\nnop\nnop\nnop\nnop\nnop\nret\n.byte 0x06\n");
+FUNCTION(r_unknown_late, "nop\nnop\nnop\nnop\nnop\nnop\nret\n.byte 0x06\njmp r_unknown_late + 2\n");
+/* data, of which no bytes could lead back */
+FUNCTION(p_unknown_late, "lea (%rdi,%rsi), %rax\nnop\nnop\nret\n.byte 0x06, 0x16, 0x1e\n");
 FUNCTION(r_shorter, "ret\n");
 FUNCTION(r_behind_shorter, "nop\nnop\nnop\nnop\nnop\nnop\nret\n");
 FUNCTION(r_two, "xor %eax, %eax\n.globl r_second\n.type r_second,@function\nr_second: inc "
@@ -234,6 +236,16 @@ static void refused(const void *function, const char *why)
 	}
 }
 
+static void not_refused(long (*function)(long, long))
+{
+	struct hook *hook = hook_new((const void *)function, false);
+
+	hook_install(&hook, 1);
+	check("not refused", hook->way, HOOK_ENTRY);
+	check("not refused: result", (unsigned long)function(40, 2), 42);
+	hook_remove(&hook, 1);
+}
+
 static void run_refused(void)
 {
 	extern long r_second(long, long);
@@ -247,6 +259,7 @@ static void run_refused(void)
 	refused(r_loop_insn, "its prologue has a loop instruction");
 	refused(r_unknown, "its prologue has an unknown instruction");
 	refused(r_unknown_late, "has an unknown instruction");
+	not_refused(p_unknown_late);
 	refused(r_two, "another symbol is in its prologue");
 	refused(r_second, "begins in the middle of another function");
 	refused(r_label, "data refer to an address in its prologue");
@@ -257,6 +270,104 @@ static void run_refused(void)
 	shim_sandboxed = true;
 	refused(p_push, "the program is in a sandbox");
 	shim_sandboxed = false;
+}
+
+/* ---- bytes -------------------------------------------------------------------------------------------------------------- */
+
+/* What scan.c finds 16 places at a time, one by one. */
+struct expected {
+	size_t jumps;
+	uint64_t sum; /* of the targets */
+};
+
+static void on_target(uintptr_t target, void *context)
+{
+	struct expected *e = context;
+
+	e->jumps++;
+	e->sum += target * e->jumps;
+}
+
+static struct expected expect_jumps(const uint8_t *code, size_t n, const struct marks *marks)
+{
+	struct expected e = {0};
+
+	for (size_t i = 0; i + 5 <= n; i++) {
+		bool far = (code[i] & 0xfe) == 0xe8 ||
+			   (i && code[i - 1] == 0x0f && (code[i] & 0xf0) == 0x80);
+		int32_t displacement;
+		uintptr_t target;
+
+		memcpy(&displacement, code + i + 1, 4);
+		target = (uintptr_t)code + i + 5 + (uintptr_t)(intptr_t)displacement;
+		if (far && is_marked(marks, target))
+			on_target(target, &e);
+	}
+	return e;
+}
+
+static bool expect_refers(const uint8_t *code, size_t n, uintptr_t first, uintptr_t last)
+{
+	for (size_t i = 0; i + 4 <= n; i++) {
+		int32_t displacement;
+		uintptr_t target;
+
+		memcpy(&displacement, code + i, 4);
+		target = (uintptr_t)code + i + 4 + (uintptr_t)(intptr_t)displacement;
+		for (unsigned behind = 0; behind <= 4; behind++)
+			if (target + behind >= first && target + behind < last)
+				return true;
+	}
+	return false;
+}
+
+static bool expect_indirect(const uint8_t *code, size_t n)
+{
+	for (size_t i = 0; i + 2 <= n; i++)
+		if (code[i] == 0xff && (code[i + 1] >> 3 & 7) == 4 && code[i + 1] != 0x25)
+			return true;
+	return false;
+}
+
+static void run_scans(void)
+{
+	static uint8_t room[4096], bits[4096];
+	static const uint8_t likely[] = {0xe8, 0xe9, 0x0f, 0x85, 0xff, 0x24, 0x25, 0xe0};
+	size_t wrong = 0, found[3] = {0};
+
+	for (unsigned round = 0; round < 20000; round++) {
+		size_t at = (unsigned)rand() % 16, n = (unsigned)rand() % 300;
+		uint8_t *code = room + 2048 + at;
+		uintptr_t first = (uintptr_t)room + (unsigned)rand() % 4000,
+			  last = first + 1 + (unsigned)rand() % 8;
+		struct marks marks = {bits, (uintptr_t)room, (uintptr_t)room + sizeof(room)};
+		struct expected got = {0}, want;
+
+		memset(bits, 0, sizeof(bits));
+		for (unsigned i = 0; i < 20; i++)
+			mark(&marks, (uintptr_t)room + (unsigned)rand() % sizeof(room));
+		/* with near displacements here and there: else nothing is found */
+		for (size_t i = 0; i < n; i++)
+			code[i] = (uint8_t)rand();
+		for (size_t i = 0; i + 8 < n; i += 1 + (unsigned)rand() % 40) {
+			int32_t near = rand() % 4000 - 2000;
+
+			code[i] = likely[(unsigned)rand() % sizeof(likely)];
+			memcpy(code + i + 1 + (unsigned)rand() % 2, &near, 4);
+		}
+		want = expect_jumps(code, n, &marks);
+		scan_jumps((uintptr_t)code, (uintptr_t)code + n, &marks, on_target, &got);
+		wrong += got.jumps != want.jumps || got.sum != want.sum;
+		wrong += scan_refers((uintptr_t)code, (uintptr_t)code + n, first, last) !=
+			 expect_refers(code, n, first, last);
+		wrong += scan_indirect((uintptr_t)code, (uintptr_t)code + n) !=
+			 expect_indirect(code, n);
+		found[0] += want.jumps;
+		found[1] += expect_refers(code, n, first, last);
+		found[2] += expect_indirect(code, n);
+	}
+	check("bytes: found by 16 as one by one", wrong, 0);
+	check("bytes: and found at all", found[0] > 1000 && found[1] > 100 && found[2] > 1000, 1);
 }
 
 /* ---- calls of all kinds ---------------------------------------------------------------------------------------------------- */
@@ -590,6 +701,7 @@ int main(void)
 		run_prologue(&prologues[i], true);
 	}
 	run_refused();
+	run_scans();
 	run_calls(false);
 	run_calls(true);
 	run_jumps();
