@@ -86,6 +86,9 @@ $(SHIM_OBJ): $(O)/%.o: %.c $(O)/.shim-flags | deps-check
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(SHIM_CFLAGS) -MMD -MP -c -o $@ $<
 
+# What runs in threads that were stopped between any two instructions keeps to the registers that it can save.
+$(O)/preload/park.o $(O)/preload/wake.o: SHIM_CFLAGS += -mgeneral-regs-only
+
 $(O)/librefgraph.so: $(SHIM_OBJ) $(O)/.shim-sources preload/exports.map
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) $(SHIM_LDFLAGS) -o $@ $(SHIM_OBJ) $(SHIM_LIBS)

@@ -19,6 +19,7 @@ const char *const counter_names[COUNTER_MAX] = {
 	[COUNTER_SNAPSHOTS] = "snapshots",
 	[COUNTER_SNAPSHOTS_FAILED] = "snapshots.failed",
 	[COUNTER_FREEZE_RETRIES] = "freeze.retries",
+	[COUNTER_FREEZE_HELD] = "freeze.held",
 	[COUNTER_FREEZE_TORN] = "freeze.torn",
 };
 

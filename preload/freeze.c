@@ -6,7 +6,8 @@
  *
  * A blocked thread is left alone: a signal would end epoll_wait, nanosleep and others with EINTR, SA_RESTART or not. Its sp
  * and pc come from /proc/self/task/T/syscall; its run count (schedstat) is read before that and again after the clone:
- * when it differs, the thread woke up in between, and the snapshot is taken again.
+ * when it differs, the thread woke up in between. Where the kernel lets us (wake.h) such a thread is held on its way out of the
+ * call, and the copy is good; else the snapshot is taken again.
  *
  * A thread that was running when we looked may enter a system call before the signal arrives. The handler sees that the
  * call was cut short (result -EINTR, pc just behind the instruction) and starts it again with its own number, which the
@@ -28,9 +29,11 @@
 
 #include "glue.h"
 #include "guard.h"
+#include "park.h"
 #include "park_signal.h"
 #include "snapshot.h"
 #include "unwind.h"
+#include "wake.h"
 
 /* Enough for nearly all; more come from the arena when a freeze found that they are needed. */
 #define THREADS_FIRST 64u
@@ -57,10 +60,12 @@ struct look {
 	_Atomic uint32_t parked; /* by the handler: number of the freeze */
 	uint32_t signalled;
 	uint32_t seen; /* number of the enumeration that met it last */
-	bool settled;  /* parked or blocked */
-	bool gone;     /* it was not there any more */
-	bool in_hook;  /* blocked there */
+	int32_t call; /* blocked: the number of the system call it is in, below 0 none or unknown */
+	bool settled; /* parked or blocked */
+	bool gone;    /* it was not there any more */
+	bool in_hook; /* blocked there */
 	bool stubborn; /* runs, and blocks our signal */
+	bool held;     /* blocked, and would come to us when it wakes up: wake.h */
 };
 
 static struct frozen_thread list_first[THREADS_FIRST];
@@ -72,13 +77,6 @@ static uint32_t beyond; /* threads of the last enumeration that found no place *
 static uint32_t enumeration;
 
 static uint32_t beyond_missed; /* of them, those that the last freeze left running */
-/* Odd while the world stands, and then the number of the freeze; the parked wait for it to change. */
-static _Atomic uint32_t world;
-/* Threads that are parked, or have not woken up since the thaw. */
-static _Atomic uint32_t parked;
-/* Counts the threads that parked; the freezer waits on it. */
-static _Atomic uint32_t arrivals;
-
 static _Atomic uint64_t signals_sent, signals_seen;
 
 size_t frozen_threads(const struct frozen_thread **threads)
@@ -95,16 +93,6 @@ static uint64_t now_ns(void)
 }
 
 /* ---- parking, in the thread that parks ------------------------------------------------------------------------------------- */
-
-static void wait_for_thaw(uint32_t frozen)
-{
-	atomic_fetch_add_explicit(&parked, 1, memory_order_relaxed);
-	atomic_fetch_add_explicit(&arrivals, 1, memory_order_release);
-	sys(SYS_futex, &arrivals, FUTEX_WAKE_PRIVATE, 1);
-	while (atomic_load_explicit(&world, memory_order_acquire) == frozen)
-		sys(SYS_futex, &world, FUTEX_WAIT_PRIVATE, frozen, 0);
-	atomic_fetch_sub_explicit(&parked, 1, memory_order_relaxed);
-}
 
 #if defined(__x86_64__)
 #define CONTEXT_SP(uc) ((uintptr_t)(uc)->uc_mcontext.gregs[REG_RSP])
@@ -137,6 +125,14 @@ static void restart_call(ucontext_t *uc)
 		return; /* it is closed all the same */
 	uc->uc_mcontext.gregs[REG_RAX] = number;
 	uc->uc_mcontext.gregs[REG_RIP] = (long)(pc - 2);
+}
+
+/* It was about to wait in wake.c: here is as good. */
+static void came_by_wake(ucontext_t *uc)
+{
+	uintptr_t pc = (uintptr_t)uc->uc_mcontext.gregs[REG_RIP];
+
+	uc->uc_mcontext.gregs[REG_RIP] = (long)wake_return(thread_current, pc);
 }
 
 static inline uintptr_t stack_pointer(void)
@@ -173,6 +169,10 @@ static void restart_call(ucontext_t *uc)
 {
 }
 
+static void came_by_wake(ucontext_t *uc)
+{
+}
+
 static inline uintptr_t stack_pointer(void)
 {
 	uintptr_t sp;
@@ -195,7 +195,7 @@ static bool inside_hook(const struct thread *t, uintptr_t sp)
 static void handler(int signal, siginfo_t *info, void *context)
 {
 	ucontext_t *uc = context;
-	uint32_t frozen = atomic_load_explicit(&world, memory_order_acquire);
+	uint32_t frozen = atomic_load_explicit(&park_world, memory_order_acquire);
 	size_t slot = (size_t)(uintptr_t)info->si_value.sival_ptr;
 
 	if (info->si_code != SI_QUEUE || (uint32_t)info->si_pid != glue_pid()) {
@@ -203,6 +203,7 @@ static void handler(int signal, siginfo_t *info, void *context)
 		return;
 	}
 	atomic_fetch_add_explicit(&signals_seen, 1, memory_order_relaxed);
+	came_by_wake(uc);
 	restart_call(uc);
 	if (inside_hook(thread_current, CONTEXT_SP(uc))) { /* it parks when it leaves the hook */
 		__atomic_store_n(&thread_current->park_pending, 1, __ATOMIC_RELAXED);
@@ -212,7 +213,7 @@ static void handler(int signal, siginfo_t *info, void *context)
 		return; /* too late */
 	save_registers(&list[slot], uc);
 	atomic_store_explicit(&looks[slot].parked, frozen, memory_order_release);
-	wait_for_thaw(frozen);
+	park_wait(frozen);
 }
 
 /*
@@ -224,13 +225,13 @@ __attribute__((noinline)) void freeze_park_here(struct thread *t)
 	uint32_t frozen;
 
 	__atomic_exchange_n(&t->park_pending, 0, __ATOMIC_SEQ_CST);
-	frozen = atomic_load_explicit(&world, memory_order_seq_cst);
+	frozen = atomic_load_explicit(&park_world, memory_order_seq_cst);
 	if (!(frozen & 1))
 		return;
 	__builtin_unwind_init();
 	park_registers(t);
 	__atomic_store_n(&t->parked_in, frozen, __ATOMIC_RELEASE);
-	wait_for_thaw(frozen);
+	park_wait(frozen);
 }
 
 /* ---- the signal ---------------------------------------------------------------------------------------------------------------- */
@@ -346,11 +347,13 @@ static enum state read_call(uint32_t tid, struct frozen_thread *f, long *call)
 	return f->sp ? STATE_BLOCKED : STATE_GONE;
 }
 
-static enum state read_state(uint32_t tid, struct frozen_thread *f)
+static enum state read_state(size_t at)
 {
-	long call;
+	long call = -1;
+	enum state state = read_call(list[at].tid, &list[at], &call);
 
-	return read_call(tid, f, &call);
+	looks[at].call = (int32_t)call;
+	return state;
 }
 
 bool freeze_thread_blocked(uint32_t tid, long *call, uint64_t *runs)
@@ -523,7 +526,7 @@ static void send_signal(size_t at)
 static bool look_parked(size_t at)
 {
 	struct thread *t = looks[at].record;
-	uint32_t frozen = atomic_load_explicit(&world, memory_order_relaxed);
+	uint32_t frozen = atomic_load_explicit(&park_world, memory_order_relaxed);
 	if (atomic_load_explicit(&looks[at].parked, memory_order_acquire) == frozen) {
 		list[at].state = RGD_THREAD_PARKED;
 		return true;
@@ -572,7 +575,7 @@ static void chase(size_t at)
 	uint64_t until = now_ns() + CHASE_NS;
 	bool blocks = blocks_our_signal(list[at].tid);
 	while (!blocks && now_ns() < until)
-		if (read_state(list[at].tid, &list[at]) == STATE_RUNNING) {
+		if (read_state(at) == STATE_RUNNING) {
 			send_signal(at);
 			return;
 		}
@@ -602,11 +605,11 @@ static void look(size_t at, uint64_t waited)
 	if (!read_runs(list[at].tid, &l->ran_ns, &l->ran_times)) {
 		state = STATE_GONE;
 	} else {
-		state = read_state(list[at].tid, &list[at]);
+		state = read_state(at);
 		if (state == STATE_BLOCKED && !l->signalled && is_mover(list[at].tid)) {
 			chase(at);
 			read_runs(list[at].tid, &l->ran_ns, &l->ran_times);
-			state = read_state(list[at].tid, &list[at]);
+			state = read_state(at);
 		}
 	}
 	l->gone = state == STATE_GONE;
@@ -620,7 +623,7 @@ static void look(size_t at, uint64_t waited)
 		list[at].state = RGD_THREAD_BLOCKED;
 		l->settled = true;
 	} else if (state == STATE_RUNNING && !l->signalled && !l->stubborn &&
-		   read_state(list[at].tid, &list[at]) == STATE_RUNNING) {
+		   read_state(at) == STATE_RUNNING) {
 		/* looked at again: sigwaitinfo() for all signals unblocks ours while it waits, and would return it */
 		send_signal(at);
 	}
@@ -650,7 +653,7 @@ static bool all_settled(uint64_t waited)
 		struct look *l = &looks[i];
 		if (list[i].tid == glue_tid() || l->seen != enumeration)
 			continue;
-		if (l->settled && list[i].state == RGD_THREAD_BLOCKED && !l->gone &&
+		if (l->settled && list[i].state == RGD_THREAD_BLOCKED && !l->gone && !l->held &&
 		    !look_parked(i) &&
 		    (!read_runs(list[i].tid, &ns, &times) || ns != l->ran_ns ||
 		     times != l->ran_times))
@@ -727,7 +730,7 @@ static void wait_for_arrivals(uint32_t seen)
 		config.test_fault = FAULT_NONE;
 		sys(SYS_kill, glue_pid(), SIGSTOP);
 	}
-	sys(SYS_futex, &arrivals, FUTEX_WAIT_PRIVATE, seen, &nap);
+	sys(SYS_futex, &park_arrivals, FUTEX_WAIT_PRIVATE, seen, &nap);
 }
 
 /* Is there anybody to wait for? Who got our signal comes when it gets a processor; who sleeps inside a hook will wake. */
@@ -747,7 +750,7 @@ static bool park_all(uint64_t most_ns, bool may_grow)
 	bool settled = false;
 
 	for (;;) {
-		uint32_t seen = atomic_load_explicit(&arrivals, memory_order_acquire);
+		uint32_t seen = atomic_load_explicit(&park_arrivals, memory_order_acquire);
 		size_t before = count;
 		uint64_t now = now_ns();
 
@@ -778,8 +781,81 @@ static void wait_for_leavers(uint64_t most_ns)
 {
 	struct timespec nap = {0, 200000};
 	uint64_t until = now_ns() + most_ns;
-	while (atomic_load_explicit(&parked, memory_order_relaxed) && now_ns() < until)
+	while (atomic_load_explicit(&parked_threads, memory_order_relaxed) && now_ns() < until)
 		sys(SYS_nanosleep, &nap, 0);
+}
+
+/* A child that comes out of these goes on from the same place, and has nobody to wait for. */
+static bool makes_a_child(int32_t call)
+{
+	return call == SYS_clone || call == SYS_fork || call == SYS_vfork || call == SYS_clone3;
+}
+
+static bool has_run(size_t at)
+{
+	uint64_t ns, times;
+
+	return !read_runs(list[at].tid, &ns, &times) || ns != looks[at].ran_ns ||
+	       times != looks[at].ran_times;
+}
+
+static bool can_be_held(size_t at)
+{
+	const struct look *l = &looks[at];
+	const struct thread *t = l->record;
+
+	return list[at].state == RGD_THREAD_BLOCKED && !l->gone && !l->in_hook && l->call >= 0 &&
+	       !makes_a_child(l->call) && t && t->tid == list[at].tid && !t->end_rounds &&
+	       __atomic_load_n(&t->state, __ATOMIC_ACQUIRE) == THREAD_USED;
+}
+
+/* False: it woke up just now, before it could be held. */
+static bool hold_thread(size_t at, uint32_t frozen)
+{
+	struct look *l = &looks[at];
+
+	if (has_run(at))
+		return false;
+	l->held = wake_hold(l->record, list[at].sp, list[at].pc, frozen);
+	if (!l->held || !has_run(at))
+		return true;
+	l->held = false; /* it may have been in the program already, and then it would not come */
+	wake_let_go(l->record);
+	return false;
+}
+
+/* Those that sleep: who wakes up before the thaw shall wait for it. False: who woke up meanwhile must be stopped first. */
+static bool hold_blocked(void)
+{
+	uint32_t frozen = atomic_load_explicit(&park_world, memory_order_relaxed);
+	bool all = true;
+
+	for (size_t i = 0; wake_works() && i < count; i++)
+		if (!looks[i].held && can_be_held(i))
+			all &= hold_thread(i, frozen);
+	return all;
+}
+
+static void let_go(void)
+{
+	for (size_t i = 0; i < count; i++)
+		if (looks[i].held) {
+			looks[i].held = false;
+			wake_let_go(looks[i].record);
+		}
+}
+
+#define HOLD_TRIES 8
+/* False: there are more threads than places. */
+static bool park_and_hold(uint64_t most_ns, bool may_grow)
+{
+	for (unsigned i = 0; i < HOLD_TRIES; i++) {
+		if (!park_all(most_ns, may_grow))
+			return false;
+		if (hold_blocked())
+			break;
+	}
+	return true;
 }
 
 bool freeze_world(unsigned deadline_ms)
@@ -792,9 +868,9 @@ bool freeze_world(unsigned deadline_ms)
 	for (;;) {
 		wait_for_leavers(most);
 		count = 0;
-		atomic_fetch_add_explicit(&world, 1, memory_order_acq_rel);
+		atomic_fetch_add_explicit(&park_world, 1, memory_order_acq_rel);
 		ask_records(1);
-		if (park_all(most, may_grow) && !signal_refused)
+		if (park_and_hold(most, may_grow) && !signal_refused)
 			return true;
 		thaw_world();
 		if (signal_refused)
@@ -806,37 +882,40 @@ bool freeze_world(unsigned deadline_ms)
 
 bool freeze_still(void)
 {
-	uint64_t ns, times;
+	uint32_t frozen = atomic_load_explicit(&park_world, memory_order_relaxed);
+
 	for (size_t i = 0; i < count; i++) {
-		if (list[i].state != RGD_THREAD_BLOCKED || looks[i].gone)
+		if (list[i].state != RGD_THREAD_BLOCKED || looks[i].gone || !has_run(i))
 			continue;
-		if (!read_runs(list[i].tid, &ns, &times) || ns != looks[i].ran_ns ||
-		    times != looks[i].ran_times) {
+		if (!looks[i].held || !wake_held(looks[i].record, frozen)) {
 			note_mover(list[i].tid);
 			return false;
 		}
+		counter_add(COUNTER_FREEZE_HELD, 1);
 	}
 	return true;
 }
 
 void thaw_world(void)
 {
-	if (!(atomic_load_explicit(&world, memory_order_relaxed) & 1))
+	if (!(atomic_load_explicit(&park_world, memory_order_relaxed) & 1))
 		return;
 	ask_records(0);
-	atomic_fetch_add_explicit(&world, 1, memory_order_acq_rel);
-	sys(SYS_futex, &world, FUTEX_WAKE_PRIVATE, 0x7fffffff);
+	atomic_fetch_add_explicit(&park_world, 1, memory_order_acq_rel);
+	sys(SYS_futex, &park_world, FUTEX_WAKE_PRIVATE, 0x7fffffff);
+	let_go();
 	signal_remove();
 }
 
 void freeze_after_fork_child(void)
 {
 	/* the numbers go on: a record may still say in which of the parent's freezes it parked */
-	atomic_fetch_add_explicit(&world, atomic_load_explicit(&world, memory_order_relaxed) & 1,
+	atomic_fetch_add_explicit(&park_world,
+				  atomic_load_explicit(&park_world, memory_order_relaxed) & 1,
 				  memory_order_relaxed);
 	atomic_store_explicit(&signals_sent, 0, memory_order_relaxed);
 	atomic_store_explicit(&signals_seen, 0, memory_order_relaxed);
-	atomic_store_explicit(&parked, 0, memory_order_relaxed);
+	atomic_store_explicit(&parked_threads, 0, memory_order_relaxed);
 	count = 0;
 	park_signal_after_fork_child();
 }

@@ -147,7 +147,8 @@ enum counter {
 	COUNTER_SNAPSHOTS,
 	COUNTER_SNAPSHOTS_FAILED,
 	COUNTER_FREEZE_RETRIES, /* freeze.retries: a thread woke up during the clone: taken again */
-	COUNTER_FREEZE_TORN,	/* freeze.torn: and it was the last try; that dump is partial */
+	COUNTER_FREEZE_HELD, /* freeze.held: threads that woke up during the clone, and were held */
+	COUNTER_FREEZE_TORN, /* freeze.torn: and it was the last try; that dump is partial */
 	COUNTER_MAX
 };
 extern const char *const counter_names[COUNTER_MAX];
@@ -322,9 +323,10 @@ struct thread {
 	uintptr_t parked_sp, parked_pc; /* set when parked */
 	uint32_t parked_in;		/* atomic: number of the freeze it parked in */
 	uintptr_t registers
-		[17];  /* by DWARF number, pc last: where it parked, what is kept over calls */
-	bool internal; /* the helper */
-	void *unwind;  /* private memory of the unwinder in force */
+		[17];	   /* by DWARF number, pc last: where it parked, what is kept over calls */
+	bool internal;	   /* the helper */
+	struct wake *wake; /* wake.h; NULL none */
+	void *unwind;	   /* private memory of the unwinder in force */
 	uint64_t *
 		hook_calls; /* hooks/record.c: by number of the function; sums over all records, as made */
 };

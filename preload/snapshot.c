@@ -18,6 +18,7 @@
 
 #include "glue.h"
 #include "snapshot.h"
+#include "wake.h"
 #include "walk.h"
 
 static struct walk_plan plan;
@@ -324,8 +325,64 @@ static bool copy_is_whole(void)
 	return freeze_still() && plan.fault != FAULT_MOVED;
 }
 
+/* The walker had a place to say it and a moment to run; on a busy machine it is the next snapshot that knows. */
+#define PROBE_MS 300u
+static void probe_wait(long pid)
+{
+	struct timespec nap = {0, 20000000};
+	uint64_t until = clock_now(CLOCK_MONOTONIC) + PROBE_MS * 1000000ull;
+	uint32_t said;
+
+	verdict_give(VERDICT_PROBE);
+	while (!(said = atomic_load(&page->probed)) && clock_now(CLOCK_MONOTONIC) < until) {
+		sys(SYS_futex, &page->probed, 0 /* FUTEX_WAIT */, 0, &nap);
+		if (sys(SYS_kill, pid, 0) == -ESRCH)
+			break;
+	}
+	if (said)
+		wake_judge(said == PROBE_WORKS);
+}
+
+/* A copy that is of no use: when it is not known yet whether threads that wake up can be held, it tries that first. */
+static void copy_discard(long pid)
+{
+	if (wake_untried() && plan.fault != FAULT_MOVED)
+		probe_wait(pid);
+	sys(SYS_kill, pid, SIGKILL);
+	sys(SYS_wait4, pid, 0, __WCLONE, 0);
+	walker_gone();
+}
+
+/* ---- the standstill ------------------------------------------------------------------------------------------------------------------ */
+
+static uint64_t stood_since;
+
+/* The runtimes' locks. False: the snapshot is given up, the result says so. */
+static bool stand_begin(struct snapshot_result *result)
+{
+	bool ours = adapters_enter();
+
+	stood_since = clock_now(CLOCK_MONOTONIC);
+	if (ours)
+		return true;
+	adapters_leave();
+	fail(result, ECANCELED, "");
+	return false;
+}
+
+/* All go on. Those who wake may take our processor at once, so the clock is read before; with a runtime's lock, after it. */
+static void stand_end(struct snapshot_result *result)
+{
+	uint64_t end = clock_now(CLOCK_MONOTONIC);
+	bool locks = entered;
+
+	thaw_world();
+	adapters_leave();
+	result->pause_ns += (locks ? clock_now(CLOCK_MONOTONIC) : end) - stood_since;
+}
+
 #define MOVED_TRIES 20
-/* The frozen part. Returns the walker's pid or a negative errno. */
+/* Returns the walker's pid or a negative errno; then the result says more, or nothing. */
 static long frozen_clone(const char *label, struct snapshot_result *result)
 {
 	enum walk_verdict verdict = VERDICT_WHOLE;
@@ -333,19 +390,17 @@ static long frozen_clone(const char *label, struct snapshot_result *result)
 
 	freeze_begin();
 	for (unsigned i = 1;; i++) {
+		if (!stand_begin(result))
+			return -ECANCELED;
 		if (!freeze_world(2000)) {
+			stand_end(result);
 			fail(result, EBUSY,
 			     "no memory, or no free realtime signal, to stop the program's threads "
 			     "with");
 			return -EBUSY;
 		}
 		if (!adapters_still(i >= MOVED_TRIES)) {
-			thaw_world();
-			adapters_leave();
-			if (!adapters_enter()) {
-				fail(result, ECANCELED, "");
-				return -ECANCELED;
-			}
+			stand_end(result);
 			continue;
 		}
 		plan.time_ns = clock_now(CLOCK_REALTIME);
@@ -362,11 +417,9 @@ static long frozen_clone(const char *label, struct snapshot_result *result)
 			break;
 		}
 		/* a thread woke up between the look at it and the clone: the copy may be torn */
-		sys(SYS_kill, pid, SIGKILL);
-		sys(SYS_wait4, pid, 0, __WCLONE, 0);
-		walker_gone();
 		counter_add(COUNTER_FREEZE_RETRIES, 1);
-		thaw_world();
+		stand_end(result);
+		copy_discard(pid);
 	}
 	if (pid > 0) {
 		epoch_advance(2, label);
@@ -374,7 +427,7 @@ static long frozen_clone(const char *label, struct snapshot_result *result)
 		counter_add(COUNTER_FREEZE_TORN, verdict == VERDICT_TORN);
 		verdict_give(verdict);
 	}
-	thaw_world();
+	stand_end(result);
 	return pid;
 }
 
@@ -456,18 +509,10 @@ static struct {
 /* One walker. False: the job is over, the result says why. */
 static bool job_launch(void)
 {
-	uint64_t start;
-
 	modules_refresh();
 	page_reset();
-	job.walker = -ECANCELED;
-	start = clock_now(CLOCK_MONOTONIC);
-	if (adapters_enter())
-		job.walker = frozen_clone(plan_label, &job.result);
-	else
-		fail(&job.result, ECANCELED, "");
-	adapters_leave();
-	job.result.pause_ns = clock_now(CLOCK_MONOTONIC) - start;
+	job.result.pause_ns = 0;
+	job.walker = frozen_clone(plan_label, &job.result);
 	job.killed = false;
 	job.deadline = clock_now(CLOCK_MONOTONIC) + (uint64_t)plan.deadline_ms * 1000000u;
 	if (job.walker > 0)

@@ -13,6 +13,7 @@
 #include "glue.h"
 #include "guard.h"
 #include "park_signal.h"
+#include "wake.h"
 
 __thread struct thread *thread_current TLS_FAST;
 __thread bool thread_is_ours TLS_FAST;
@@ -49,6 +50,9 @@ static void record_owner_ends(void *value)
 
 	if (thread_current != t)
 		return;
+	/* a freezer that found this thread asleep may write to its memory: it shall not be gone by then */
+	if (unlikely(__atomic_load_n(&t->park_pending, __ATOMIC_RELAXED)))
+		freeze_park_here(t);
 	if (++t->end_rounds < PTHREAD_DESTRUCTOR_ITERATIONS) {
 		pthread_setspecific(threads_key, t);
 		return;
@@ -105,6 +109,7 @@ static struct thread *record_fresh(void)
 
 	if (!memory)
 		return NULL;
+	t->wake = wake_make();
 	t->next = threads_first();
 	while (!atomic_compare_exchange_weak_explicit(&threads_list, &t->next, t,
 						      memory_order_release, memory_order_relaxed))
@@ -169,6 +174,7 @@ static struct thread *record_make(void)
 		return thread_current;
 	}
 	thread_current = t;
+	wake_own(t->wake);
 	if (!thread_is_ours && t->tid != shim_pid)
 		park_signal_give_back();
 	if (thread_ended) {
@@ -199,6 +205,7 @@ struct thread *thread_self(void)
 bool threads_init(void)
 {
 	/* one of the first keys: its values lie in the thread itself, so setting one allocates nothing */
+	wake_init();
 	threads_key_made = pthread_key_create(&threads_key, record_owner_ends) == 0;
 	return record_make() != NULL;
 }

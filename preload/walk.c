@@ -23,6 +23,7 @@
 #include <ucontext.h>
 
 #include "sys.h"
+#include "wake.h"
 #include "walk_pools.h"
 
 #define CLAIMS_CHUNK (1u << 20)
@@ -953,6 +954,11 @@ static void wait_for_verdict(struct walk *w)
 		if (sys(SYS_getppid) != parent)
 			walk_exit(w, ESRCH);
 		sys(SYS_futex, &w->page->verdict, 0 /* FUTEX_WAIT */, VERDICT_NONE, &nap);
+	}
+	if (verdict == VERDICT_PROBE) {
+		atomic_store(&w->page->probed, wake_probe() ? PROBE_WORKS : PROBE_FAILS);
+		sys(SYS_futex, &w->page->probed, 1 /* FUTEX_WAKE */, 1);
+		sys(SYS_exit_group, 0);
 	}
 	w->torn = verdict == VERDICT_TORN;
 }

@@ -34,12 +34,16 @@ enum walk_verdict {
 	VERDICT_NONE,
 	VERDICT_WHOLE, /* nobody moved between the look at the threads and the clone */
 	VERDICT_TORN,  /* somebody did, each time: better such a dump, marked, than none */
+	VERDICT_PROBE, /* somebody did; this copy is only to find out whether wake.c works here */
 };
+
+enum walk_probe { PROBE_UNKNOWN, PROBE_WORKS, PROBE_FAILS };
 
 /* Shared between parent and walker; the walker writes, the parent reads after it is gone (progress: at any time). */
 struct walk_page {
 	_Atomic uint32_t done;	   /* futex word: 1 when the result below is final */
 	_Atomic uint32_t verdict;  /* futex word, by the parent: enum walk_verdict */
+	_Atomic uint32_t probed;   /* futex word, after VERDICT_PROBE: enum walk_probe */
 	_Atomic uint32_t phase;	   /* enum walk_phase */
 	_Atomic uint32_t adapter;  /* +1: index in adapters[] of the one that is at work */
 	_Atomic uint32_t progress; /* parts per thousand */

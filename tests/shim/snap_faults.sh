@@ -40,7 +40,7 @@ mkdir "$TMP/moved"
 equal "faults: torn copies" "$(REFGRAPH_TEST_FAULT=moved REFGRAPH_DIR=$TMP/moved LD_PRELOAD=$SHIM "$TMP/faults" 2>&1)" "fine$well"
 contains "faults: a torn copy is marked" "$("$REFGRAPH" check "$TMP"/moved/*.rgd 2>&1)" "marked partial: a thread ran while"
 equal "faults: and says why" "$("$REFGRAPH" info "$TMP"/moved/*.rgd | sed -n 's/^\(complete\|meta.partial\|counter.freeze.[a-z]*\|counter.lost.threads\)  */\1=/p' | sort | tr '\n' ' ')" \
-	"complete=no: marked partial counter.freeze.retries=19 counter.freeze.torn=1 counter.lost.threads=0 meta.partial=a thread ran while the memory was copied, in each of the tries "
+	"complete=no: marked partial counter.freeze.held=0 counter.freeze.retries=19 counter.freeze.torn=1 counter.lost.threads=0 meta.partial=a thread ran while the memory was copied, in each of the tries "
 
 # a walker that may yet be killed, because somebody moved, has made no file; it does not wait for a parent that is gone
 mkdir "$TMP/verdict"

@@ -29,6 +29,20 @@ equal "torn: sleepers that wake" "$(what sleepers)" "$N 2 held, 0 leaked, 0 resi
 equal "torn: resizers: snapshots" "$(REFGRAPH_DIR=$TMP/resizers LD_PRELOAD=$SHIM:$TMP/slow.so "$TMP/torn" resizers $N)" "failures 0"
 equal "torn: threads inside realloc" "$(what resizers)" "$N 0 held, 0 leaked, 4 resized"
 
+# whoever wakes up meanwhile waits, and finds everything as the kernel left it; signals come and go, children and threads too
+gcc -O1 -g -pthread -o "$TMP/wakers" "$ROOT/tests/shim/snap/wakers.c" || { fail "torn: wakers: build"; exit 1; }
+mkdir "$TMP/wakers.d"
+equal "torn: wakers" "$(REFGRAPH_DIR=$TMP/wakers.d REFGRAPH_TEST_FAULT=late-clone LD_PRELOAD=$SHIM "$TMP/wakers" $N)" \
+	"failures 0, bad 0 0 0 0 0 0 0, some naps, some signals"
+equal "torn: wakers: held" "$(python3 - "$ROOT" "$TMP/wakers.d" <<-'PY'
+	import glob, sys
+	sys.path.insert(0, sys.argv[1] + "/tests/tools")
+	import rgd
+	dumps = [rgd.Dump(path) for path in glob.glob(sys.argv[2] + "/*.rgd")]
+	print(len(dumps), "some" if max(d.counters["freeze.held"] for d in dumps) else "none")
+	PY
+)" "$N some"
+
 # a program that stands still in the middle of it, for longer than any thread is waited for, as on a machine without a processor for it
 mkdir "$TMP/still"
 REFGRAPH_DIR=$TMP/still REFGRAPH_TEST_FAULT=standstill LD_PRELOAD=$SHIM:$TMP/slow.so "$TMP/torn" resizers $N >"$TMP/still.out" &
