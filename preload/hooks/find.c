@@ -14,6 +14,7 @@
 
 #define HOOKS_MAX 8192u
 #define MODULES_SEEN 8192u
+#define GLOBS 64u   /* patterns of one group that are looked for at once */
 #define NAMES 1024u /* buckets of the names that are looked for in a file's .symtab */
 
 trylock_t rules_lock;
@@ -48,6 +49,8 @@ struct search {
 	const struct rule_group *group;
 	uint16_t *buckets; /* local names: function's place in the group + 1 */
 	uint16_t *next;
+	const struct rule_function *globs[GLOBS];
+	uint32_t nglobs;
 };
 
 static void found(const struct symbol_found *symbol, const struct search *search,
@@ -88,31 +91,45 @@ static void on_exported_glob(const struct symbol_found *symbol, void *context)
 {
 	const struct search *search = context;
 
-	for (uint32_t i = 0; i < search->group->functions; i++) {
-		const struct rule_function *f = rules_function(search->group->first + i);
+	for (uint32_t i = 0; i < search->nglobs; i++) {
+		const char *pattern = search->globs[i]->pattern;
 
-		if (f->glob && rule_glob(f->pattern, symbol->name))
-			found(symbol, search, f);
+		/* nearly all differ in the first letter */
+		if ((*pattern == *symbol->name || *pattern == '*' || *pattern == '?') &&
+		    rule_glob(pattern, symbol->name))
+			found(symbol, search, search->globs[i]);
 	}
 }
 
 /* ---- one module ----------------------------------------------------------------------------------------------------------------- */
 
+static void search_globs(const struct exports *e, struct search *search)
+{
+	if (search->nglobs)
+		exports_each(e, on_exported_glob, search);
+	search->nglobs = 0;
+}
+
+/* A name by itself comes before a pattern that it fits, too. */
 static void search_exports(const struct exports *e, struct search *search)
 {
-	bool globs = false;
+	const struct rule_group *g = search->group;
 
-	for (uint32_t i = 0; i < search->group->functions; i++) {
-		const struct rule_function *f = rules_function(search->group->first + i);
-
-		search->rule = f;
-		if (f->glob)
-			globs = true;
-		else
-			exports_find(e, f->pattern, f->version, on_exported, search);
+	for (uint32_t i = 0; i < g->functions; i++) {
+		search->rule = rules_function(g->first + i);
+		if (!search->rule->glob)
+			exports_find(e, search->rule->pattern, search->rule->version, on_exported,
+				     search);
 	}
-	if (globs)
-		exports_each(e, on_exported_glob, search);
+	for (uint32_t i = 0; i < g->functions; i++) {
+		const struct rule_function *f = rules_function(g->first + i);
+
+		if (f->glob)
+			search->globs[search->nglobs++] = f;
+		if (search->nglobs == GLOBS)
+			search_globs(e, search);
+	}
+	search_globs(e, search);
 }
 
 static void on_local(const struct symbol_found *symbol, void *context)

@@ -3,8 +3,8 @@
  *
  * Slots   are written to fresh pages that are writable, which then become executable and never change again: no page is both. Where a
  *         page must not become executable (PR_SET_MDWE, a systemd service, SELinux), a file in memory is mapped so from the first.
- * Patches are written with write(2) to /proc/self/mem: the mapping stays as it is, read only and executable, and other bytes of its pages can be
- *         run meanwhile. It is no atomic store, so it is for code that nobody can be running: one thread, or a module that has just been
+ * Patches are written with write(2) to /proc/self/mem, those of one page together: the mapping stays as it is, read only and executable, and
+ *         other bytes of its pages, which are written as they are, can be run meanwhile. It is no atomic store, so it is for code that nobody can be running: one thread, or a module that has just been
  *         mapped and is not relocated.
  * Back    while threads run: they may stand before the jump, or be in the slot, but not within the jump. A copy of the page with the old bytes takes
  *         the page's place by mremap(2), which for all of them is one moment.
@@ -99,7 +99,7 @@ static uint8_t *map_at(uintptr_t address, size_t size)
 }
 
 /* Below the module first: above a program its heap grows. In steps that grow, so that a full neighbourhood is soon behind. */
-static uint8_t *map_near(const struct image *image, size_t size)
+static uint8_t *map_around(const struct image *image, size_t size)
 {
 	uintptr_t low = image->low & ~(PAGE - 1), high = (image->high + PAGE - 1) & ~(PAGE - 1);
 	uint8_t *p;
@@ -117,6 +117,21 @@ static uint8_t *map_near(const struct image *image, size_t size)
 	return NULL;
 }
 
+/* Libraries lie side by side: what was found for one, or a little below it, is near to the next. */
+static uint8_t *map_near(const struct image *image, size_t size)
+{
+	static uintptr_t last;
+	uint8_t *p = NULL;
+
+	if (last > size && last - size < image->low && image->high - (last - size) < REACH)
+		p = map_at(last - size, size);
+	if (!p)
+		p = map_around(image, size);
+	if (p)
+		last = (uintptr_t)p;
+	return p;
+}
+
 /* ---- text ---------------------------------------------------------------------------------------------------------------- */
 
 static uint8_t *map_anywhere(size_t size)
@@ -126,15 +141,32 @@ static uint8_t *map_anywhere(size_t size)
 	return p < 0 && p > -4096 ? NULL : (uint8_t *)p;
 }
 
+/* /proc/self/mem: opened by the first who writes, until text_done(). */
+static long memory = -1;
+
+static void text_done(void)
+{
+	if (memory >= 0)
+		sys(SYS_close, memory);
+	memory = -1;
+}
+
 static bool text_write(uintptr_t address, const uint8_t *bytes, size_t size)
 {
-	long fd = sys(SYS_openat, AT_FDCWD, "/proc/self/mem", O_RDWR | O_CLOEXEC, 0), n;
+	if (memory < 0)
+		memory = sys(SYS_openat, AT_FDCWD, "/proc/self/mem", O_RDWR | O_CLOEXEC, 0);
+	return memory >= 0 && sys(SYS_pwrite64, memory, bytes, size, address) == (long)size &&
+	       !memcmp((const void *)address, bytes, size);
+}
 
-	if (fd < 0)
-		return false;
-	n = sys(SYS_pwrite64, fd, bytes, size, address);
-	sys(SYS_close, fd);
-	return n == (long)size && !memcmp((const void *)address, bytes, size);
+/* All of the code is about to be read: one call instead of a page fault every 16 pages. */
+static void text_populate(const struct image *image)
+{
+	for (unsigned i = 0; i < image->ncode; i++) {
+		uintptr_t low = image->code[i].low & ~(PAGE - 1);
+
+		sys(SYS_madvise, low, image->code[i].high - low, MADV_POPULATE_READ);
+	}
 }
 
 /* Pages with these bytes in the place of those at `address`, at once. */
@@ -210,7 +242,8 @@ static size_t slot_write(struct work *w, uint8_t *to)
 	return n ? (head + n + 15) & ~15ul : 0;
 }
 
-static void entry_patch(struct work *w)
+/* False: the slot is too far away. */
+static bool patch_make(struct work *w)
 {
 	int64_t distance = (int64_t)(w->slot - (w->proof.patch + PATCH_SIZE));
 	int32_t displacement = (int32_t)distance;
@@ -221,20 +254,56 @@ static void entry_patch(struct work *w)
 	memcpy(p->before, (const void *)p->patch, PATCH_SIZE);
 	p->after[0] = 0xe9;
 	memcpy(p->after + 1, &displacement, 4);
-	if (!w->slot || distance != displacement) {
-		refuse(w->hook, "no page near enough is free");
-		return;
-	}
-	if (!text_write(p->patch, p->after, PATCH_SIZE)) {
-		refuse(w->hook, "its code cannot be written");
-		return;
-	}
+	return w->slot && distance == displacement;
+}
+
+static void patch_in_force(struct work *w)
+{
+	struct patched *p = w->record;
+
 	w->hook->way = HOOK_ENTRY;
 	w->hook->why = "";
 	p->next = patched_list;
 	patched_list = p;
 	p->same = *bucket(w->hook->function);
 	*bucket(w->hook->function) = p;
+}
+
+/* All of them are proved and begin in one page, ascending. */
+static void page_patch(struct work *work, size_t n)
+{
+	static uint8_t text[PAGE + PATCH_SIZE];
+	uintptr_t low = work[0].proof.patch, size = work[n - 1].proof.patch + PATCH_SIZE - low;
+
+	memcpy(text, (const void *)low, size);
+	for (size_t i = 0; i < n; i++)
+		memcpy(text + (work[i].proof.patch - low), work[i].record->after, PATCH_SIZE);
+	text_write(low, text, size);
+	for (size_t i = 0; i < n; i++) {
+		const struct patched *p = work[i].record;
+
+		if (!memcmp((const void *)p->patch, p->after, PATCH_SIZE))
+			patch_in_force(&work[i]);
+		else
+			refuse(work[i].hook, "its code cannot be written");
+	}
+}
+
+static void patch_all(struct work *work, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!work[i].hook->why && !patch_make(&work[i]))
+			refuse(work[i].hook, "no page near enough is free");
+	for (size_t i = 0, end; i < n; i = end) {
+		uintptr_t page = work[i].proof.patch / PAGE;
+
+		end = i + 1;
+		if (work[i].hook->why)
+			continue;
+		while (end < n && !work[end].hook->why && work[end].proof.patch / PAGE == page)
+			end++;
+		page_patch(&work[i], end - i);
+	}
 }
 
 static void refuse_all(struct work *work, size_t n, const char *why)
@@ -292,9 +361,7 @@ static void install_proved(const struct image *image, struct work *work, size_t 
 		batch_drop(batch);
 		return;
 	}
-	for (size_t i = 0; i < n; i++)
-		if (!work[i].hook->why)
-			entry_patch(&work[i]);
+	patch_all(work, n);
 }
 
 /* ---- the tables of imports ------------------------------------------------------------------------------------------------ */
@@ -370,6 +437,7 @@ static void install_module(const struct image *image, struct work *work, size_t 
 	} else if (!image_fresh(image) && !alone()) {
 		refuse_all(work, n, "other threads run, and may be in it");
 	} else {
+		text_populate(image);
 		for (size_t i = 0; i < n; i++) {
 			prove_entry(image, work[i].hook->function, work[i].hook->size,
 				    &work[i].proof);
@@ -508,6 +576,7 @@ size_t hook_install(struct hook *const *hooks, size_t n)
 	}
 	kept = collect(hooks, n, work);
 	install_sorted(work, kept);
+	text_done();
 	share_all(hooks, n, work, kept);
 	arena_unmap(work, n * sizeof(*work));
 	for (size_t i = 0; i < n; i++)
@@ -543,6 +612,7 @@ void hook_remove(struct hook *const *hooks, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		remove_one(hooks[i]);
+	text_done();
 }
 
 static void unlink_all(uintptr_t low, uintptr_t high)
