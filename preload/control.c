@@ -923,6 +923,7 @@ void control_init(void)
 	entry_wait_init();
 	entry_sync_init();
 	entry_exec_init();
+	entry_stat_init();
 	find_libc_threads();
 	look_for_filter();
 	make_process_key();

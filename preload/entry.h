@@ -165,6 +165,10 @@ static inline __attribute__((always_inline)) void entry_free(void *block, uintpt
 /* Decides early what the C++ operators are, where their library is there already; entry_new.c. */
 void entry_new_init(void);
 
+/* Around a call that must not see a second thread (entry_process.c): what _begin said goes to _end. */
+bool alone_begin(void);
+void alone_end(bool paused);
+
 /* Around an exec that is reached in another way (entry_exec.c): what _begin said goes to _failed. */
 bool entry_exec_begin(void);
 void entry_exec_failed(bool waited);

@@ -5,10 +5,15 @@
  *
  * Not in a child of vfork, _Fork or clone: it is another process, which nobody signals.
  */
+#include <fcntl.h>
+#include <limits.h>
+#include <spawn.h>
 #include <stdarg.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "entry.h"
+#include "exec_image.h"
 #include "snapshot.h"
 
 static struct {
@@ -18,6 +23,10 @@ static struct {
 	int (*execvpe)(const char *, char *const[], char *const[]);
 	int (*fexecve)(int, char *const[], char *const[]);
 	int (*execveat)(int, const char *, char *const[], char *const[], int);
+	int (*posix_spawn)(pid_t *, const char *, const posix_spawn_file_actions_t *,
+			   const posix_spawnattr_t *, char *const[], char *const[]);
+	int (*posix_spawnp)(pid_t *, const char *, const posix_spawn_file_actions_t *,
+			    const posix_spawnattr_t *, char *const[], char *const[]);
 } next;
 
 #define FIND(name) *(void **)&next.name = entry_next(#name)
@@ -31,6 +40,8 @@ void entry_exec_init(void)
 	FIND(execvpe);
 	FIND(fexecve);
 	FIND(execveat);
+	FIND(posix_spawn);
+	FIND(posix_spawnp);
 }
 
 bool entry_exec_begin(void)
@@ -59,35 +70,98 @@ void entry_exec_failed(bool waited)
 		return result;                                                                     \
 	} while (0)
 
+/* Declares `image`, what this program gets of `environment`: a copy on our stack, where we do not fit it. */
+#define IMAGE(path, environment)                                                                   \
+	size_t image_size = exec_image_size(path, environment);                                    \
+	char *image_memory[image_size / sizeof(char *) + 1];                                       \
+	char *const *image = image_size ? exec_image_copy(image_memory, environment) : (environment)
+
+/* A path by which a file relative to a descriptor is found, or the descriptor's own for "". */
+static const char *path_at(int fd, const char *path, char *buffer, size_t size)
+{
+	if (path[0] == '/' || (fd == AT_FDCWD && path[0]))
+		return path;
+	log_format(buffer, size, path[0] ? "/proc/self/fd/%d/%s" : "/proc/self/fd/%d", fd, path);
+	return buffer;
+}
+
+/* Where execvp() finds the file. It says itself what is wrong with one that it does not find. */
+static const char *path_of(const char *file, char *buffer, size_t size)
+{
+	if (strchr(file, '/') || !exec_image_search(file, buffer, size))
+		return file;
+	return buffer;
+}
+
 EXPORT int execve(const char *path, char *const arguments[], char *const environment[])
 {
-	EXEC(execve, path, arguments, environment);
+	IMAGE(path, environment);
+	EXEC(execve, path, arguments, image);
 }
 
 EXPORT int execv(const char *path, char *const arguments[])
 {
+	IMAGE(path, environ);
+	if (image_size)
+		EXEC(execve, path, arguments, image);
 	EXEC(execv, path, arguments);
+}
+
+static int exec_file(const char *file, char *const arguments[], char *const environment[])
+{
+	EXEC(execvpe, file, arguments, environment);
 }
 
 EXPORT int execvp(const char *file, char *const arguments[])
 {
+	char buffer[PATH_MAX];
+	IMAGE(path_of(file, buffer, sizeof buffer), environ);
+	if (image_size)
+		return exec_file(file, arguments, image);
 	EXEC(execvp, file, arguments);
 }
 
 EXPORT int execvpe(const char *file, char *const arguments[], char *const environment[])
 {
-	EXEC(execvpe, file, arguments, environment);
+	char buffer[PATH_MAX];
+	IMAGE(path_of(file, buffer, sizeof buffer), environment);
+	return exec_file(file, arguments, image);
 }
 
 EXPORT int fexecve(int fd, char *const arguments[], char *const environment[])
 {
-	EXEC(fexecve, fd, arguments, environment);
+	char buffer[PATH_MAX];
+	IMAGE(path_at(fd, "", buffer, sizeof buffer), environment);
+	EXEC(fexecve, fd, arguments, image);
 }
 
 EXPORT int execveat(int fd, const char *path, char *const arguments[], char *const environment[],
 		    int flags)
 {
-	EXEC(execveat, fd, path, arguments, environment, flags);
+	char buffer[PATH_MAX];
+	IMAGE(path_at(fd, path, buffer, sizeof buffer), environment);
+	EXEC(execveat, fd, path, arguments, image, flags);
+}
+
+EXPORT int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
+		       const posix_spawnattr_t *attributes, char *const arguments[],
+		       char *const environment[])
+{
+	IMAGE(path, environment);
+	if (unlikely(!next.posix_spawn))
+		FIND(posix_spawn);
+	return next.posix_spawn(pid, path, actions, attributes, arguments, image);
+}
+
+EXPORT int posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_actions_t *actions,
+			const posix_spawnattr_t *attributes, char *const arguments[],
+			char *const environment[])
+{
+	char buffer[PATH_MAX];
+	IMAGE(path_of(file, buffer, sizeof buffer), environment);
+	if (unlikely(!next.posix_spawnp))
+		FIND(posix_spawnp);
+	return next.posix_spawnp(pid, file, actions, attributes, arguments, image);
 }
 
 /*
@@ -123,14 +197,14 @@ EXPORT int execl(const char *path, const char *first, ...)
 {
 	LIST(list, first, arguments);
 	va_end(list);
-	EXEC(execv, path, arguments);
+	return execv(path, arguments);
 }
 
 EXPORT int execlp(const char *file, const char *first, ...)
 {
 	LIST(list, first, arguments);
 	va_end(list);
-	EXEC(execvp, file, arguments);
+	return execvp(file, arguments);
 }
 
 EXPORT int execle(const char *path, const char *first, ...)
@@ -139,5 +213,5 @@ EXPORT int execle(const char *path, const char *first, ...)
 	LIST(list, first, arguments);
 	environment = va_arg(list, char *const *);
 	va_end(list);
-	EXEC(execve, path, arguments, environment);
+	return execve(path, arguments, environment);
 }

@@ -9,7 +9,6 @@
  *   _Fork, clone     What a child of these may do until it execs is so little that there is nothing to follow; a wrapper that
  *                    returns twice, or on another stack, cannot be written soundly. Such a child has another pid than shim_pid.
  *   vfork            As clone. It shares our memory: what it allocates, its parent owns, and the records say just that.
- *   posix_spawn      Its child is another process; the new image starts under the shim by its environment, like any program.
  */
 #include <dlfcn.h>
 #include <grp.h>
@@ -76,7 +75,7 @@ EXPORT char *setlocale(int category, const char *locale)
 		return result_alone;                                                               \
 	} while (0)
 
-static bool alone_begin(void)
+bool alone_begin(void)
 {
 	if (shim_sandboxed || !thread_self() || glue_pid() != shim_pid)
 		return false;
@@ -85,7 +84,7 @@ static bool alone_begin(void)
 	return true;
 }
 
-static void alone_end(bool paused)
+void alone_end(bool paused)
 {
 	if (paused)
 		ERRNO_KEPT(control_resume(true));

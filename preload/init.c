@@ -14,6 +14,7 @@
 #include <time.h>
 
 #include "entry.h"
+#include "exec_image.h"
 #include "hooks/record.h"
 #include "mempool.h"
 
@@ -52,6 +53,7 @@ static void start(void)
 {
 	log_init();
 	config_init();
+	exec_image_init();
 	tracking_init();
 	entry_init();
 	shim_pid = glue_pid();

@@ -45,6 +45,10 @@ void entry_sync_init(void);
 
 void entry_exec_init(void);
 
+/* ---- entry_stat.c ---- */
+
+void entry_stat_init(void);
+
 /* ---- triggers.c: what asks for snapshots by itself ---- */
 
 enum trigger { TRIGGER_SIGNAL = 1, TRIGGER_GROWTH = 2, TRIGGER_TIMER = 4 };
