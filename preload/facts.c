@@ -124,11 +124,11 @@ static void adapters_state(struct walk *w)
 				walk_runtime(w, adapters[i]->runtime, "", RGD_RUNTIME_BUSY,
 					     plan->notes[i]);
 		} else if (adapters[i]->state) {
-			atomic_store_explicit(&w->page->adapter, i + 1, memory_order_relaxed);
+			__atomic_store_n(&w->page->adapter, i + 1, __ATOMIC_RELAXED);
 			adapters[i]->state(w);
 		}
 	}
-	atomic_store_explicit(&w->page->adapter, 0, memory_order_relaxed);
+	__atomic_store_n(&w->page->adapter, 0, __ATOMIC_RELAXED);
 }
 
 /* What the walker itself lost is added to what the program's side lost. */

@@ -13,6 +13,9 @@
  * call was cut short (result -EINTR, pc just behind the instruction) and starts it again with its own number, which the
  * instruction before loads. The call has only begun, so a relative timeout that starts anew is as good as the first.
  *
+ * A thread that sleeps in a page fault has all its registers in use, and nothing notices when a signal comes first: it gets one. If it
+ * does not come (a disk is slow; a debugger holds it), it is left alone like a blocked one.
+ *
  * What cannot be had: the callee-saved registers of a blocked thread. A block to which only such a register refers seems
  * to be a leak; nearly always a frame below has saved it to the stack. And a thread that blocks our signal, runs, and calls no
  * hook is not stopped; it is counted (lost.threads) and its whole stack is scanned.
@@ -64,8 +67,9 @@ struct look {
 	bool settled; /* parked or blocked */
 	bool gone;    /* it was not there any more */
 	bool in_hook; /* blocked there */
-	bool stubborn; /* runs, and blocks our signal */
-	bool held;     /* blocked, and would come to us when it wakes up: wake.h */
+	bool stubborn;		     /* runs, and blocks our signal */
+	bool held;		     /* blocked, and would come to us when it wakes up: wake.h */
+	struct frozen_thread caught; /* by the handler: where, and its registers */
 };
 
 static struct frozen_thread list_first[THREADS_FIRST];
@@ -211,7 +215,8 @@ static void handler(int signal, siginfo_t *info, void *context)
 	}
 	if (!(frozen & 1) || slot >= count || list[slot].tid != glue_tid())
 		return; /* too late */
-	save_registers(&list[slot], uc);
+	/* not to list[]: the freezer may be reading what the kernel says of us, which by now is that we wait below */
+	save_registers(&looks[slot].caught, uc);
 	atomic_store_explicit(&looks[slot].parked, frozen, memory_order_release);
 	park_wait(frozen);
 }
@@ -315,13 +320,13 @@ static enum state read_letter(uint32_t tid, struct frozen_thread *f, long *call)
 		return STATE_GONE;
 	if (p[2] == 'R')
 		return STATE_RUNNING;
-	*call = p[2] == 'S' ? FREEZE_CALL_SLEEPS : -1;
+	*call = p[2] == 'S' ? FREEZE_CALL_SLEEPS : FREEZE_CALL_HIDDEN;
 	f->sp = f->pc = 0;
 	f->nregisters = f->known = 0;
 	return STATE_BLOCKED;
 }
 
-/* "running", or "number arguments... sp pc", or "-1 sp pc" (a page fault, a stop). */
+/* "running", or "number arguments... sp pc", or "-1 sp pc" (a page fault, a stop): FREEZE_CALL_NONE. */
 static enum state read_call(uint32_t tid, struct frozen_thread *f, long *call)
 {
 	char path[64], text[256], *p, *sp = NULL, *pc = NULL;
@@ -338,7 +343,7 @@ static enum state read_call(uint32_t tid, struct frozen_thread *f, long *call)
 	if (!sp)
 		return STATE_GONE;
 	number(text, 10, &value);
-	*call = text[0] == '-' ? -1 : (long)value;
+	*call = text[0] == '-' ? FREEZE_CALL_NONE : (long)value;
 	number(sp, 16, &value);
 	f->sp = (uintptr_t)value;
 	number(pc, 16, &value);
@@ -519,6 +524,15 @@ static void send_signal(size_t at)
 		atomic_fetch_add_explicit(&signals_sent, 1, memory_order_relaxed);
 }
 
+static void take_context(struct frozen_thread *to, const struct frozen_thread *from)
+{
+	to->sp = from->sp;
+	to->pc = from->pc;
+	memcpy(to->registers, from->registers, sizeof to->registers);
+	to->nregisters = from->nregisters;
+	to->known = from->known;
+}
+
 /*
  * True when the thread is parked, in this freeze; its place is then in the list. It cannot leave before the thaw, however late
  * it came to park, because it waits for the end of the freeze that it says.
@@ -528,6 +542,7 @@ static bool look_parked(size_t at)
 	struct thread *t = looks[at].record;
 	uint32_t frozen = atomic_load_explicit(&park_world, memory_order_relaxed);
 	if (atomic_load_explicit(&looks[at].parked, memory_order_acquire) == frozen) {
+		take_context(&list[at], &looks[at].caught);
 		list[at].state = RGD_THREAD_PARKED;
 		return true;
 	}
@@ -593,6 +608,12 @@ static bool may_stay_blocked(const struct look *l, uint64_t waited)
 	return !l->signalled || waited > PATIENCE_MS * 1000000ull;
 }
 
+/* In a page fault: its registers cannot be had otherwise, and nothing notices when a signal comes first. */
+static bool may_interrupt(size_t at)
+{
+	return !looks[at].signalled && !blocks_our_signal(list[at].tid);
+}
+
 /* The run count comes first: whatever happens after it is noticed. */
 static void look(size_t at, uint64_t waited)
 {
@@ -611,6 +632,10 @@ static void look(size_t at, uint64_t waited)
 			read_runs(list[at].tid, &l->ran_ns, &l->ran_times);
 			state = read_state(at);
 		}
+	}
+	if (state == STATE_BLOCKED && l->call == FREEZE_CALL_NONE && may_interrupt(at)) {
+		send_signal(at);
+		return;
 	}
 	l->gone = state == STATE_GONE;
 	l->in_hook = state == STATE_BLOCKED && inside_hook(l->record, 0);

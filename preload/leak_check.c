@@ -43,7 +43,7 @@ static void environment_make(const char **environment, size_t max)
 	environment[n] = NULL;
 }
 
-static void become_analyzer(const char *dump)
+static _Noreturn void become_analyzer(const char *dump)
 {
 	static char options[sizeof config.leak_options]; /* the child's own copy */
 	static const char *argv[ARGUMENTS_MAX], *environment[1024];
@@ -55,7 +55,8 @@ static void become_analyzer(const char *dump)
 	sys(SYS_rt_sigprocmask, SIG_SETMASK, &none, 0, SYS_SIGSET_SIZE);
 	sys(SYS_dup3, 2, 1, 0);
 	sys(SYS_execve, config.analyzer, argv, environment);
-	sys(SYS_exit_group, 127);
+	for (;;)
+		sys(SYS_exit_group, 127);
 }
 
 /* The exit status of the child, 255 when it has none. */

@@ -590,7 +590,9 @@ uint32_t freeze_missed(void);
 uint32_t freeze_in_hooks(void);
 /* Without stopping it: false when the thread runs or is gone; else the system call it is blocked in (FREEZE_CALL_SLEEPS: it
  * sleeps, interruptibly, where is not to be known), and how often it has run. */
+#define FREEZE_CALL_NONE (-1) /* it is stopped, or waits for a page */
 #define FREEZE_CALL_SLEEPS (-2)
+#define FREEZE_CALL_HIDDEN (-3) /* as FREEZE_CALL_SLEEPS, and no signal wakes it */
 bool freeze_thread_blocked(uint32_t tid, long *call, uint64_t *runs);
 /* After freeze_world: the thread was left blocked, and has not run since. */
 bool freeze_thread_rests(uint32_t tid, uint64_t runs);

@@ -334,7 +334,8 @@ static void probe_wait(long pid)
 	uint32_t said;
 
 	verdict_give(VERDICT_PROBE);
-	while (!(said = atomic_load(&page->probed)) && clock_now(CLOCK_MONOTONIC) < until) {
+	while (!(said = __atomic_load_n(&page->probed, __ATOMIC_SEQ_CST)) &&
+	       clock_now(CLOCK_MONOTONIC) < until) {
 		sys(SYS_futex, &page->probed, 0 /* FUTEX_WAIT */, 0, &nap);
 		if (sys(SYS_kill, pid, 0) == -ESRCH)
 			break;

@@ -956,7 +956,8 @@ static void wait_for_verdict(struct walk *w)
 		sys(SYS_futex, &w->page->verdict, 0 /* FUTEX_WAIT */, VERDICT_NONE, &nap);
 	}
 	if (verdict == VERDICT_PROBE) {
-		atomic_store(&w->page->probed, wake_probe() ? PROBE_WORKS : PROBE_FAILS);
+		__atomic_store_n(&w->page->probed, wake_probe() ? PROBE_WORKS : PROBE_FAILS,
+				 __ATOMIC_SEQ_CST);
 		sys(SYS_futex, &w->page->probed, 1 /* FUTEX_WAKE */, 1);
 		sys(SYS_exit_group, 0);
 	}

@@ -41,13 +41,15 @@ enum walk_probe { PROBE_UNKNOWN, PROBE_WORKS, PROBE_FAILS };
 
 /* Shared between parent and walker; the walker writes, the parent reads after it is gone (progress: at any time). */
 struct walk_page {
-	_Atomic uint32_t done;	   /* futex word: 1 when the result below is final */
-	_Atomic uint32_t verdict;  /* futex word, by the parent: enum walk_verdict */
-	_Atomic uint32_t probed;   /* futex word, after VERDICT_PROBE: enum walk_probe */
-	_Atomic uint32_t phase;	   /* enum walk_phase */
-	_Atomic uint32_t adapter;  /* +1: index in adapters[] of the one that is at work */
-	_Atomic uint32_t progress; /* parts per thousand */
-	_Atomic uint64_t address;  /* of the object that is being read */
+	/* atomic, all of these */
+	uint32_t done;	   /* futex word: 1 when the result below is final */
+	uint32_t verdict;  /* futex word, by the parent: enum walk_verdict */
+	uint32_t probed;   /* futex word, after VERDICT_PROBE: enum walk_probe */
+	uint32_t phase;	   /* enum walk_phase */
+	uint32_t adapter;  /* +1: index in adapters[] of the one that is at work */
+	uint32_t progress; /* parts per thousand */
+	uint64_t address;  /* of the object that is being read */
+	/* plain */
 	uint64_t crash_pc,
 		crash_address; /* of a crash; pc counts from the start of librefgraph.so */
 	int status;	       /* 0 or errno */

@@ -23,11 +23,18 @@ what() {
 	PY
 }
 # some time between the last look and the clone, so that sleepers do wake in it
-mkdir "$TMP/sleepers" "$TMP/resizers"
+mkdir "$TMP/sleepers" "$TMP/resizers" "$TMP/faulters"
 equal "torn: sleepers: snapshots" "$(REFGRAPH_DIR=$TMP/sleepers REFGRAPH_TEST_FAULT=late-clone LD_PRELOAD=$SHIM "$TMP/torn" sleepers $N)" "failures 0"
 equal "torn: sleepers that wake" "$(what sleepers)" "$N 2 held, 0 leaked, 0 resized"
 equal "torn: resizers: snapshots" "$(REFGRAPH_DIR=$TMP/resizers LD_PRELOAD=$SHIM:$TMP/slow.so "$TMP/torn" resizers $N)" "failures 0"
 equal "torn: threads inside realloc" "$(what resizers)" "$N 0 held, 0 leaked, 4 resized"
+faulters=$(REFGRAPH_DIR=$TMP/faulters LD_PRELOAD=$SHIM "$TMP/torn" faulters $N)
+if [ "$faulters" = "no userfaultfd" ]; then
+	skip "torn: threads in page faults" "$faulters here"
+else
+	equal "torn: faulters: snapshots" "$faulters" "failures 0"
+	equal "torn: threads in page faults" "$(what faulters)" "$N 2 held, 0 leaked, 0 resized"
+fi
 
 # whoever wakes up meanwhile waits, and finds everything as the kernel left it; signals come and go, children and threads too
 gcc -O1 -g -pthread -o "$TMP/wakers" "$ROOT/tests/shim/snap/wakers.c" || { fail "torn: wakers: build"; exit 1; }
