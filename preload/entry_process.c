@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "entry.h"
+#include "hooks/record.h"
 #include "mempool.h"
 #include "park_signal.h"
 
@@ -45,7 +46,10 @@ EXPORT int dlclose(void *handle)
 	 * library's destructors are the program's code. */
 	ERRNO_KEPT(modules_poll());
 	result = real.dlclose(handle);
-	ERRNO_KEPT(modules_poll());
+	ERRNO_KEPT({
+		modules_poll();
+		rules_modules();
+	});
 	return result;
 }
 
@@ -313,6 +317,7 @@ static void jump_ahead(void)
 		if (trylock_is_mine(&mempool_locks[i]))
 			trylock_release(&mempool_locks[i]);
 	}
+	record_jump();
 	hook_leave(t);
 }
 

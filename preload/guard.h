@@ -97,10 +97,15 @@ static inline __attribute__((always_inline)) struct thread *hook_enter(uintptr_t
 	return t;
 }
 
+/*
+ * The frame goes with the depth: a signal between the two stores of hook_enter() must not find that of an earlier bracket there, for its handler's
+ * own would seem to lie above it, and close the bracket that has just begun.
+ */
 static inline __attribute__((always_inline)) void hook_leave(struct thread *t)
 {
 	atomic_signal_fence(memory_order_seq_cst);
 	*(volatile uint32_t *)&t->hook_depth = 0;
+	*(volatile uintptr_t *)&t->hook_frame = 0;
 	atomic_signal_fence(memory_order_seq_cst);
 	if (unlikely(__atomic_load_n(&t->park_pending, __ATOMIC_RELAXED)))
 		freeze_park_here(t);

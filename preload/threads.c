@@ -12,6 +12,7 @@
 
 #include "glue.h"
 #include "guard.h"
+#include "hooks/rules.h"
 #include "park_signal.h"
 #include "wake.h"
 
@@ -271,6 +272,7 @@ void thread_tick(struct thread *t)
 	t->next_tick = t->made_bytes + TICK_BYTES;
 	ERRNO_KEPT({
 		modules_poll();
+		rules_modules();
 		control_tick();
 	});
 }

@@ -18,7 +18,7 @@
 #define NAMES 1024u /* buckets of the names that are looked for in a file's .symtab */
 
 trylock_t rules_lock;
-static bool on;
+static bool on, loader_followed;
 static struct rule_hook *hooks[HOOKS_MAX];
 static _Atomic uint32_t hooks_used;
 static bool module_done[MODULES_SEEN];
@@ -311,7 +311,7 @@ static void look_again(void)
 
 void rules_modules(void)
 {
-	if (!on || shim_sandboxed)
+	if (!on || loader_followed || shim_sandboxed)
 		return;
 	look_again();
 	hook_refresh();
@@ -354,8 +354,13 @@ static void follow_loader(void)
 	struct hook *list[] = {&loader_hook};
 
 	loader_hook.function = (uintptr_t)_r_debug.r_brk;
-	if (!loader_hook.function || hook_install(list, 1) != 1 || loader_hook.way != HOOK_ENTRY)
-		log_line("rules: libraries that come later, by dlopen, are not hooked");
+	loader_followed =
+		loader_hook.function && hook_install(list, 1) == 1 && loader_hook.way == HOOK_ENTRY;
+	if (!loader_followed)
+		log_line("rules: somebody else stands at the loader's _dl_debug_state (a debugger "
+			 "that started the program?): of libraries that come by dlopen only calls "
+			 "through tables of imports will be seen, and not the first ones; to see "
+			 "all, start the program without it and attach it later");
 }
 
 /* The folder `rules` beside the shim. */

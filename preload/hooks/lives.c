@@ -213,6 +213,17 @@ void lives_fork_done(bool child)
 		tracked_unlock(&parts[i].lock, child);
 }
 
+/* Lives are published when they are whole; only the memory for the next one may be half noted down. */
+void lives_jump(void)
+{
+	for (unsigned i = 0; i < PARTS; i++) {
+		if (!trylock_is_mine(&parts[i].lock))
+			continue;
+		parts[i].at = parts[i].end = NULL;
+		trylock_release(&parts[i].lock);
+	}
+}
+
 void lives_each(void (*visit)(const struct life *life, void *context), void *context)
 {
 	for (unsigned i = 0; i < PARTS; i++)

@@ -600,3 +600,9 @@ void record_fork_done(bool child)
 	if (child)
 		record_names_fork_child();
 }
+
+void record_jump(void)
+{
+	tracked_jump();
+	record_names_jump();
+}

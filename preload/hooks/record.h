@@ -20,6 +20,8 @@ uint64_t record_after_end(void);
 
 void record_fork_prepare(void);
 void record_fork_done(bool child);
+/* The calling thread leaves record_enter() or record_leave() by a jump. */
+void record_jump(void);
 
 /* ---- record_names.c: the types of objects, by what rule_name() says -------------------------------------------------- */
 
@@ -39,5 +41,6 @@ const struct record_name *record_name_get(uint32_t number);
 enum record_wanted { RECORD_ASK = 1, RECORD_ALL, RECORD_NONE };
 enum record_wanted record_wanted(const struct rule_type *type);
 void record_names_fork_child(void);
+void record_names_jump(void);
 
 #endif

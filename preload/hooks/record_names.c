@@ -143,3 +143,10 @@ void record_names_fork_child(void)
 {
 	atomic_store_explicit(&names_lock, 0, memory_order_release);
 }
+
+/* A name counts when it is whole: what was half made is made anew. */
+void record_names_jump(void)
+{
+	if (trylock_is_mine(&names_lock))
+		trylock_release(&names_lock);
+}

@@ -188,7 +188,7 @@ bool rule_glob(const char *pattern, const char *name);
 void rules_start(void);
 /* Any rules are in force. */
 bool rules_on(void);
-/* Modules came or went: after modules_refresh(). Cheap when nothing did. */
+/* Modules came or went, as modules_poll() said, and perhaps the loader could not tell us itself. Nothing when it can. */
 void rules_modules(void);
 /* All that were found up to now, also those that could not be hooked (hook.way, hook.why) or are gone. */
 size_t rules_hooks(const struct rule_hook *const **hooks);

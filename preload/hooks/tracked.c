@@ -126,6 +126,21 @@ void tracked_fork_done(bool child)
 		tracked_unlock(&tracked_shards[i].lock, child);
 }
 
+void tracked_jump(void)
+{
+	lives_jump();
+	for (unsigned i = 0; i < TRACKED_SHARDS; i++) {
+		struct shard *s = &tracked_shards[i];
+
+		if (!trylock_is_mine(&s->lock))
+			continue;
+		for (uint32_t n = s->used + 1; n; n--)
+			tracked_lose(LOST_EVENTS);
+		memset((char *)s + sizeof(s->lock), 0, sizeof(*s) - sizeof(s->lock));
+		trylock_release(&s->lock);
+	}
+}
+
 /* ---- objects --------------------------------------------------------------------------------------------------------------- */
 
 /* Room for one more: as many buckets as objects. Tables that were too small stay; together they are as large as the newest. */

@@ -123,6 +123,9 @@ static inline void shard_leave(struct shard *shard)
 /* All locks, around fork. In the child nobody else can hold one. */
 void tracked_fork_prepare(void);
 void tracked_fork_done(bool child);
+/* The calling thread leaves a bracket by a jump, out of a signal's handler: its locks are given back, and what the shard held that it was
+ * changing is given up, for it may be half written. Counted. */
+void tracked_jump(void);
 
 /* The rest is called with the shard's lock. */
 

@@ -255,7 +255,7 @@ static void run_refused(void)
 	refused(r_entered_far, "a jump from elsewhere leads into its prologue");
 	refused(r_entered_near, "a jump of a neighbour leads into its prologue");
 	refused(r_syscall, "its prologue enters the kernel");
-	refused(r_breakpoint, "a breakpoint is there");
+	refused(r_breakpoint, "has a breakpoint in its first bytes");
 	refused(r_loop_insn, "its prologue has a loop instruction");
 	refused(r_unknown, "its prologue has an unknown instruction");
 	refused(r_unknown_late, "has an unknown instruction");
