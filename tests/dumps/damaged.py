@@ -2,7 +2,7 @@
 """Dumps that are no dumps, are cut short, have flipped bits, or lie with correct checksums. Each is refused with exit status 3
 and one line that names the file (and where it can: section and offset); `check` prints such lines as its answer. No command
 crashes, hangs, or takes much memory. All with the plain build under a small RLIMIT_AS, and with the sanitized one."""
-import os, random, re, socket, sys
+import os, random, re, socket, sys, zlib
 from concurrent.futures import ThreadPoolExecutor
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../tools"))
@@ -36,10 +36,16 @@ def one_line(run, path, want):
     return ""
 
 
+def commands(build, name):
+    """Each case has a half of the commands, each command a half of the cases. The sanitized build takes ten times as long: a quarter."""
+    share = 2 if build == "plain" else 4
+    return COMMANDS[zlib.crc32(name.encode()) % share::share]
+
+
 def judge(name, path, want, everywhere, builds):
     for build in builds:
         why = one_line(Run(["check", path], build, MEMORY), path, want)
-        for command in COMMANDS:
+        for command in commands(build, name):
             if why:  # perhaps a hang, which need not be waited for again
                 break
             run = Run(command + [path], build, MEMORY)
@@ -59,7 +65,7 @@ def accept(name, path):
     """Unusual, but right: read without a word."""
     def work():
         for build in rgd.BINARIES:
-            for command in [["check"]] + COMMANDS:
+            for command in [["check"]] + commands(build, name):
                 run = Run(command + [path], build, MEMORY)
                 if run.crashed() or run.rc == 3 or (command[0] in ("check", "info", "typestats") and run.rc):
                     return run.crashed() or "%s: %s: %s" % (run.args, run.rc, run.err)
@@ -71,7 +77,7 @@ def survive(name, path):
     """Nobody says what the answer is; nobody crashes."""
     def work():
         for build in rgd.BINARIES:
-            for command in [["check"]] + COMMANDS:
+            for command in [["check"]] + commands(build, name):
                 why = Run(command + [path], build, MEMORY).crashed()
                 if why:
                     return why
@@ -163,9 +169,11 @@ def flipped():
         return bytes(data)
 
     def judge_flip(path, build="plain"):
+        other = ["find-backref-chain", "show", "typestats"][len(turns) % 3]
+        turns.append(other)
         return one_line(Run(["check", path], build, MEMORY), path, None) or \
-            Run(["find-backref-chain", "#4", path], build, MEMORY).crashed() or \
-            Run(["show", "#4", path], build, MEMORY).crashed()
+            Run([other] + (["#4"] if other != "typestats" else []) + [path], build, MEMORY).crashed()
+    turns = []
     heads = {at for c in rgd.chunks(small) for at in range(c[0], c[0] + 48, 5)}
     places = sorted(heads | set(range(64)) | set(range(len(small) - 40, len(small))) | set(range(0, len(small), 13)))
     for part in 0, 1:
