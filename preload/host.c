@@ -255,6 +255,7 @@ static struct adapter_host host = {
 	.site = stack_site,
 	.frame = stack_frame_runtime,
 	.stack = stack_intern_frames,
+	.stack_child = stack_child_frame,
 	.native_frame = stack_frame_native,
 	.module_range = host_module_range,
 	.region = region_marked,

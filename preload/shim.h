@@ -242,6 +242,8 @@ uint32_t stack_intern(const uintptr_t *pcs, size_t n);
 uint32_t stack_child(uint32_t parent, uintptr_t pc);
 /* As stack_intern, with runtime frames innermost: `frames` come from stack_frame_runtime(). */
 uint32_t stack_intern_frames(const uint32_t *frames, size_t n);
+/* One frame more below a stack, 0: below none; 0 when it cannot be made. */
+uint32_t stack_child_frame(uint32_t parent, uint32_t frame);
 uint32_t stack_frame_native(uintptr_t pc);
 /* Interns a runtime's place; the strings are copied. */
 uint32_t stack_frame_runtime(uint32_t kind, const char *function, const char *file, uint32_t line);

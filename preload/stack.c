@@ -385,6 +385,11 @@ uint32_t stack_child(uint32_t parent, uintptr_t pc)
 	return frame ? child_of(parent, frame) : 0;
 }
 
+uint32_t stack_child_frame(uint32_t parent, uint32_t frame)
+{
+	return frame && stack_ready() ? child_of(parent, frame) : 0;
+}
+
 uint32_t stack_intern_frames(const uint32_t *frames, size_t n)
 {
 	uint32_t stack = 0;

@@ -113,6 +113,8 @@ struct adapter_host {
 	uint32_t (*site)(uintptr_t return_address);
 	uint32_t (*frame)(uint32_t kind, const char *function, const char *file, uint32_t line);
 	uint32_t (*stack)(const uint32_t *frames, size_t n);
+	/* One frame more, called by the innermost of stack `parent`, 0: by nobody. */
+	uint32_t (*stack_child)(uint32_t parent, uint32_t frame);
 	uint32_t (*native_frame)(uintptr_t pc);
 	/* The module that holds this code; outside hooks. */
 	bool (*module_range)(uintptr_t pc, uintptr_t *low, uintptr_t *high);

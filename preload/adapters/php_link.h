@@ -23,7 +23,7 @@
 
 #include "adapter.h"
 
-#define PHP_LINK_VERSION 1u
+#define PHP_LINK_VERSION 2u
 #define PHP_MODULE_SYMBOL "refgraph_php_module"
 
 /* As the functions of adapter.h, which says what they do. */

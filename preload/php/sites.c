@@ -39,9 +39,7 @@ static struct known known[1u << CACHE_BITS];
 static uint32_t recent[1u << CACHE_BITS]; /* by stack: the number it got last */
 static struct site *books[BOOKS];
 static uint32_t sites = 1; /* 0 is none */
-static uint32_t changes;   /* code was compiled since: what is at an address may be new */
-
-#define NAME_MOST 200u
+uint32_t site_changes = 1; /* code was compiled since: what is at an address may be new */
 
 static inline uint32_t slot_of(uintptr_t key)
 {
@@ -94,84 +92,15 @@ bool site_get(uint32_t site, uint32_t *stack, uint32_t *birth)
 void site_forget_all(void)
 {
 	sites = 1;
-	changes++; /* all that is cached is looked at again */
+	site_code_changed(); /* all that is cached is looked at again */
 }
 
 void site_code_changed(void)
 {
-	changes++;
+	site_changes += site_changes == UINT32_MAX ? 2 : 1;
 }
 
-/* ---- frames --------------------------------------------------------------------------------------------------------------- */
-
-/* "Namespace\Class::method", "function", "{closure}", "{main}". */
-static void name_of(const zend_function *f, char *out, size_t size)
-{
-	const zend_class_entry *class = f->common.scope;
-	const zend_string *name = f->common.function_name;
-
-	if (!name)
-		snprintf(out, size, "{main}");
-	else if (class && class->name)
-		snprintf(out, size, "%s::%s", ZSTR_VAL(class->name), ZSTR_VAL(name));
-	else
-		snprintf(out, size, "%s", ZSTR_VAL(name));
-}
-
-static uint32_t frame_user(const zend_op_array *code, uint32_t line)
-{
-	char name[NAME_MOST];
-
-	name_of((const zend_function *)code, name, sizeof(name));
-	return host->frame(RGD_FRAME_PHP, name, code->filename ? ZSTR_VAL(code->filename) : "",
-			   line);
-}
-
-/* Of the engine itself: no code of PHP runs. */
-static uint32_t frame_engine(const char *what, const char *file)
-{
-	return host->frame(RGD_FRAME_PHP, what, file, 0);
-}
-
-static bool is_trampoline(const zend_execute_data *ex)
-{
-	return (ex->func->common.fn_flags & ZEND_ACC_CALL_VIA_TRAMPOLINE) != 0;
-}
-
-static bool is_user(const zend_execute_data *ex)
-{
-	return ex->func && ZEND_USER_CODE(ex->func->type) && !is_trampoline(ex);
-}
-
-/* The engine keeps aside where an exception left the code. */
-static const zend_op *instruction(const zend_execute_data *ex)
-{
-	const zend_op *op = ex->opline;
-
-	if (op >= EG(exception_op) && op < EG(exception_op) + 3)
-		op = EG(opline_before_exception);
-	return op;
-}
-
-/* A frame that was just made has no instruction yet. */
-static uint32_t line_of(const zend_execute_data *ex)
-{
-	const zend_op_array *code = &ex->func->op_array;
-	const zend_op *op = instruction(ex);
-
-	if (op < code->opcodes || op >= code->opcodes + code->last)
-		return code->line_start;
-	return op->lineno;
-}
-
-static uint64_t names_of(const zend_op_array *code)
-{
-	uint64_t file = code->filename ? zend_string_hash_val(code->filename) : 0;
-	uint64_t name = code->function_name ? zend_string_hash_val(code->function_name) : 0;
-	uint64_t class = code->scope ? zend_string_hash_val(code->scope->name) : 0;
-
-	return (file * 31 + name) * 31 + class;
-}
+/* ---- the way of each allocation --------------------------------------------------------------------------------------------- */
 
 static uint32_t stack_of_one(uint32_t frame)
 {
@@ -183,30 +112,39 @@ static uint32_t stack_outside(void)
 {
 	const zend_string *file = CG(in_compilation) ? zend_get_compiled_filename() : NULL;
 
-	return stack_of_one(file ? frame_engine("(compile)", ZSTR_VAL(file))
-				 : frame_engine("(engine)", ""));
+	return stack_of_one(file ? place_frame_engine("(compile)", ZSTR_VAL(file))
+				 : place_frame_engine("(engine)", ""));
 }
 
-/* Number of the whole stack, innermost frame first; internal functions are frames too. */
+static uint32_t add_delegates(const zend_execute_data *ex, uint32_t *frames, uint32_t n)
+{
+	const zend_generator *g = place_delegates(ex);
+	uint32_t first = n;
+
+	for (; g && g->node.parent && n < host->stack_depth; g = g->node.parent)
+		frames[n++] = place_frame(g->execute_data);
+	for (uint32_t low = first, high = n; low + 1 < high; low++) {
+		uint32_t frame = frames[low];
+
+		frames[low] = frames[--high];
+		frames[high] = frame;
+	}
+	return n;
+}
+
+/* As stack_of_all(), slowly: what is there now, innermost frame first. */
 static uint32_t stack_whole(const zend_execute_data *ex)
 {
 	uint32_t frames[256], n = 0;
-	char name[NAME_MOST];
 
 	for (; ex && n < host->stack_depth; ex = ex->prev_execute_data) {
-		if (!ex->func || is_trampoline(ex))
-			continue;
-		if (ZEND_USER_CODE(ex->func->type)) {
-			frames[n++] = frame_user(&ex->func->op_array, line_of(ex));
-		} else if (ex->func->common.function_name) {
-			name_of(ex->func, name, sizeof(name));
-			frames[n++] = host->frame(RGD_FRAME_PHP, name, "", 0);
-		}
+		if (place_is_frame(ex))
+			frames[n++] = place_frame(ex);
+		else
+			n = add_delegates(ex, frames, n);
 	}
 	return n ? host->stack(frames, n) : 0;
 }
-
-/* ---- the way of each allocation --------------------------------------------------------------------------------------------- */
 
 /* The interning tables of the shim have locks: nobody may be parked in there. */
 static uint32_t stack_make(const zend_execute_data *ex, bool whole)
@@ -218,7 +156,7 @@ static uint32_t stack_make(const zend_execute_data *ex, bool whole)
 	if (ex && whole)
 		stack = stack_whole(ex);
 	else if (ex)
-		stack = stack_of_one(frame_user(&ex->func->op_array, line_of(ex)));
+		stack = stack_of_one(place_frame(ex));
 	else
 		stack = stack_outside();
 	host->block_leave();
@@ -231,8 +169,9 @@ static uint32_t site_outside(void)
 	static struct cached last;
 	const void *file = CG(in_compilation) ? zend_get_compiled_filename() : NULL;
 
-	if (!last.epoch || last.key != file || last.epoch != epoch() || last.changes != changes)
-		last = (struct cached){file, NULL, epoch(), changes,
+	if (!last.epoch || last.key != file || last.epoch != epoch() ||
+	    last.changes != site_changes)
+		last = (struct cached){file, NULL, epoch(), site_changes,
 				       site_of(stack_make(NULL, false))};
 	return last.site;
 }
@@ -246,21 +185,21 @@ static __attribute__((noinline)) uint32_t site_miss(const zend_execute_data *ex)
 	uint32_t line;
 	uint64_t names;
 
-	while (ex && !is_user(ex))
+	while (ex && !place_is_user(ex))
 		ex = ex->prev_execute_data;
 	if (!ex)
 		return site_outside();
-	if (instruction(ex) != ex->opline)
+	if (place_is_left(ex))
 		return site_of(stack_make(ex, false));
 	code = &ex->func->op_array;
 	c = &cache[slot_of((uintptr_t)ex->opline)];
 	k = &known[slot_of((uintptr_t)ex->opline)];
-	line = line_of(ex);
-	names = names_of(code);
+	line = place_line(ex);
+	names = place_names(ex->func);
 	if (c->key != ex->opline || c->code != code->opcodes || k->line != line ||
 	    k->names != names)
 		*k = (struct known){stack_make(ex, false), line, names};
-	*c = (struct cached){ex->opline, code->opcodes, epoch(), changes, site_of(k->stack)};
+	*c = (struct cached){ex->opline, code->opcodes, epoch(), site_changes, site_of(k->stack)};
 	return c->site;
 }
 
@@ -275,35 +214,34 @@ static uint32_t site_one(void)
 		return site_miss(ex);
 	c = &cache[slot_of((uintptr_t)ex->opline)];
 	if (EXPECTED(c->key == ex->opline) && EXPECTED(c->code == ex->func->op_array.opcodes) &&
-	    EXPECTED(c->epoch == epoch()) && EXPECTED(c->changes == changes))
+	    EXPECTED(c->epoch == epoch()) && EXPECTED(c->changes == site_changes))
 		return c->site;
 	return site_miss(ex);
 }
 
-/* The chain of frames is read each time, but only its hash is made. */
+static __attribute__((noinline)) uint32_t site_many_miss(const zend_execute_data *ex, uint64_t hash)
+{
+	uint32_t stack = hash ? stack_of_all(ex) : stack_make(ex, true), site = site_of(stack);
+
+	if (hash && stack)
+		cache[hash >> (64 - CACHE_BITS)] = (struct cached){
+			(const void *)(uintptr_t)hash, NULL, epoch(), site_changes, site};
+	return site;
+}
+
 static uint32_t site_many(void)
 {
 	const zend_execute_data *ex = EG(current_execute_data);
-	uint64_t hash = changes;
-	struct cached *c;
-	unsigned depth = 0;
+	const struct cached *c;
+	uint64_t hash;
 
-	for (; ex && depth < host->stack_depth; ex = ex->prev_execute_data, depth++) {
-		uintptr_t place = !ex->func			   ? 1
-				  : ZEND_USER_CODE(ex->func->type) ? (uintptr_t)ex->opline
-								   : (uintptr_t)ex->func;
-
-		hash = (hash ^ place) * 0x9e3779b97f4a7c15u;
-		hash ^= hash >> 29;
-	}
-	c = &cache[(hash >> 40) & ((1u << CACHE_BITS) - 1)];
-	if (EXPECTED((uintptr_t)c->key == hash) && EXPECTED(c->epoch == epoch()))
-		return c->site;
-	if (!depth)
+	if (UNEXPECTED(!ex))
 		return site_miss(NULL);
-	*c = (struct cached){(void *)(uintptr_t)hash, NULL, epoch(), changes,
-			     site_of(stack_make(EG(current_execute_data), true))};
-	return c->site;
+	hash = stack_hash(ex);
+	c = &cache[hash >> (64 - CACHE_BITS)];
+	if (EXPECTED((uintptr_t)c->key == hash) && EXPECTED(c->epoch == epoch()) && EXPECTED(hash))
+		return c->site;
+	return site_many_miss(ex, hash);
 }
 
 uint32_t site_here(void)
