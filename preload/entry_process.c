@@ -4,7 +4,6 @@
  * What is deliberately not hooked
  *   dlopen, dlmopen  The loader takes its caller's address for RUNPATH, $ORIGIN and the namespace: a wrapper would be that
  *                    caller and change which library is found. modules.c learns of new ones from the loader's counters.
- *   pthread_create   Records of threads are made lazily (threads.c).
  *   fork             pthread_atfork also covers forkpty, daemon and libc's inner calls (init.c).
  *   _Fork, clone     What a child of these may do until it execs is so little that there is nothing to follow; a wrapper that
  *                    returns twice, or on another stack, cannot be written soundly. Such a child has another pid than shim_pid.
@@ -30,6 +29,19 @@
 	static result (*next)(__VA_ARGS__);                                                        \
 	if (unlikely(!next))                                                                       \
 	*(void **)&next = entry_next(name)
+
+/* ---- threads -------------------------------------------------------------------------------------------------------- */
+
+/* Its arguments stay as they are: records of threads are made lazily (threads.c). A library may start one in its constructor, ahead of
+ * ours, and hooks go to where nobody can be running: now. */
+EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *),
+			  void *argument)
+{
+	if (!real.pthread_create)
+		shim_start();
+	shim_before_threads();
+	return real.pthread_create(thread, attributes, run, argument);
+}
 
 /* ---- libraries ------------------------------------------------------------------------------------------------------- */
 

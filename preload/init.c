@@ -3,7 +3,8 @@
  *
  * It starts in two steps. shim_start() runs inside the first hook that anybody calls, often ld.so itself: configuration, real
  * functions, tables. The constructor, which comes after those of all libraries and before those of the program, does what
- * needs a working libc: unwinder, modules, adapters, the helper.
+ * needs a working libc: unwinder, modules, adapters, the helper. What must be done while there is one thread (functions are hooked)
+ * comes earlier when a library's constructor starts one.
  *
  * It stays out, and everything passes through, when it is told to (REFGRAPH=off), when there is no memory for its tables, and in a
  * set-uid program, should the loader ever let us in there.
@@ -187,19 +188,35 @@ static void fork_child(void)
 
 /* ---- constructor and destructor ------------------------------------------------------------------------------------------- */
 
-__attribute__((constructor(101))) static void shim_constructor(void)
+void shim_before_threads(void)
 {
+	static bool begun;
 	struct hook_own own;
 
-	if (!thread_self())
+	if (begun || !thread_self())
 		return;
+	begun = true;
 	own = hook_own_begin();
 	ERRNO_KEPT({
 		modules_init();
 		tracking_unwinder();
 		calls_init();
-		pthread_atfork(fork_prepare, fork_parent, fork_child);
 		rules_start();
+	});
+	hook_own_end(own);
+}
+
+/* It comes after the libraries' own: nothing that the program is linked with depends on us. */
+__attribute__((constructor(101))) static void shim_constructor(void)
+{
+	struct hook_own own;
+
+	shim_before_threads();
+	if (!thread_self())
+		return;
+	own = hook_own_begin();
+	ERRNO_KEPT({
+		pthread_atfork(fork_prepare, fork_parent, fork_child);
 		adapters_start();
 		control_init();
 	});

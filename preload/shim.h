@@ -383,6 +383,8 @@ extern _Atomic uint32_t shim_state;
 extern uint32_t shim_pid;
 /* Returns the state after an attempt to start. */
 enum shim_state shim_start(void);
+/* What must be done while there is one thread: once, in the constructor or ahead of the first pthread_create(). */
+void shim_before_threads(void);
 /* The program entered a sandbox (seccomp): no system call of our own from here on, so no memory and no new threads' records;
  * no dump can be made any more either. */
 extern _Atomic bool shim_sandboxed;

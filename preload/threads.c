@@ -1,7 +1,7 @@
 /*
  * threads.c - one record per thread that ever entered a hook.
  *
- * Records are made lazily, by the thread itself: an interposed pthread_create would put a frame of ours under every thread and
+ * Records are made lazily, by the thread itself: pthread_create with a start of our own would put a frame of ours under every thread and
  * still miss raw clone(). They are given back by a destructor of a pthread key in its last round, so that the destructors
  * of the program still find the record. What a thread does after that (libc frees its own per-thread memory) gets a fresh
  * record, marked late; it is taken back when the kernel no longer knows the thread. Totals stay in a record when

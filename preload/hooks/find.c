@@ -3,7 +3,8 @@
  *
  * The loader itself says when: it calls the empty function _dl_debug_state, which is there for debuggers, each time its list of modules has
  * become consistent: after a dlopen mapped its libraries and before it runs any of their code, and after a dlclose. We stand before that
- * function as before any other. The libraries that are there at the start are done in the constructor.
+ * function as before any other. The libraries that are there at the start are done in the constructor, or when one of
+ * them starts a thread before that.
  */
 #include <link.h>
 #include <string.h>

@@ -6,7 +6,7 @@
  *   read.c      what a call says by its rule: object, count, floating, type's name. Called by record.c
  *
  * Who calls what
- *   init.c      rules_start() in the constructor, before the program's own; nothing at all happens without REFGRAPH_RULES
+ *   init.c      rules_start() in the constructor, before the program's own, or ahead of the first thread; nothing at all happens without REFGRAPH_RULES
  *   find.c      record_enter() and record_leave() are put into struct hook (enter, leave; leave is NULL unless rule->at_return);
  *               call->context is the struct rule_hook. hook_install() for what came, hook_forget() for what went
  *   record.c    rule_object() first: false, nothing is counted (NULL, a call that failed). Then rule_count(), rule_floating(),
@@ -184,7 +184,7 @@ bool rule_glob(const char *pattern, const char *name);
 
 /* ---- find.c ------------------------------------------------------------------------------------------------- */
 
-/* Reads what REFGRAPH_RULES names and hooks what is loaded. Once, in the constructor. */
+/* Reads what REFGRAPH_RULES names and hooks what is loaded. Once, by shim_before_threads(). */
 void rules_start(void);
 /* Any rules are in force. */
 bool rules_on(void);

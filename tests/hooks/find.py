@@ -62,6 +62,32 @@ int main(int c, char **v) {
 	return 0;
 }
 """
+# Built into the library: the thread runs until the program has begun, so that others cannot be alone.
+EARLY = r"""
+#include <pthread.h>
+#include <stdio.h>
+struct thing; void thing_ref(struct thing *);
+#include <sched.h>
+#include <unistd.h>
+static pthread_t thread;
+static _Atomic int called;
+static void *run(void *unused)
+{
+	char thing[64] = {0};
+	for (int i = 0; i < 1000; i++)
+		thing_ref((void *)thing);
+	puts("a thread"), fflush(stdout);
+	called = 1;
+	for (;;)
+		pause();
+}
+__attribute__((constructor)) static void begin(void)
+{
+	pthread_create(&thread, NULL, run, NULL);
+	while (!called)
+		sched_yield();
+}
+"""
 
 
 def library(*options):
@@ -133,6 +159,19 @@ def main():
         equal("find: dlopen, %d times" % times, (p.returncode, p.stderr, sum(x["calls"] for x in h.hooks if x["name"] == "thing_unref")), (0, "", 2 * times))
         lives = [o for o in h.objects if o["state"] == "life"]
         equal("find: %d lives of those things" % times, sum(o["objects"] for o in lives), times)
+    # a thread that runs before main does, and before our constructor: started by a constructor of the library
+    with open(os.path.join(TMP, "early.c"), "w") as f:
+        f.write(EARLY)
+    so = library("-x", "c", os.path.join(TMP, "early.c"), "-lpthread")
+    early = compile("early", PROGRAM, so, "-Wl,-rpath," + TMP)
+    p = run(rules(), early)
+    h = Hooked()
+    equal("find: a library starts a thread ahead of main", (p.returncode, p.stderr, p.stdout), (0, "", "a thread\n"))
+    equal("find: its functions are hooked at their entry all the same", [h.functions(way="entry"), h.functions(way="got")],
+          [["thing_new", "thing_ref", "thing_take", "thing_take", "thing_unref", "thing_weak"], []])
+    equal("find: calls in that thread are seen", [x["calls"] for x in h.hooks if x["name"] == "thing_ref"], [1003])
+    library()
+
     # other names, other libraries
     with open(os.path.join(TMP, "program.rules"), "w") as f:
         f.write("family f x\nlibrary program\ntype t\nref main*\nlibrary libthing*\ntype u\nref thing_n[1&1] thing_new[1&1]\n")
