@@ -81,8 +81,9 @@ static const char *immovable(const struct insn *i)
 	case FLOW_KERNEL:
 		return "its prologue enters the kernel";
 	case FLOW_STOP:
-		return i->opcode_map == 0 && i->opcode == 0xcc ? "has a breakpoint in its first bytes"
-							       : "its prologue traps";
+		return i->opcode_map == 0 && i->opcode == 0xcc
+			       ? "has a breakpoint in its first bytes"
+			       : "its prologue traps";
 	case FLOW_CALL_INDIRECT:
 		if ((i->modrm >> 3 & 7) == 2 && (i->rip_relative || i->modrm >= 0xc0) &&
 		    i->modrm != 0xd4)
