@@ -32,6 +32,9 @@ SHIM_OBJ := $(SHIM_SRC:%.c=$(O)/%.o)
 # the unwinder's own frames. No -fexceptions: pthread_cleanup_push would then need libgcc_s in every program.
 SHIM_CFLAGS := $(BASE_CFLAGS) -fPIC -fvisibility=hidden -ftls-model=initial-exec -fno-plt -fno-stack-protector \
 	-fasynchronous-unwind-tables -fno-builtin-malloc -fno-builtin-calloc -fno-builtin-realloc -fno-builtin-free
+# What stands in the way of hooked calls touches no vector register: preload/hooks/outside.h. Loops stay loops, and are no calls of memcpy.
+GENERAL := $(addprefix $(O)/preload/,unwind_memo.o $(addprefix hooks/,around.o lives.o read.o record.o record_names.o tracked.o))
+GENERAL_CFLAGS := $(if $(filter x86_64%,$(shell $(CC) -dumpmachine)),-mgeneral-regs-only) -fno-tree-loop-distribute-patterns
 SHIM_LDFLAGS := -shared -Wl,-z,defs -Wl,-z,now -Wl,-z,relro -Wl,--version-script=preload/exports.map \
 	-Wl,--exclude-libs,ALL -Wl,--gc-sections -Wl,-soname,librefgraph.so
 SHIM_LIBS := -l:libzstd.a -ldl -lpthread
@@ -84,7 +87,7 @@ $(eval $(call stamp,$(O)/.analyzer-sources,$(ANALYZER_SRC)))
 $(SHIM_OBJ): $(O)/%.o: %.c $(O)/.shim-flags | deps-check
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS) $(SHIM_CFLAGS) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(CFLAGS) $(SHIM_CFLAGS) $(if $(filter $@,$(GENERAL)),$(GENERAL_CFLAGS)) -MMD -MP -c -o $@ $<
 
 # What runs in threads that were stopped between any two instructions keeps to the registers that it can save.
 $(O)/preload/park.o $(O)/preload/wake.o: SHIM_CFLAGS += -mgeneral-regs-only

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "entry.h"
+#include "hooks/around.h"
 #include "hooks/record.h"
 #include "mempool.h"
 #include "park_signal.h"
@@ -309,16 +310,31 @@ __asm__(".text\n"
 
 /* ---- jumps out of signal handlers ------------------------------------------------------------------------------------ */
 
+/* Hooked calls that the jump leaves do not return to us. Where it leads is told by glibc's jmp_buf, on a stack that is the thread's own. */
+static void calls_jump(const void *where)
+{
+#if defined(__x86_64__)
+	uintptr_t from = FRAME, to = ((const uintptr_t *)where)[6], guard;
+
+	__asm__("mov %%fs:0x30, %0\n\tror $17, %1" : "=r"(guard), "+r"(to));
+	to ^= guard;
+	if (to > from && memo_own_stack(from, to))
+		around_jump(from, to);
+#endif
+}
+
 /*
  * A jump while this thread is inside a hook comes from a signal handler that interrupted it. The hook will not be finished:
  * its bracket is closed and its locks are given back.
  */
-static void jump_ahead(void)
+static void jump_ahead(const void *where)
 {
 	static trylock_t *const locks[] = {&threads_lock, &epoch_lock, &modules_lock,
 					   &regions_lock, &stack_lock, &live_odd_lock};
 	struct thread *t = thread_current;
 
+	if (rules_on())
+		calls_jump(where);
 	if (likely(!t || !t->hook_depth || t->hook_frame == UINTPTR_MAX))
 		return;
 	for (unsigned i = 0; i < sizeof(locks) / sizeof(locks[0]); i++) {
@@ -338,7 +354,7 @@ static void jump_ahead(void)
 	EXPORT __attribute__((noreturn)) void name(void *where, int value)                         \
 	{                                                                                          \
 		static __attribute__((noreturn)) void (*next)(void *, int);                        \
-		jump_ahead();                                                                      \
+		jump_ahead(where);                                                                 \
 		if (unlikely(!next))                                                               \
 			*(void **)&next = entry_next(#name);                                       \
 		next(where, value);                                                                \

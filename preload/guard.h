@@ -21,6 +21,12 @@
 		errno = errno_kept;                                                                \
 	} while (0)
 
+/* What a bracket calls when it is rare: code that must not (hooks/outside.h) calls it in its own way. */
+#ifndef HOOK_THREAD_SELF
+#define HOOK_THREAD_SELF() thread_self()
+#define HOOK_PARK_HERE(t) freeze_park_here(t)
+#endif
+
 /* A counter that only its owner writes and others read: a plain addition, not torn, not merged with its neighbours. In one
  * instruction, which the compiler does not make of an atomic store. */
 static inline __attribute__((always_inline)) void counted(uint64_t *counter, uint64_t n)
@@ -85,7 +91,7 @@ static inline __attribute__((always_inline)) struct thread *hook_enter(uintptr_t
 	struct thread *t = thread_current;
 
 	if (unlikely(!t)) {
-		t = thread_self();
+		t = HOOK_THREAD_SELF();
 		if (!t)
 			return NULL;
 	}
@@ -108,7 +114,7 @@ static inline __attribute__((always_inline)) void hook_leave(struct thread *t)
 	*(volatile uintptr_t *)&t->hook_frame = 0;
 	atomic_signal_fence(memory_order_seq_cst);
 	if (unlikely(__atomic_load_n(&t->park_pending, __ATOMIC_RELAXED)))
-		freeze_park_here(t);
+		HOOK_PARK_HERE(t);
 }
 
 #endif

@@ -521,6 +521,10 @@ void entry_mode_set(void); /* the hooks take over stacks_mode */
 /* The stack of a call from outside of the shim, by the unwinder in force; the caller alone when there is none. In a hook. */
 uint32_t entry_full_stack(struct thread *t, uintptr_t caller, uintptr_t cfa,
 			  uintptr_t frame_pointer);
+/* The same, for code that calls nothing outside (hooks/outside.h): 0 where something has to be found out first. unwind_memo.c */
+uint32_t memo_stack_quick(uintptr_t caller, uintptr_t cfa, uintptr_t frame_pointer);
+/* All of [low, high) is the calling thread's own stack, and no other that it switched to. */
+bool memo_own_stack(uintptr_t low, uintptr_t high);
 void entry_init(void); /* resolves the real functions; may run inside the first malloc */
 /* entry_sync.c: calls of sem_post() for this semaphore, by this process. */
 uint64_t semaphore_posts(uintptr_t semaphore);

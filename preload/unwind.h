@@ -174,6 +174,18 @@ static inline uint32_t rule_get(uintptr_t address)
 	return rule_miss(address);
 }
 
+/* The same as far as the cache knows; RULE_EMPTY. */
+static inline uint32_t rule_peek(uintptr_t address)
+{
+	uint64_t hash = rule_hash(address), *set = rule_set(hash);
+	uint64_t first = __atomic_load_n(set, __ATOMIC_RELAXED) ^ hash << 31;
+	uint64_t second = __atomic_load_n(set + 1, __ATOMIC_RELAXED) ^ hash << 31;
+
+	return likely(!(first >> 31)) ? (uint32_t)first
+	       : second >> 31	      ? RULE_EMPTY
+				      : (uint32_t)second;
+}
+
 /* Where a walk began, for unwind_wide.c. */
 struct unwind_origin {
 	uintptr_t pc, sp;

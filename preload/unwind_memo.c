@@ -194,7 +194,12 @@ static inline size_t trusted(const struct memo *memo, size_t n)
 
 /* ---- 2. what is new ------------------------------------------------------------------------------------------------------------ */
 
-enum walk_end { WALK_JOINED, WALK_ENDED, WALK_CUT };
+enum walk_end {
+	WALK_JOINED,
+	WALK_ENDED,
+	WALK_CUT,
+	WALK_STUCK /* quick: no further without a call */
+};
 
 struct fresh_walk {
 	enum walk_end end;
@@ -217,7 +222,7 @@ static __attribute__((noinline)) bool advance_odd(struct memory *frame, struct s
 	return true;
 }
 
-/* CFA = rsp + offset. Both words lie in the frame, so the ends are compared once. False: to be done by advance_odd(). */
+/* The usual kind, CFA = rsp + offset. Both words lie in the frame, so the ends are compared once. False: to be done by advance_odd(). */
 static inline bool advance(struct memory *to, uint32_t rule, uintptr_t pc, uintptr_t sp,
 			   uintptr_t rbp, const struct stack_view *view)
 {
@@ -231,6 +236,29 @@ static inline bool advance(struct memory *to, uint32_t rule, uintptr_t pc, uintp
 	return true;
 }
 
+/* Two kinds more that take no other function: CFA = rbp + offset, and a call that leads to us. */
+static bool advance_known(struct memory *frame, const struct stack_view *view)
+{
+	uintptr_t cfa = frame->rbp + RULE_OFFSET(frame->rule);
+	uintptr_t slot = cfa - 8 * RULE_SAVED_RBP(frame->rule);
+	const struct around *around;
+
+	if (hook_thunk_returns(frame->pc)) {
+		around = around_find(frame->pc, frame->sp);
+		if (around)
+			frame->pc = around->return_address;
+		return around;
+	}
+	if (RULE_KIND(frame->rule) != RULE_RBP || cfa & 7 || cfa <= frame->sp || slot < view->low ||
+	    cfa > view->high)
+		return false;
+	frame->pc = ((const uintptr_t *)cfa)[-1];
+	if (RULE_SAVED_RBP(frame->rule))
+		frame->rbp = *(const uintptr_t *)slot;
+	frame->sp = cfa;
+	return true;
+}
+
 static inline bool meets(const struct memory *frame, uintptr_t pc, uintptr_t sp, uintptr_t rbp)
 {
 	return frame->sp == sp && frame->pc == pc &&
@@ -241,11 +269,12 @@ static inline bool meets(const struct memory *frame, uintptr_t pc, uintptr_t sp,
  * From the state (pc, sp, rbp) on into memo->fresh, until one of the `good` remembered frames is met. Everything is kept and moved
  * word by word: a wide load of words that were just stored one by one stalls, and a walk is only some 50 cycles long.
  */
-static struct fresh_walk unwind_new(struct memo *memo, uintptr_t pc, uintptr_t sp, uintptr_t rbp,
-				    size_t max, size_t good)
+static inline __attribute__((always_inline)) struct fresh_walk
+unwind_new(struct memo *memo, uintptr_t pc, uintptr_t sp, uintptr_t rbp, size_t max, size_t good,
+	   const bool quick)
 {
 	const struct unwind_origin origin = {pc, sp};
-	struct stack_view view = view_open(sp);
+	struct stack_view view = {sp - 8, memo->own.high};
 	const struct memory *met = memo->frames + good;
 	struct memory *next = memo->fresh, *end = next + max;
 	enum walk_end how = WALK_CUT;
@@ -256,7 +285,8 @@ static struct fresh_walk unwind_new(struct memo *memo, uintptr_t pc, uintptr_t s
 			how = WALK_JOINED;
 			break;
 		}
-		uint32_t rule = rule_get(pc >> 63 ? pc & ~EXACT_PC : pc - 1);
+		uintptr_t at = pc >> 63 ? pc & ~EXACT_PC : pc - 1;
+		uint32_t rule = quick ? rule_peek(at) : rule_get(at);
 		next->sp = sp;
 		next->pc = pc;
 		next->rbp = rbp;
@@ -264,8 +294,14 @@ static struct fresh_walk unwind_new(struct memo *memo, uintptr_t pc, uintptr_t s
 		struct memory caller;
 		if (unlikely(!advance(&caller, rule, pc, sp, rbp, &view))) {
 			caller.sp = sp, caller.pc = pc, caller.rbp = rbp, caller.rule = rule;
-			if (!advance_odd(&caller, &view, &origin))
-				caller.pc = 0;
+			if (!advance_known(&caller, &view)) {
+				if (quick) {
+					how = WALK_STUCK;
+					break;
+				}
+				if (!advance_odd(&caller, &view, &origin))
+					caller.pc = 0;
+			}
 		}
 		next++;
 		pc = caller.pc, sp = caller.sp, rbp = caller.rbp;
@@ -376,7 +412,8 @@ static __attribute__((noinline)) void push_odd(struct memo *memo, struct memory 
 /* ---- the whole ---------------------------------------------------------------------------------------------------------------------- */
 
 /* The node of the whole stack; 0: none could be made. */
-static inline uint32_t remember(struct memo *memo, size_t good, size_t count)
+static inline __attribute__((always_inline)) uint32_t remember(struct memo *memo, size_t good,
+							       size_t count, const bool quick)
 {
 	memo_truncate(memo, good);
 	struct memory *top = memo->frames + good;
@@ -404,7 +441,7 @@ static inline uint32_t remember(struct memo *memo, size_t good, size_t count)
 			push_odd(memo, top, caller);
 	}
 	node = path_node(memo, print);
-	if (unlikely(!node))
+	if (unlikely(!node) && !quick)
 		node = node_make(memo, memo->n);
 	if (unlikely(memo->odd)) {
 		memo_truncate(memo, 0);
@@ -413,23 +450,28 @@ static inline uint32_t remember(struct memo *memo, size_t good, size_t count)
 	return node;
 }
 
-static inline uint32_t walk_remembered(struct memo *memo, uintptr_t pc, uintptr_t sp, uintptr_t rbp)
+static inline __attribute__((always_inline)) uint32_t
+walk_remembered(struct memo *memo, uintptr_t pc, uintptr_t sp, uintptr_t rbp, const bool quick)
 {
 	unsigned limit = memo->limit, slack = limit / 4;
 	size_t good = memo->n;
 	while (good && memo->frames[good - 1].sp < sp)
 		good--;
 	good = trusted(memo, good);
-	struct fresh_walk walk = unwind_new(memo, pc, sp, rbp, limit + slack, good);
+	struct fresh_walk walk = unwind_new(memo, pc, sp, rbp, limit + slack, good, quick);
 	bool cut = walk.end == WALK_JOINED ? memo->cut : walk.end == WALK_CUT;
 	size_t total = walk.good + walk.count;
+	if (quick && unlikely(walk.end == WALK_STUCK))
+		return 0;
 	if (unlikely(total > limit + slack || (cut && total < limit) || walk.end == WALK_CUT)) {
+		if (quick)
+			return 0;
 		/* the cut moves: half of the slack on either side of it */
-		walk = unwind_new(memo, pc, sp, rbp, limit + slack / 2, 0);
+		walk = unwind_new(memo, pc, sp, rbp, limit + slack / 2, 0, false);
 		cut = walk.end == WALK_CUT;
 	}
 	memo->cut = cut;
-	return remember(memo, walk.good, walk.count);
+	return remember(memo, walk.good, walk.count, quick);
 }
 
 /* Fiber stacks, sigaltstack, threads without a record, a signal handler inside a walk. */
@@ -477,10 +519,39 @@ uint32_t memo_stack(uintptr_t return_address, uintptr_t cfa, uintptr_t frame_poi
 	memo->busy = cfa;
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	if (likely(own))
-		node = walk_remembered(memo, return_address, cfa, frame_pointer);
+		node = walk_remembered(memo, return_address, cfa, frame_pointer, false);
 	else
 		node = walk_plain(return_address, cfa, frame_pointer);
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	memo->busy = 0;
 	return node;
+}
+
+uint32_t memo_stack_quick(uintptr_t return_address, uintptr_t cfa, uintptr_t frame_pointer)
+{
+	struct thread *thread = thread_current;
+	struct memo *memo = thread ? thread->unwind : NULL;
+	uint32_t node;
+
+	if (unlikely(unwinder != &unwinder_fast || config.mixed || !memo))
+		return 0;
+	if (unlikely(cfa - 8 < memo->own.low || cfa - 8 >= memo->own.high ||
+		     memo->own.thread != thread_pointer()))
+		return 0;
+	if (unlikely(memo->busy || memo->generation != unwind_generation ||
+		     (memo->n && memo->frames[0].sp > memo->own.high)))
+		return 0;
+	memo->busy = cfa;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	node = walk_remembered(memo, return_address, cfa, frame_pointer, true);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	memo->busy = 0;
+	return node;
+}
+
+bool memo_own_stack(uintptr_t low, uintptr_t high)
+{
+	struct own_stack *own = thread_current ? thread_current->unwind : NULL;
+
+	return own && own_stack(own, low) && high <= own->high;
 }

@@ -4,8 +4,9 @@
  * The thunk puts its own return address in the place of the caller's, and keeps that one here. Which call comes back is told by rbx, which is
  * set to the record when the function begins: so records need no order, and stacks that are switched, copied away and back (coroutines,
  * greenlets) or left need no care. Unwinders find the way through by the same register (the thunk's call frame information), and
- * when an exception passes by, our personality routine gives the record back. A call that is left by longjmp keeps its record for good:
- * nobody can prove that it will not come back. When all of a thread's are taken its calls have an enter() and no leave().
+ * when an exception passes by, our personality routine gives the record back. A call that longjmp leaves is marked (entry_process.c hooks
+ * that): its record is taken again when no other is left, for who copies stacks may still come back by it. What is left by other jumps keeps its
+ * record for good. When all of a thread's are taken its calls have an enter() and no leave().
  *
  * The call that leads into the function is a real one, and so is the return behind leave(): they are foreseen by the processor, and
  * a shadow stack (CET) agrees with all of it.
@@ -16,6 +17,7 @@
 
 #include "../entry.h"
 #include "around.h"
+#include "outside.h"
 #include "thunk.h"
 
 #define CALLS_MAX ((uint32_t)AROUND_CALLS) /* of a thread, that have not returned */
@@ -23,7 +25,7 @@
 
 struct around_pool {
 	struct around calls[CALLS_MAX];
-	uint32_t hint, order;
+	uint32_t hint;
 	struct around_pool *next;
 };
 static __thread struct around_pool *own_pool TLS_FAST;
@@ -49,7 +51,7 @@ uint64_t around_lost(void)
 
 static struct around_pool *pool_make(void)
 {
-	struct around_pool *pool = arena_map(sizeof(*pool));
+	struct around_pool *pool = (struct around_pool *)OUTSIDE(arena_map, sizeof(*pool));
 
 	if (!pool)
 		return NULL;
@@ -63,19 +65,18 @@ static struct around_pool *pool_make(void)
 }
 
 /* One instruction, so that a signal's handler sees it done or not begun; other threads only ever set it to 0. */
-static inline bool claim(struct around *around)
+static inline bool claim(struct around *around, uint32_t expected)
 {
-	uint32_t expected = 0;
 	bool done;
 
 #if defined(__x86_64__)
 	__asm__ volatile("cmpxchgl %3, %1\n\tsete %0"
 			 : "=q"(done), "+m"(around->busy), "+a"(expected)
-			 : "r"(1u)
+			 : "r"((uint32_t)AROUND_BUSY)
 			 : "cc", "memory");
 #else
-	done = __atomic_compare_exchange_n(&around->busy, &expected, 1, false, __ATOMIC_ACQUIRE,
-					   __ATOMIC_RELAXED);
+	done = __atomic_compare_exchange_n(&around->busy, &expected, AROUND_BUSY, false,
+					   __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
 #endif
 	return done;
 }
@@ -86,16 +87,28 @@ static struct around *around_claim(void)
 
 	if (unlikely(!pool) && !(pool = pool_make()))
 		return NULL;
-	for (uint32_t i = 0; i < CALLS_MAX; i++) {
+	for (uint32_t i = 0; i < 2 * CALLS_MAX; i++) {
 		uint32_t at = (pool->hint + i) % CALLS_MAX;
 
-		if (!claim(&pool->calls[at]))
+		if (!claim(&pool->calls[at], i < CALLS_MAX ? AROUND_FREE : AROUND_JUMPED))
 			continue;
 		pool->hint = at + 1;
-		pool->calls[at].order = ++pool->order;
 		return &pool->calls[at];
 	}
 	return NULL;
+}
+
+void around_jump(uintptr_t from, uintptr_t to)
+{
+	struct around_pool *pool = own_pool;
+
+	for (uint32_t i = 0; pool && i < CALLS_MAX; i++) {
+		struct around *a = &pool->calls[i];
+
+		/* at `to` itself lies what setjmp's caller passed on */
+		if (a->busy == AROUND_BUSY && a->call.frame > from && a->call.frame <= to)
+			__atomic_store_n(&a->busy, AROUND_JUMPED, __ATOMIC_RELEASE);
+	}
 }
 
 /* Is there one (CET)? Its words are the return addresses as they were called: two calls cannot come back as one. */
@@ -115,7 +128,7 @@ hook_thunk_around_entered(const struct hook_call *call, const struct hook *hook,
 {
 	struct around *outer = NULL, *around = NULL;
 	struct hook_call alone;
-	int kept = errno;
+	int kept = hook->light ? 0 : errno;
 
 	/* a function around which we stand ends with a jump to this one: rbx is that call's record again */
 	if (unlikely(hook_thunk_returns(call->return_address)))
@@ -128,7 +141,8 @@ hook_thunk_around_entered(const struct hook_call *call, const struct hook *hook,
 		alone = *call;
 		alone.context = hook->context;
 		hook->enter(&alone);
-		errno = kept;
+		if (!hook->light)
+			errno = kept;
 		return NULL;
 	}
 	around->call = *call;
@@ -140,14 +154,16 @@ hook_thunk_around_entered(const struct hook_call *call, const struct hook *hook,
 	around->body = hook->trampoline;
 	around->hook = hook;
 	hook->enter(&around->call);
-	errno = kept;
+	if (unlikely(!hook->light))
+		errno = kept;
 	return around;
 }
 
 __attribute__((used, visibility("hidden"))) void hook_thunk_left(struct around *around)
 {
 	struct around_pool *pool = own_pool;
-	int kept = errno;
+	bool light = around->hook->light && !around->outer;
+	int kept = light ? 0 : errno;
 
 	if (likely(pool && around >= pool->calls && around < pool->calls + CALLS_MAX))
 		pool->hint = (uint32_t)(around - pool->calls);
@@ -156,9 +172,10 @@ __attribute__((used, visibility("hidden"))) void hook_thunk_left(struct around *
 		next = outer->outer;
 		outer->call.result = around->call.result;
 		outer->hook->leave(&outer->call);
-		__atomic_store_n(&outer->busy, 0, __ATOMIC_RELEASE);
+		__atomic_store_n(&outer->busy, AROUND_FREE, __ATOMIC_RELEASE);
 	}
-	errno = kept;
+	if (unlikely(!light))
+		errno = kept;
 }
 
 const struct around *around_find(uintptr_t pc, uintptr_t cfa)
@@ -191,7 +208,7 @@ hook_personality(int version, int actions, uint64_t class, void *exception, void
 	around = get_register ? (struct around *)get_register(context, 3) : NULL;
 	for (struct around *next; around; around = next) {
 		next = around->outer;
-		__atomic_store_n(&around->busy, 0, __ATOMIC_RELEASE);
+		__atomic_store_n(&around->busy, AROUND_FREE, __ATOMIC_RELEASE);
 	}
 	return CONTINUE_UNWIND;
 }

@@ -14,13 +14,21 @@ struct around {
 	const struct hook *hook;
 	struct hook_call call;
 	uint32_t
-		busy; /* claimed by its thread; given back by whoever ends the call, also another thread (coroutines) */
-	uint32_t order; /* of claims */
+		busy; /* enum around_busy: claimed by its thread; given back by whoever ends the call, also another thread (coroutines) */
+	uint32_t unused;
 	struct around
 		*outer; /* a call that ended with a jump into this one: it comes back with it */
 	uintptr_t stub; /* calls the body, and what it returns to is this record's own */
 };
 
+enum around_busy {
+	AROUND_FREE,
+	AROUND_BUSY,
+	AROUND_JUMPED, /* longjmp went over it: taken again when nothing else is free, and good until then */
+};
+
+/* The calling thread is about to jump from stack pointer `from` to `to`, on one stack: calls between them do not return, as far as C is concerned. */
+void around_jump(uintptr_t from, uintptr_t to);
 /* The call whose return address `pc` leads to us, and its CFA: return_address and rbx are the caller's. NULL: there is none. */
 const struct around *around_find(uintptr_t pc, uintptr_t cfa);
 /* Calls that were left without a trace in leave(): all of a thread's places were taken. */

@@ -7,6 +7,7 @@
  *   got.c       the tables of imports              image.c     a module's code and tables in memory
  *   around.c    calls that have not returned yet, when there is a leave()
  *   thunk.c     saves what a call passes, calls call.enter, goes on in the function (or calls it and then call.leave)
+ *   outside.h   code without vector registers, and how it calls other code
  *   rules.h     the rules' format, and which functions of which modules a rule names                     (rules.c, find.c)
  *   record.h    what is remembered of each call: objects, counts, stacks, pairs, tombstones              (record.c)
  *
@@ -55,6 +56,8 @@ struct hook {
 	void (*enter)(struct hook_call *call);
 	void (*leave)(struct hook_call *call);
 	void *context;
+	/* enter and leave are compiled for general registers alone (outside.h), and keep errno: nothing is to be saved around them */
+	bool light;
 	/* filled in by hook_install() */
 	enum hook_way way;
 	const char

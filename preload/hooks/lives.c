@@ -5,8 +5,6 @@
  * table. A type has so many lives of its own at most; those of further kinds are summed up in one, so that
  * what an average object of the type went through stays known.
  */
-#include <string.h>
-
 #include "lives.h"
 
 #define PARTS 64u
@@ -176,7 +174,8 @@ static bool own_add(struct part *p, const struct tracked *o)
 	atomic_fetch_add_explicit(&lives_of_name[name], 1, memory_order_relaxed);
 	l->objects = 1;
 	l->nrows = (uint16_t)rows.n;
-	memcpy(l->rows, rows.row, rows.n * sizeof(*l->rows));
+	for (unsigned i = 0; i < rows.n; i++)
+		l->rows[i] = rows.row[i];
 	life_publish(p, l);
 	return true;
 }

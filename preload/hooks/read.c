@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "../shim.h"
+#include "outside.h"
 #include "rules.h"
 
 static bool is_address(uint64_t word)
@@ -18,10 +19,24 @@ static bool is_address(uint64_t word)
 /* A word of the program's at any alignment. */
 static uint64_t load(uint64_t address, unsigned width)
 {
-	uint64_t value = 0;
+	const void *p = (const void *)(uintptr_t)address;
+	uint16_t half;
+	uint32_t word;
+	uint64_t value;
 
-	memcpy(&value, (const void *)(uintptr_t)address, width); /* little-endian */
-	return value;
+	switch (width) {
+	case 1:
+		return *(const uint8_t *)p;
+	case 2:
+		memcpy(&half, p, sizeof(half));
+		return half;
+	case 4:
+		memcpy(&word, p, sizeof(word));
+		return word;
+	default:
+		memcpy(&value, p, sizeof(value));
+		return value;
+	}
 }
 
 /* Through the path's words from *word on. False: one of them is no address. */
@@ -58,7 +73,7 @@ static bool is_of_type(const struct rule_function *rule, uint64_t object)
 	if (!type->only_call.function || (rule->role != RULE_CREATE && rule->role != RULE_ACQUIRE))
 		return true;
 	only = atomic_load_explicit(&type->only_call.address, memory_order_acquire);
-	return only && (int)((uint64_t(*)(uint64_t, uint64_t))only)(object, type->only_argument);
+	return only && (int)OUTSIDE(only, object, type->only_argument);
 }
 
 bool rule_object(const struct rule_function *rule, const struct hook_call *call, uint64_t *object)
@@ -102,7 +117,7 @@ bool rule_count(const struct rule_type *type, uint64_t object, int64_t *count)
 		function = atomic_load_explicit(&type->count_call.address, memory_order_acquire);
 		if (!function)
 			return false;
-		*count = (int32_t)((uint64_t(*)(uint64_t))function)(object);
+		*count = (int32_t)OUTSIDE(function, object);
 	} else {
 		return false;
 	}
@@ -117,7 +132,7 @@ bool rule_floating(const struct rule_type *type, uint64_t object)
 	uintptr_t call = atomic_load_explicit(&type->floating_call.address, memory_order_acquire);
 
 	if (call)
-		return (int)((uint64_t(*)(uint64_t))call)(object);
+		return (int)OUTSIDE(call, object);
 	return type->floating_width &&
 	       load(object + (uint64_t)(int64_t)type->floating_offset, type->floating_width) &
 		       type->floating_mask;

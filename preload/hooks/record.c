@@ -4,6 +4,9 @@
  * Each call is a bracket as in the hooks of the allocator (guard.h): the thread does not park within it, so a snapshot finds no shard locked and
  * no list half written, and what a handler of a signal does meanwhile passes by, counted as lost.
  */
+#include "outside.h"
+#define HOOK_THREAD_SELF() (struct thread *)OUTSIDE(thread_self, 0)
+#define HOOK_PARK_HERE(t) OUTSIDE(freeze_park_here, (uint64_t)(t))
 #include "../guard.h"
 #include "record.h"
 
@@ -43,7 +46,7 @@ struct seen {
 
 static __attribute__((noinline)) bool calls_make(struct thread *t)
 {
-	t->hook_calls = arena_map(HOOKS_MAX * sizeof(*t->hook_calls));
+	t->hook_calls = (uint64_t *)OUTSIDE(arena_map, HOOKS_MAX * sizeof(*t->hook_calls));
 	return t->hook_calls;
 }
 
@@ -161,7 +164,7 @@ static struct tracked *object_begin(struct shard *shard, const struct seen *s, u
 	o->thread = o->born_in = s->t->tid;
 	o->born_at = ++moments;
 	o->flags = (uint8_t)(flags | (s->type->id ? RGD_COUNTED_F_ID : 0));
-	o->in_block = !s->type->id && live_find(s->id, &block);
+	o->in_block = !s->type->id && (uint8_t)OUTSIDE(live_find, s->id, (uint64_t)&block);
 	return o;
 }
 
@@ -425,8 +428,9 @@ static bool is_object(const struct seen *s)
 {
 	struct live_block block;
 
-	return s->type->id || !native_followed || live_find_containing(s->id, &block) ||
-	       modules_find(s->id);
+	return s->type->id || !native_followed ||
+	       (uint8_t)OUTSIDE(live_find_containing, s->id, (uint64_t)&block) ||
+	       (uint32_t)OUTSIDE(modules_find, s->id);
 }
 
 /* Its name may take a call of the library: not with a lock. */
@@ -442,13 +446,23 @@ static __attribute__((noinline)) void take_type(struct seen *s, const struct tra
 {
 	const struct rule_type *const *types;
 
-	if (o->type >= rules_types(&types) || types[o->type]->id != s->type->id)
+	if (o->type >= OUTSIDE(rules_types, (uint64_t)&types) || types[o->type]->id != s->type->id)
 		return;
 	s->type = types[o->type];
 	if (s->type->count_from == RULE_COUNT_FIELD && !(s->after && s->kind == RGD_EVENT_UNREF))
 		s->has_memory = rule_count(s->type, s->id, &s->memory);
 	else if (s->type->count_from != RULE_COUNT_RESULT)
 		s->has_memory = false; /* a call of the library: not with a lock */
+}
+
+static inline uint32_t stack_of(struct thread *t, const struct hook_call *call)
+{
+	uint32_t stack = memo_stack_quick(call->return_address, call->frame, call->base_pointer);
+
+	return likely(stack)
+		       ? stack
+		       : (uint32_t)OUTSIDE(entry_full_stack, (uint64_t)t, call->return_address,
+					   call->frame, call->base_pointer);
 }
 
 static void record_call(struct thread *t, const struct hook_call *call, bool after)
@@ -465,7 +479,7 @@ static void record_call(struct thread *t, const struct hook_call *call, bool aft
 	s.name = 0;
 	if (!read_call(&s) || is_wrapped(&s))
 		return;
-	s.stack = entry_full_stack(t, call->return_address, call->frame, call->base_pointer);
+	s.stack = stack_of(t, call);
 	shard = s.kind == RGD_EVENT_CREATE ? enter_named(&s) : shard_enter(s.id);
 	if (!shard)
 		return;
@@ -490,7 +504,7 @@ static void record_call(struct thread *t, const struct hook_call *call, bool aft
 		ended = role_other(shard, o, &s);
 	shard_leave(shard);
 	if (unlikely(ended))
-		say_after_end(&s, o);
+		OUTSIDE(say_after_end, (uint64_t)&s, (uint64_t)o);
 }
 
 /* What enter() leaves for leave(). */

@@ -1,6 +1,7 @@
 /* record_names.c - see record.h. Names are found without a lock, made under one, and never go. */
 #include <string.h>
 
+#include "outside.h"
 #include "record.h"
 
 #define SLOTS (RECORD_NAMES * 2)
@@ -56,7 +57,7 @@ enum record_wanted record_wanted(const struct rule_type *type)
 		return decide(type);
 	known = atomic_load_explicit(&wanted_types[type->number], memory_order_relaxed);
 	if (unlikely(!known)) {
-		known = (uint8_t)decide(type);
+		known = (uint8_t)OUTSIDE(decide, (uint64_t)type);
 		atomic_store_explicit(&wanted_types[type->number], known, memory_order_relaxed);
 	}
 	return (enum record_wanted)known;
@@ -104,8 +105,10 @@ static bool names_ready(void)
 	if (!trylock(&names_lock))
 		return false;
 	if (!names)
-		__atomic_store_n(&names, arena_map(RECORD_NAMES * sizeof(*names)),
-				 __ATOMIC_RELEASE);
+		__atomic_store_n(
+			&names,
+			(struct record_name *)OUTSIDE(arena_map, RECORD_NAMES * sizeof(*names)),
+			__ATOMIC_RELEASE);
 	trylock_release(&names_lock);
 	return names;
 }
@@ -136,7 +139,7 @@ uint32_t record_name(const struct rule_type *type, uint64_t object)
 		return 0;
 	key = rule_name_key(type, object);
 	number = atomic_load_explicit(name_slot(type, key), memory_order_relaxed);
-	return likely(number) ? number : name_make(type, object, key);
+	return likely(number) ? number : (uint32_t)OUTSIDE(name_make, (uint64_t)type, object, key);
 }
 
 void record_names_fork_child(void)

@@ -2,10 +2,10 @@
  * thunk.c - from a patched entry to hook->enter and on into the function, as if nothing had happened.
  *
  * What is kept: every general register (callers in the function's own file may count on some that the ABI gives to the callee, GCC's
- * -fipa-ra), xmm0 to xmm15, and whatever of the wider registers is in use: the code of the shim is plain SSE2, which leaves the upper
- * halves alone, but libc's memcpy is not. XGETBV(1) tells in 6 ns whether upper halves of ymm0-15 or zmm0-15 are in use; only then all of it
- * goes by XSAVEC (90 ns). zmm16-31 and the mask registers are nearly always "in use", by libc's string functions, and nobody's arguments:
- * they are saved with the others or not at all.
+ * -fipa-ra). A hook that is `light` touches no other. Around one that is not: xmm0 to xmm15, and whatever of the wider registers is in use: the
+ * code of the shim is plain SSE2, which leaves the upper halves alone, but libc's memcpy is not. XGETBV(1) tells in 6 ns whether upper halves
+ * of ymm0-15 or zmm0-15 are in use; only then all of it goes by XSAVEC (90 ns). zmm16-31 and the mask registers are nearly always "in use", by
+ * libc's string functions, and nobody's arguments: they are saved with the others or not at all.
  *
  * The call frame information skips the slot: the thunk's caller is the function's caller. So an unwinder gets from enter() to it without
  * information about generated code.
@@ -16,6 +16,7 @@
 #endif
 
 #include "around.h"
+#include "outside.h"
 #include "thunk.h"
 
 /* 0: there is nothing beyond SSE. 1: ask by xgetbv. 2: save all of it always (a processor that cannot tell). */
@@ -32,6 +33,19 @@ __attribute__((used, visibility("hidden"))) void hook_thunk_entered(struct hook_
 	call->context = hook->context;
 	hook->enter(call);
 	errno = kept;
+}
+
+uint64_t hook_outside_call(const void *function, uint64_t a, uint64_t b, uint64_t c, uint64_t d);
+__attribute__((used, visibility("hidden"))) uint64_t
+hook_outside_call(const void *function, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
+{
+	int kept = errno;
+	uint64_t result =
+		((uint64_t(*)(uint64_t, uint64_t, uint64_t, uint64_t))(uintptr_t)function)(a, b, c,
+											   d);
+
+	errno = kept;
+	return result;
 }
 
 #if defined(__x86_64__)
@@ -58,12 +72,16 @@ bool thunk_init(void)
 _Static_assert(offsetof(struct hook_call, return_address) == 56 &&
 		       offsetof(struct hook_call, frame) == 64 &&
 		       offsetof(struct hook_call, base_pointer) == 72 &&
-		       offsetof(struct hook_call, kept) == 80 && sizeof(struct hook_call) == 104,
+		       offsetof(struct hook_call, kept) == 80 &&
+		       offsetof(struct hook_call, context) == 96 && sizeof(struct hook_call) == 104,
 	       "the offsets of CALL_MAKE");
 _Static_assert(offsetof(struct around, rbx) == 8 && offsetof(struct around, body) == 16 &&
 		       offsetof(struct around, call.result) == 80 &&
 		       offsetof(struct around, busy) == 136 &&
 		       offsetof(struct around, stub) == 152 && AROUND_STEP == 8 &&
+		       offsetof(struct around, outer) == 144 &&
+		       offsetof(struct hook, enter) == 16 && offsetof(struct hook, context) == 32 &&
+		       offsetof(struct hook, light) == 40 &&
 		       offsetof(struct hook, trampoline) == 56,
 	       "the offsets of hook_thunk_around");
 
@@ -93,7 +111,7 @@ _Static_assert(offsetof(struct around, rbx) == 8 && offsetof(struct around, body
 	"	.cfi_rel_offset %rbp, 0\n"                                                               \
 	"	mov %rsp, %rbp\n"                                                                        \
 	"	.cfi_def_cfa_register %rbp\n" FRAME_SIZE
-#define SAVE_ALL                                                                                   \
+#define SAVE_GENERAL                                                                               \
 	"	mov %rdi, 256(%rsp)\n"                                                                   \
 	"	mov %rsi, 264(%rsp)\n"                                                                   \
 	"	mov %rdx, 272(%rsp)\n"                                                                   \
@@ -102,9 +120,8 @@ _Static_assert(offsetof(struct around, rbx) == 8 && offsetof(struct around, body
 	"	mov %r9, 296(%rsp)\n"                                                                    \
 	"	mov %rax, 360(%rsp)\n"                                                                   \
 	"	mov %r10, 368(%rsp)\n"                                                                   \
-	"	mov %r11, 376(%rsp)\n" EACH_XMM(SAVE_XMM)
-#define LOAD_ALL                                                                                   \
-	EACH_XMM(LOAD_XMM)                                                                         \
+	"	mov %r11, 376(%rsp)\n"
+#define LOAD_GENERAL                                                                               \
 	"	mov 256(%rsp), %rdi\n"                                                                   \
 	"	mov 264(%rsp), %rsi\n"                                                                   \
 	"	mov 272(%rsp), %rdx\n"                                                                   \
@@ -128,16 +145,15 @@ _Static_assert(offsetof(struct around, rbx) == 8 && offsetof(struct around, body
 	"	mov %rax, 344(%rsp)\n"                                                                   \
 	"	lea 256(%rsp), %rdi\n"
 /* To `label` when wide registers must be saved. Keeps rdi and rsi. */
-#define ASK_WIDE ASK_WIDE_ELSE("3")
-#define ASK_WIDE_ELSE(label)                                                                       \
+#define ASK_WIDE                                                                                   \
 	"	mov thunk_wide(%rip), %ecx\n"                                                            \
 	"	test %ecx, %ecx\n"                                                                       \
 	"	je 1f\n"                                                                                 \
 	"	cmp $1, %ecx\n"                                                                          \
-	"	jne " label "f\n"                                                                  \
+	"	jne 3f\n"                                                                                \
 	"	xgetbv\n"                                                                                \
 	"	test $0x44, %al\n"                                                                       \
-	"	jne " label "f\n"
+	"	jne 3f\n"
 
 /* clang-format off */
 __asm__(".text\n"
@@ -145,24 +161,34 @@ __asm__(".text\n"
 	"	.cfi_startproc\n"
 	"	.cfi_def_cfa %rsp, 16\n"
 	"	endbr64\n"
-	FRAME_OPEN SAVE_ALL CALL_MAKE
+	FRAME_OPEN SAVE_GENERAL CALL_MAKE
 	"	mov 8(%rbp), %rax\n"
 	"	mov -22(%rax), %rsi\n" /* the struct hook at the head of the slot */
-	ASK_WIDE
-	"1:	call hook_thunk_entered\n"
+	"	cmpb $0, 40(%rsi)\n"
+	"	je 4f\n"
+	"	mov 32(%rsi), %rax\n"
+	"	mov %rax, 352(%rsp)\n"
+	"	call *16(%rsi)\n"
 	"2:\n"
-	LOAD_ALL
+	LOAD_GENERAL
 	"	.cfi_remember_state\n"
 	"	leave\n"
 	"	.cfi_def_cfa %rsp, 16\n"
 	"	.cfi_restore %rbp\n"
 	"	ret\n"
 	"	.cfi_restore_state\n"
+	"4:\n"
+	EACH_XMM(SAVE_XMM)
+	ASK_WIDE
+	"1:	call hook_thunk_entered\n"
+	"5:\n"
+	EACH_XMM(LOAD_XMM)
+	"	jmp 2b\n"
 	"3:	call thunk_wide_save\n"
 	"	call hook_thunk_entered\n"
 	"	call thunk_wide_load\n"
 	FRAME_SIZE
-	"	jmp 2b\n"
+	"	jmp 5b\n"
 	"	.cfi_endproc\n"
 	".size hook_thunk_enter, . - hook_thunk_enter\n"
 
@@ -174,15 +200,16 @@ __asm__(".text\n"
 	"	.cfi_personality 0x1b, hook_personality\n"
 	"	.cfi_def_cfa %rsp, 16\n"
 	"	endbr64\n"
-	FRAME_OPEN SAVE_ALL CALL_MAKE
+	FRAME_OPEN SAVE_GENERAL CALL_MAKE
 	"	mov 8(%rbp), %rsi\n"
-	ASK_WIDE_ELSE("7")
-	"1:	mov %rbx, %rdx\n"
+	"	cmpb $0, 40(%rsi)\n"
+	"	je 6f\n"
+	"	mov %rbx, %rdx\n"
 	"	call hook_thunk_around_entered\n"
 	"	mov %rax, -8(%rbp)\n"
 	"8:	cmpq $0, -8(%rbp)\n"
 	"	je 4f\n"
-	LOAD_ALL
+	LOAD_GENERAL
 	"	.cfi_remember_state\n"
 	"	mov -8(%rbp), %rbx\n"
 	"	.cfi_escape 0x10, 3, 2, 0x73, 8\n"
@@ -207,17 +234,21 @@ __asm__(".text\n"
 	"	.cfi_def_cfa_offset 8\n"
 	"	.cfi_restore %rsp\n"
 	"	.cfi_offset %rip, -8\n"
-	FRAME_OPEN SAVE_ALL
+	FRAME_OPEN SAVE_GENERAL
 	"	mov %rax, 80(%rbx)\n"
 	"	mov %rbx, %rdi\n"
-	ASK_WIDE
-	"1:	call hook_thunk_left\n"
+	"	mov 24(%rbx), %rax\n"
+	"	cmpb $0, 40(%rax)\n"
+	"	je 9f\n"
+	"	cmpq $0, 144(%rbx)\n" /* an outer one, of whatever kind */
+	"	jne 9f\n"
+	"	call hook_thunk_left\n"
 	"2:	mov 8(%rbx), %rax\n"
 	"	mov %rbx, %rcx\n"
 	"	mov %rax, %rbx\n"
 	"	.cfi_same_value %rbx\n"
 	"	movl $0, 136(%rcx)\n"
-	LOAD_ALL
+	LOAD_GENERAL
 	"	leave\n"
 	"	.cfi_def_cfa %rsp, 8\n"
 	"	.cfi_restore %rbp\n"
@@ -228,23 +259,39 @@ __asm__(".text\n"
 	"	.cfi_offset %rip, -8\n"
 	"	.cfi_offset %rbp, -16\n"
 	"	.cfi_escape 0x10, 3, 2, 0x73, 8\n"
+	"9:\n"
+	EACH_XMM(SAVE_XMM)
+	ASK_WIDE
+	"1:	call hook_thunk_left\n"
+	"5:\n"
+	EACH_XMM(LOAD_XMM)
+	"	jmp 2b\n"
 	"3:	call thunk_wide_save\n"
 	"	call hook_thunk_left\n"
 	"	call thunk_wide_load\n"
 	FRAME_SIZE
-	"	jmp 2b\n"
+	"	jmp 5b\n"
 	"	.cfi_restore_state\n"
-	"7:	call thunk_wide_save\n"
+	"6:\n"
+	EACH_XMM(SAVE_XMM)
+	ASK_WIDE
+	"1:	mov %rbx, %rdx\n"
+	"	call hook_thunk_around_entered\n"
+	"	mov %rax, -8(%rbp)\n"
+	"5:\n"
+	EACH_XMM(LOAD_XMM)
+	"	jmp 8b\n"
+	"3:	call thunk_wide_save\n"
 	"	mov %rbx, %rdx\n"
 	"	call hook_thunk_around_entered\n"
 	"	mov %rax, -8(%rbp)\n"
 	"	call thunk_wide_load\n"
 	FRAME_SIZE
-	"	jmp 8b\n"
+	"	jmp 5b\n"
 	"4:	mov 8(%rbp), %rax\n" /* nobody comes back to us: on by the caller's return address */
 	"	mov 56(%rax), %rax\n"
 	"	mov %rax, 8(%rbp)\n"
-	LOAD_ALL
+	LOAD_GENERAL
 	"	leave\n"
 	"	.cfi_def_cfa %rsp, 16\n"
 	"	.cfi_restore %rbp\n"
@@ -253,6 +300,38 @@ __asm__(".text\n"
 	"	jmp *-8(%rsp)\n"
 	"	.cfi_endproc\n"
 	".size hook_thunk_around, . - hook_thunk_around\n"
+
+	/* See outside.h. */
+	BEGIN("hook_outside")
+	"	.cfi_startproc\n"
+	"	endbr64\n"
+	FRAME_OPEN
+	EACH_XMM(SAVE_XMM)
+	"	mov %rdx, -8(%rbp)\n"
+	"	mov %rcx, -16(%rbp)\n"
+	ASK_WIDE
+	"1:	mov -8(%rbp), %rdx\n"
+	"	mov -16(%rbp), %rcx\n"
+	"	call hook_outside_call\n"
+	"2:\n"
+	EACH_XMM(LOAD_XMM)
+	"	.cfi_remember_state\n"
+	"	leave\n"
+	"	.cfi_def_cfa %rsp, 8\n"
+	"	.cfi_restore %rbp\n"
+	"	ret\n"
+	"	.cfi_restore_state\n"
+	"3:	call thunk_wide_save\n"
+	"	mov -8(%rbp), %rdx\n"
+	"	mov -16(%rbp), %rcx\n"
+	"	call hook_outside_call\n"
+	"	mov %rax, -8(%rbp)\n"
+	"	call thunk_wide_load\n"
+	FRAME_SIZE
+	"	mov -8(%rbp), %rax\n"
+	"	jmp 2b\n"
+	"	.cfi_endproc\n"
+	".size hook_outside, . - hook_outside\n"
 
 	/* Moves rsp down to what it saved; rdi, rsi and rbx stay. Its callers have their frames by rbp. */
 	".type thunk_wide_save, @function\n"
@@ -299,5 +378,10 @@ const char hook_thunk_enter[1], hook_thunk_around[1], hook_thunk_return[1];
 bool thunk_init(void)
 {
 	return false;
+}
+
+uint64_t hook_outside(const void *function, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
+{
+	return hook_outside_call(function, a, b, c, d);
 }
 #endif

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "lives.h"
+#include "outside.h"
 
 /* ---- memory: of a shard, in a few sizes that are used again ------------------------------------------------------------- */
 
@@ -35,7 +36,7 @@ void *tracked_map(size_t size)
 
 	if (atomic_fetch_add_explicit(&bytes_used, size, memory_order_relaxed) + size <=
 	    config.hook_memory)
-		p = arena_map(size);
+		p = (void *)OUTSIDE(arena_map, size);
 	if (!p) {
 		atomic_fetch_sub_explicit(&bytes_used, size, memory_order_relaxed);
 		tracked_lose(LOST_MEMORY);
@@ -196,7 +197,7 @@ static struct tracked *object_take(struct shard *s)
 	else
 		o = shard_bump(s, sizeof(*o));
 	if (o)
-		memset(o, 0, sizeof(*o));
+		*o = (struct tracked){0};
 	return o;
 }
 
@@ -257,7 +258,8 @@ static struct event_sum *sum_of(struct shard *s, struct tracked *o, uint32_t wha
 		if (room > SUMS_MAX || !(larger = class_take(s, class_of(room))))
 			return NULL;
 		if (o->nsums) {
-			memcpy(larger, o->sums, o->nsums * sizeof(*larger));
+			for (unsigned i = 0; i < o->nsums; i++)
+				larger[i] = o->sums[i];
 			class_give(s, class_of(o->sums_room), o->sums);
 		}
 		o->sums = larger;
@@ -283,7 +285,8 @@ static void fold(struct shard *s, struct tracked *o)
 		o->lost++;
 		tracked_lose(LOST_EVENTS);
 	}
-	memmove(o->events + first, o->events + end, (o->nevents - end) * sizeof(*o->events));
+	for (unsigned i = end; i < o->nevents; i++)
+		o->events[i - (end - first)] = o->events[i];
 	o->nevents = (uint16_t)(o->nevents - (end - first));
 }
 
@@ -300,7 +303,8 @@ static bool events_room(struct shard *s, struct tracked *o)
 		fold(s, o);
 		return true;
 	}
-	memcpy(larger, o->events, o->nevents * sizeof(*larger));
+	for (unsigned i = 0; i < o->nevents; i++)
+		larger[i] = o->events[i];
 	class_give(s, class_of(o->events_room), o->events);
 	o->events = larger;
 	o->events_room = (uint16_t)(o->events_room * 2);

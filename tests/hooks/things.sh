@@ -67,4 +67,16 @@ equal "hooks: fork: the program does not notice" "$(cat fork.out)" "child 0"
 equal "hooks: fork: the parent keeps its hundred" "$("$REFGRAPH" balance "${parent:-none}.rgd")" "balanced: 0 objects ended, 100 live; none has a reference that nobody gave back"
 contains "hooks: fork: the child's own leak" "$("$REFGRAPH" balance "${child:-none}.rgd")" "Thing: 3 of 3 that live should be gone; 27 ended"
 equal "hooks: fork: the child ended fifty" "$("$REFGRAPH" balance --all --json --type Odd "${child:-none}.rgd" | wc -l)" 0
+
+# Calls that longjmp leaves, more than there are places for: what begins later is seen to begin.
+things jump ./things jump
+equal "hooks: jumps over calls: births are still seen" "$(first jump)" "Thing leak 3 +3 1.0 3 0 bad_handler (things.c:$line) < serve < run_leak < main"
+
+if gcc -g -O1 -rdynamic -o vectors "$HERE/vectors.c" -lpthread 2>gcc.log; then
+	things vectors ./vectors
+	equal "hooks: the recorder leaves vector registers and errno alone" "$(cat vectors.out)" "vectors done"
+	contains "hooks: and had them all" "$("$REFGRAPH" info vectors.rgd)" "3 functions at their entry"
+else
+	fail "hooks: program of vectors" "$(head -3 gcc.log)"
+fi
 exit $failed

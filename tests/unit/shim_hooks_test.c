@@ -504,7 +504,7 @@ static void run_jumps(void)
 {
 	struct hook *hook = hook_new(k_jumps, true), *tail = hook_new(k_tail, true),
 		    *end = hook_new(k_tail_end, true);
-	unsigned long before = entered_calls, before_left = left_calls;
+	unsigned long before = entered_calls, before_left = left_calls, lost_before;
 
 	hook_install(&hook, 1);
 	for (volatile int i = 0; i < 100; i++)
@@ -517,8 +517,16 @@ static void run_jumps(void)
 			k_jumps(0);
 	check("longjmp: goes on without places", entered_calls - before, 4400);
 	check("longjmp: and says so", around_lost() > 0, 1);
+	lost_before = around_lost();
+	for (volatile int i = 0; i < 1000; i++) {
+		around_jump((uintptr_t)__builtin_frame_address(0) - 0x10000,
+			    (uintptr_t)__builtin_frame_address(0));
+		if (!setjmp(jump_to))
+			k_jumps(0);
+	}
+	check("longjmp: places that were jumped over are taken again", around_lost() - lost_before,
+	      0);
 	hook_remove(&hook, 1);
-	memset(own_pool, 0, sizeof(*own_pool));
 	hook_install(&tail, 1);
 	hook_install(&end, 1);
 	before = entered_calls;

@@ -5,6 +5,7 @@
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <pthread.h>
+#include <setjmp.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,8 +27,13 @@ API struct thing *thing_new(const char *name);
 API struct thing *thing_ref(struct thing *thing);
 API void thing_unref(struct thing *thing);
 
+static jmp_buf away;
+static int jumps;
+
 struct thing *thing_new(const char *name)
 {
+	if (jumps)
+		longjmp(away, 1);
 	struct thing *thing = calloc(1, sizeof(*thing));
 
 	thing->name = name;
@@ -118,6 +124,14 @@ static NOINLINE void forget(void)
 	sink += bad_handler(thing, 0);
 }
 
+/* Before it, calls that do not return. */
+static NOINLINE void run_jumps(void)
+{
+	for (jumps = 3000; jumps; jumps--)
+		if (!setjmp(away))
+			thing_new("Never");
+}
+
 static NOINLINE void run_surplus(void)
 {
 	struct thing *thing = thing_new("Thing");
@@ -202,7 +216,10 @@ int main(int argc, char **argv)
 		run_leak(20, 0);
 	else if (!strcmp(what, "leak"))
 		run_leak(20, 3);
-	else if (!strcmp(what, "forget")) {
+	else if (!strcmp(what, "jump")) {
+		run_jumps();
+		run_leak(20, 3);
+	} else if (!strcmp(what, "forget")) {
 		run_leak(20, 0);
 		forget();
 	} else if (!strcmp(what, "surplus"))
