@@ -140,19 +140,32 @@ static bool main_heap(struct walk *w, const struct mapping *map, struct walk_hea
 	return true;
 }
 
-static bool thread_heap(struct walk *w, const struct mapping *map, struct walk_heap *h)
+static bool thread_heap(struct walk *w, uintptr_t low, struct walk_heap *h)
 {
 	uintptr_t arena, size;
 
-	if (map->low % HEAP_MAX || !map->anonymous || !map->writable ||
-	    !is_readable(w, map->low, HEAP_INFO_MAX))
+	if (!is_readable(w, low, HEAP_INFO_MAX))
 		return false;
-	arena = arena_of(w, map->low, &size);
-	if (!arena || !is_readable(w, map->low, size))
+	arena = arena_of(w, low, &size);
+	if (!arena || !is_readable(w, low, size))
 		return false;
-	*h = (struct walk_heap){.kind = RGD_HEAP_THREAD, .address = map->low, .size = size};
-	walk_chunks(h, first_chunk(map->low, arena), map->low + size, word_at(arena + STATE_TOP));
+	*h = (struct walk_heap){.kind = RGD_HEAP_THREAD, .address = low, .size = size};
+	walk_chunks(h, first_chunk(low, arena), low + size, word_at(arena + STATE_TOP));
 	return true;
+}
+
+/* All in a mapping: the kernel makes one of neighbours, of two heaps or of a heap and what lies in front of it. */
+static void thread_heaps(struct walk *w, const struct mapping *map)
+{
+	struct walk_heap h;
+
+	if (!map->anonymous || !map->writable)
+		return;
+	for (uintptr_t low = (map->low + HEAP_MAX - 1) & ~(HEAP_MAX - 1);
+	     low < map->high && low >= map->low; low += HEAP_MAX) {
+		if (thread_heap(w, low, &h))
+			walk_heap(w, &h);
+	}
 }
 
 struct mapped_sum {
@@ -196,10 +209,12 @@ void walk_heaps(struct walk *w)
 	if (!w->map.known || !native_followed ||
 	    modules_find((uintptr_t)real.malloc) != modules_find((uintptr_t)&strlen))
 		return;
-	for (size_t i = 0; i < w->map.count; i++)
-		if (w->map.maps[i].heap ? main_heap(w, &w->map.maps[i], &h)
-					: thread_heap(w, &w->map.maps[i], &h))
+	for (size_t i = 0; i < w->map.count; i++) {
+		if (!w->map.maps[i].heap)
+			thread_heaps(w, &w->map.maps[i]);
+		else if (main_heap(w, &w->map.maps[i], &h))
 			walk_heap(w, &h);
+	}
 	if (!tracking_was_sampled)
 		live_each(add_mapped, &mapped);
 	if (mapped.heap.used_blocks)

@@ -521,8 +521,11 @@ static bool job_launch(void)
 	if (!job.result.status)
 		fail(&job.result, (int)-job.walker,
 		     job.walker == -ENOMEM ? advice(ENOMEM)
-					   : "the walker could not be started; the limit of "
-					     "processes (ulimit -u) may be reached");
+		     : job.walker == -EAGAIN
+			     ? "the walker could not be started; the limit of "
+			       "processes (ulimit -u) may be reached"
+			     : "the walker could not be started: the kernel, or what "
+			       "emulates it, knows no such clone()");
 	return false;
 }
 

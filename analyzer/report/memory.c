@@ -62,17 +62,34 @@ static bool is_own(const char *path)
 	return strstr(path, "librefgraph.so") || strncmp(path, "/dev/shm/refgraph-", 18) == 0;
 }
 
-/* The kind of a mapping by its name; MEMORY_NUMBER_OF when its contents decide. */
+static unsigned kind_of_module(const struct model *m, uint32_t module)
+{
+	if (is_own(model_string(m, m->modules[module].path)))
+		return MEMORY_SHIM;
+	return module == 0 ? MEMORY_PROGRAM : MEMORY_LIBRARIES;
+}
+
+/* Where a module's memory ends: its last page is all its own. */
+static uint64_t module_end(const struct module *module)
+{
+	return (module->high + 4095) & ~(uint64_t)4095;
+}
+
+/*
+ * The kind of a mapping by its name; MEMORY_NUMBER_OF when its contents decide. That is so too where a module's variables
+ * without a name are only the mapping's beginning: the kernel makes one of them and what was mapped right behind.
+ */
 static unsigned kind_of_name(const struct model *m, const struct map *map)
 {
 	const char *path = model_string(m, map->path);
 	uint32_t module = module_of_map(m, map);
 
-	if (is_own(path) ||
-	    (module != MODEL_NONE && is_own(model_string(m, m->modules[module].path))))
+	if (is_own(path))
 		return MEMORY_SHIM;
+	if (module != MODEL_NONE && !path[0] && map->end > module_end(&m->modules[module]))
+		return MEMORY_NUMBER_OF;
 	if (module != MODEL_NONE)
-		return module == 0 ? MEMORY_PROGRAM : MEMORY_LIBRARIES;
+		return kind_of_module(m, module);
 	if (strcmp(path, "[heap]") == 0)
 		return MEMORY_MALLOC;
 	if (strncmp(path, "[stack", 6) == 0)
@@ -109,8 +126,12 @@ static unsigned kind_of_region(const struct region *r)
 
 static void look_into(const struct model *m, const struct map *map, struct contents *c)
 {
+	uint32_t module = module_of_map(m, map);
 	uint64_t known = 0;
 
+	if (module != MODEL_NONE)
+		c->bytes[kind_of_module(m, module)] +=
+			overlap(map, map->start, module_end(&m->modules[module]));
 	for (uint32_t i = 0; i < m->nregions; i++) {
 		const struct region *r = &m->regions[i];
 

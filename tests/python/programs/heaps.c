@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 static pthread_barrier_t made, over;
 static void *kept[3][2000], *volatile large[3];
@@ -19,6 +20,9 @@ static void fill(int who)
 			free(kept[who][i]);
 			kept[who][i] = NULL;
 		}
+	if (who) /* right below a thread's heap: the kernel makes one mapping of both */
+		mmap((void *)(((unsigned long)kept[who][0] & -(64ul << 20)) - (1 << 20)), 1 << 20, PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
 	large[who] = malloc((size_t)(who + 1) << 20);
 }
 
