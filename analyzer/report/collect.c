@@ -400,6 +400,101 @@ static void drop_from(struct work *w, uint32_t o, enum fate fate, uint64_t *left
 		drop_referents(w, w->queue.data[--w->queue.n], fate, left);
 }
 
+/* What remains of a count once what goes has gone. */
+static uint64_t remains(const struct work *w, const uint64_t *left, uint32_t o)
+{
+	return left[o] ? left[o] - 1 : count_of(w->m, o);
+}
+
+static bool is_reference(const struct graph *g, uint32_t e)
+{
+	unsigned kind = MODEL_CLASS_KIND(g->edge_class[e]);
+
+	return kind == RGD_EDGE_STRONG || kind == RGD_EDGE_INTERNAL;
+}
+
+/* `in`: the objects that are listed, and all that they refer to. */
+static void close_over(struct work *w, struct ids *list, uint64_t *in)
+{
+	const struct graph *g = &w->m->graph;
+
+	for (size_t i = 0; i < list->n && !w->error; i++) {
+		uint32_t o = list->data[i];
+
+		for (uint32_t e = g->out_first[o]; e < g->out_first[o + 1]; e++) {
+			uint32_t target = g->out_target[e];
+
+			if (!is_reference(g, e) || bits_get(in, target) || !may_drop(w, target))
+				continue;
+			bits_set(in, target);
+			if (!VEC_PUSH(list, target))
+				w->error = error_memory();
+		}
+	}
+}
+
+/* Takes out of `in` what has more references than those that are listed make, and all that it refers to. */
+static void keep_held(struct work *w, const struct ids *list, uint64_t *in, uint64_t *left)
+{
+	const struct graph *g = &w->m->graph;
+
+	for (size_t i = 0; i < list->n; i++)
+		left[list->data[i]] = remains(w, left, list->data[i]) + 1;
+	for (size_t i = 0; i < list->n; i++)
+		for (uint32_t e = g->out_first[list->data[i]]; e < g->out_first[list->data[i] + 1];
+		     e++)
+			if (is_reference(g, e) && bits_get(in, g->out_target[e]) &&
+			    left[g->out_target[e]] > 1)
+				left[g->out_target[e]]--;
+	for (size_t i = 0; i < list->n && !w->error; i++)
+		if (left[list->data[i]] > 1) {
+			bits_clear(in, list->data[i]);
+			push(w, list->data[i]);
+		}
+	while (w->queue.n && !w->error) {
+		uint32_t o = w->queue.data[--w->queue.n];
+
+		for (uint32_t e = g->out_first[o]; e < g->out_first[o + 1]; e++) {
+			uint32_t target = g->out_target[e];
+
+			if (!is_reference(g, e) || !bits_get(in, target))
+				continue;
+			bits_clear(in, target);
+			push(w, target);
+		}
+	}
+}
+
+/*
+ * PHP: what lost a reference, and still has some, is a possible root of a cycle from then on; the second run, which follows when
+ * destructors ran, looks at it too.
+ */
+static void drop_cycles(struct work *w, uint64_t *left)
+{
+	struct ids list = {0};
+	uint64_t *in = NULL;
+
+	w->error = big_alloc(bits_words(w->m->nobjects), sizeof *in, &in);
+	for (uint32_t o = 0; o < w->m->nobjects && !w->error; o++) {
+		if (left[o] <= 1 || !may_drop(w, o))
+			continue;
+		bits_set(in, o);
+		if (!VEC_PUSH(&list, o))
+			w->error = error_memory();
+	}
+	if (!w->error)
+		close_over(w, &list, in);
+	if (!w->error)
+		keep_held(w, &list, in, left);
+	for (size_t i = 0; i < list.n && !w->error; i++)
+		if (bits_get(in, list.data[i])) {
+			w->c->fate[list.data[i]] = FATE_DROPPED_UNSURE;
+			w->c->reason[list.data[i]] = MODEL_NONE;
+		}
+	VEC_FREE(&list);
+	big_free(in, bits_words(w->m->nobjects), sizeof *in);
+}
+
 static struct error *drop_all(struct work *w)
 {
 	struct ids unsure = {0};
@@ -415,6 +510,8 @@ static struct error *drop_all(struct work *w)
 			w->error = error_memory();
 	for (size_t i = 0; i < unsure.n && !w->error; i++)
 		drop_from(w, unsure.data[i], FATE_DROPPED_UNSURE, left);
+	if (w->c->php && w->c->finalizers.n && !w->error)
+		drop_cycles(w, left);
 	VEC_FREE(&unsure);
 	big_free(left, w->m->nobjects, sizeof *left);
 	return w->error;
@@ -550,7 +647,13 @@ void collection_reason(struct model *m, const struct collection *c, uint32_t o, 
 		add_object(m, "unreachable, but held by uncollectable ", c->reason[o], out);
 		break;
 	default:
-		if (is_tracked_in(m, o, c->generation))
+		if (c->php && c->reason[o] == MODEL_NONE) {
+			str_add(out,
+				"in a cycle that only what goes refers to; the second run, after "
+				"the destructors, may free it");
+			break;
+		}
+		if (!c->php && is_tracked_in(m, o, c->generation))
 			str_add(out, type_of(m, o)->flags & RGD_TYPE_F_LEGACY_DEL
 					     ? "its tp_del runs, it may go: "
 					     : "reached from a tp_del, and goes: ");

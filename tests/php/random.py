@@ -15,6 +15,7 @@ from shimmed import *
 HERE = os.path.join(ROOT, "tests", "php", "programs")
 PHP = os.environ.get("PHP_BINARY", "php8.2")
 SEEDS, FIRST = int(os.environ.get("PHP_SEEDS", "12")), int(os.environ.get("PHP_FIRST", "1"))
+KNOWN = [7011176]  # a cycle that only a suspended fiber of the garbage refers to: the second run frees it
 BUFFERED = 0x8000
 NAMES = {"a": "array", "r": "reference", "s": "string"}
 EXTENSION = os.path.join(TMP, "truth.so")
@@ -156,7 +157,8 @@ def main():
     build()
     n = 0
     with ThreadPoolExecutor(2) as pool:
-        for seed, wrong in zip(range(FIRST, FIRST + SEEDS), pool.map(one, range(FIRST, FIRST + SEEDS))):
+        seeds = KNOWN + list(range(FIRST, FIRST + SEEDS))
+        for seed, wrong in zip(seeds, pool.map(one, seeds)):
             if wrong:
                 fail("random heap %d" % seed, "%d: %s" % (len(wrong), "; ".join(wrong[:4])))
             n += not wrong
