@@ -12,9 +12,9 @@ enum { TYPE, FINDING, OBJECTS, NET, PER_OBJECT, REFS, UNREFS, NORMAL, DEPTH, PAT
 static const struct column columns[] = {
 	[TYPE] = {"type", "TYPE", CELL_TEXT, .about = "of the objects"},
 	[FINDING] = {"finding", "FINDING", CELL_TEXT,
-		     .about = "leak (should be gone), surplus (released once too often), asked "
-			      "(named by "
-			      "the user)"},
+		     .about =
+			     "leak (should be gone), surplus (released once too often), kept (only "
+			     "the library holds them), asked (named by the user)"},
 	[OBJECTS] = {"objects", "OBJECTS", CELL_NUMBER,
 		     .about = "so many of the type: the row is about these"},
 	[NET] = {"net", "NET", CELL_DELTA,
@@ -38,6 +38,7 @@ static const struct column columns[] = {
 static const char *const findings[] = {
 	[BALANCE_LEAK] = "leak",
 	[BALANCE_SURPLUS] = "surplus",
+	[BALANCE_KEPT] = "kept",
 	[BALANCE_ASKED] = "asked",
 };
 
@@ -108,6 +109,11 @@ static void print_head(const struct page *p)
 			printf("%s: %" PRIu64 " of %" PRIu64 " that live should be gone; %" PRIu64
 			       " ended\n",
 			       p->m->types[s->type].name, s->leaked, s->live, s->ended);
+		if (s->kept)
+			printf("%s: %" PRIu64 " of %" PRIu64
+			       " that live are held by the library alone, and none that began so "
+			       "ever ended; %" PRIu64 " ended\n",
+			       p->m->types[s->type].name, s->kept, s->live, s->ended);
 		if (s->surplus)
 			printf("%s: %" PRIu64 " were released once too often\n",
 			       p->m->types[s->type].name, s->surplus);
@@ -232,7 +238,9 @@ const struct command cmd_balance = {
 	.summary = "who took the reference that was never given back",
 	.about = "Of a program that ran under rules (refgraph run --rules). Without selectors: the "
 		 "objects that "
-		 "should be gone. References and releases that belong together, as in the lives of "
+		 "should be gone, then those that only the library still holds and that began "
+		 "otherwise than "
+		 "any that ended. References and releases that belong together, as in the lives of "
 		 "objects of the "
 		 "type that ended, are folded away; the first row is the call that took what "
 		 "nobody gave back. "

@@ -6,6 +6,7 @@
 
 #include "graph/reach.h"
 #include "report/alive.h"
+#include "report/library_held.h"
 #include "util/big.h"
 #include "util/bits.h"
 
@@ -287,6 +288,7 @@ struct total {
 struct sight {
 	struct alive alive;
 	uint32_t *holders;  /* by object: references to it from what is reached */
+	uint64_t *library;  /* bit set: library_held(), when it was asked for */
 	uint64_t *indirect; /* bit set: lost objects that others hold which are lost themselves */
 	bool some;
 };
@@ -294,14 +296,14 @@ struct sight {
 struct judge {
 	struct balance *b;
 	const struct balance_query *query;
-	const struct sight *sight;
+	struct sight *sight;
 	struct weights weights;
 	struct sheet sheet;
 	VEC(struct entry) normal; /* sums over all lives */
 	VEC(struct total) totals;
 	const uint32_t *bad; /* places in model->counted of tombstones that were referenced later */
 	size_t nbad;
-	uint64_t lives, objects[3], live, all_live;
+	uint64_t lives, objects[BALANCE_ASKED + 1], live, all_live;
 };
 
 static struct entry *normal_of(const struct judge *j, uint32_t site)
@@ -428,6 +430,22 @@ static bool should_be_gone(const struct judge *j, const struct counted_row *c)
 	       differs(j, false);
 }
 
+/* Nobody but its library holds it, and it was referenced from where none of the many was that ended. */
+static struct error *is_kept(const struct judge *j, const struct counted_row *c, bool *ret)
+{
+	struct sight *s = j->sight;
+
+	*ret = s->some && c->object != MODEL_NONE && c->memory != 0 &&
+	       !(c->flags & RGD_COUNTED_F_NO_BLOCK) && j->lives >= MANY_LIVES * j->all_live &&
+	       differs(j, true);
+	if (!*ret)
+		return NULL;
+	if (!s->library)
+		TRY(library_held(&s->alive, &s->library));
+	*ret = bits_get(s->library, c->object);
+	return NULL;
+}
+
 static bool is_asked(const struct judge *j, const struct counted_row *c)
 {
 	const struct ids *ids = j->query->objects;
@@ -450,6 +468,7 @@ static struct error *judge_object(struct judge *j, uint32_t at)
 {
 	const struct counted_row *c = &j->b->paths.m->counted[at];
 	uint8_t verdict = BALANCE_LEAK;
+	bool kept;
 
 	j->live += c->state == RGD_COUNTED_ALIVE;
 	TRY(sheet_fill(j->b, c, false, &j->sheet));
@@ -463,10 +482,11 @@ static struct error *judge_object(struct judge *j, uint32_t at)
 			return NULL;
 		verdict = BALANCE_SURPLUS;
 	} else if (!should_be_gone(j, c)) {
-		if (!j->query->type || c->flags & RGD_COUNTED_F_NO_BLOCK || !j->lives ||
-		    !differs(j, true))
+		TRY(is_kept(j, c, &kept));
+		if (!kept && (!j->query->type || c->flags & RGD_COUNTED_F_NO_BLOCK || !j->lives ||
+			      !differs(j, true)))
 			return NULL;
-		verdict = BALANCE_ASKED;
+		verdict = kept ? BALANCE_KEPT : BALANCE_ASKED;
 	}
 	j->objects[verdict]++;
 	if (!VEC_PUSH(&j->b->found, at))
@@ -536,8 +556,7 @@ static struct error *add_rows(struct judge *j, uint32_t type)
 
 /* `rows`: places in model->counted of one type. */
 static struct error *judge_type(struct balance *b, const struct balance_query *query,
-				const struct sight *sight, uint32_t type, const uint32_t *rows,
-				size_t n)
+				struct sight *sight, uint32_t type, const uint32_t *rows, size_t n)
 {
 	struct judge j = {.b = b, .query = query, .sight = sight};
 	const struct model *m = b->paths.m;
@@ -562,10 +581,11 @@ static struct error *judge_type(struct balance *b, const struct balance_query *q
 	if (!e)
 		e = add_rows(&j, type);
 	if (b->rows.n == rows_before) /* nobody is to blame: then it is no finding */
-		j.objects[BALANCE_LEAK] = j.objects[BALANCE_SURPLUS] = 0;
-	if (!e && !VEC_PUSH(&b->types,
-			    ((struct balance_sum){type, j.live, j.lives, j.objects[BALANCE_LEAK],
-						  j.objects[BALANCE_SURPLUS]})))
+		j.objects[BALANCE_LEAK] = j.objects[BALANCE_SURPLUS] = j.objects[BALANCE_KEPT] = 0;
+	if (!e &&
+	    !VEC_PUSH(&b->types,
+		      ((struct balance_sum){type, j.live, j.lives, j.objects[BALANCE_LEAK],
+					    j.objects[BALANCE_SURPLUS], j.objects[BALANCE_KEPT]})))
 		e = error_memory();
 	b->live += j.live;
 	b->ended += j.lives;
@@ -585,6 +605,7 @@ static void sight_free(struct model *m, struct sight *s)
 {
 	big_free(s->holders, m->nobjects, sizeof *s->holders);
 	big_free(s->indirect, bits_words(m->nobjects), sizeof *s->indirect);
+	big_free(s->library, bits_words(m->nobjects), sizeof *s->library);
 	alive_deinit(&s->alive);
 }
 
@@ -614,8 +635,8 @@ static struct error *find_indirect(struct model *m, struct sight *s)
 		uint64_t count = c->memory != MODEL_UNKNOWN ? c->memory : c->count;
 
 		if (c->state == RGD_COUNTED_ALIVE && c->object != MODEL_NONE && count &&
-		    !bits_get(s->alive.reached, c->object) && count > held[c->object] &&
-		    !VEC_PUSH(&heads, c->object))
+		    count != MODEL_UNKNOWN && !bits_get(s->alive.reached, c->object) &&
+		    count > held[c->object] && !VEC_PUSH(&heads, c->object))
 			e = error_memory();
 	}
 	if (!e)
@@ -697,6 +718,8 @@ static int by_guilt(const void *a, const void *b)
 
 		if (u != v)
 			return u > v ? -1 : 1;
+		if (s->kept != t->kept)
+			return s->kept > t->kept ? -1 : 1;
 		return strcmp(sorting->paths.m->types[x->type].name,
 			      sorting->paths.m->types[y->type].name);
 	}
@@ -731,7 +754,7 @@ static bool is_wanted(const struct model *m, const struct balance_query *q, uint
 }
 
 static struct error *judge_all(struct model *m, const struct balance_query *query,
-			       const struct sight *sight, struct balance *ret)
+			       struct sight *sight, struct balance *ret)
 {
 	struct ids order = {0};
 	struct error *e = NULL;

@@ -8,7 +8,9 @@
  * ended too early, what nobody took). (Mozilla's refcount balancer shows the tree of calls with the sums of both, and leaves the pairing to its reader.)
  *
  * An object should be gone when no root reaches it, or when it counts more references than there are pointers to it and the life of its type is
- * known to be another. Objects that are no blocks of the dump are judged by their lives alone.
+ * known to be another. Objects that are no blocks of the dump are judged by their lives alone. One that the library itself still holds (a handle in
+ * its loop, a proxy in its display's table) is reached, and may be meant to stay: it is named, behind the others, when nobody else holds it
+ * (library_held.h) and it was referenced from where none was of the many that ended.
  */
 #ifndef REFGRAPH_REPORT_BALANCE_H
 #define REFGRAPH_REPORT_BALANCE_H
@@ -18,7 +20,8 @@
 enum balance_verdict {
 	BALANCE_LEAK,	 /* references that were not given back */
 	BALANCE_SURPLUS, /* releases of what was not taken: seen by tombstones */
-	BALANCE_ASKED,	 /* the user named the objects: no verdict */
+	BALANCE_KEPT, /* not lost, but only the library holds them, and nothing that began there ever ended */
+	BALANCE_ASKED, /* the user named the objects: no verdict */
 };
 
 /* A place of a type's objects of one verdict. */
@@ -36,7 +39,7 @@ struct balance_row {
 
 struct balance_sum {
 	uint32_t type;
-	uint64_t live, ended, leaked, surplus;
+	uint64_t live, ended, leaked, surplus, kept;
 };
 
 struct balance_query {

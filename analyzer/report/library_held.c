@@ -1,0 +1,139 @@
+/* library_held.c - see library_held.h. */
+#include "report/library_held.h"
+
+#include <stdlib.h>
+
+#include "util/big.h"
+#include "util/bits.h"
+
+/* A counted object in static memory has no size that we know: what lies so near behind its beginning is taken for a part of it. */
+#define STATIC_SIZE 1024u
+
+struct variable {
+	uint64_t address;
+	uint32_t library;
+};
+
+struct held {
+	const struct model *m;
+	uint32_t *library; /* by object: module + 1 of the functions that count it; 0 not counted */
+	VEC(struct variable) variables; /* counted objects that are no blocks, ascending */
+};
+
+/* Module + 1 of the first function that was called for it; 0 none, or the program's own. */
+static uint32_t library_of(const struct model *m, const struct counted_row *c)
+{
+	for (uint32_t i = 0; i < c->events; i++) {
+		uint32_t hook = m->events[c->first + i].hook;
+
+		if (hook != MODEL_NONE)
+			return m->hooks[hook].module == MODEL_NONE || !m->hooks[hook].module
+				       ? 0
+				       : m->hooks[hook].module + 1;
+	}
+	return 0;
+}
+
+static int by_address(const void *a, const void *b)
+{
+	const struct variable *x = a, *y = b;
+
+	return (x->address > y->address) - (x->address < y->address);
+}
+
+static struct error *find_counted(struct held *h)
+{
+	for (uint32_t i = 0; i < h->m->ncounted; i++) {
+		const struct counted_row *c = &h->m->counted[i];
+		uint32_t library = c->state == RGD_COUNTED_ALIVE ? library_of(h->m, c) : 0;
+
+		if (!library)
+			continue;
+		if (c->object != MODEL_NONE)
+			h->library[c->object] = library;
+		else if (!(c->flags & RGD_COUNTED_F_ID) &&
+			 !VEC_PUSH(&h->variables, ((struct variable){c->address, library})))
+			return error_memory();
+	}
+	if (h->variables.n)
+		qsort(h->variables.data, h->variables.n, sizeof *h->variables.data, by_address);
+	return NULL;
+}
+
+/* Module + 1 whose memory the object is; 0 unknown. */
+static uint32_t owner_of(const struct held *h, uint32_t object)
+{
+	uint32_t stack = h->m->stack[object];
+
+	if (h->library[object])
+		return h->library[object];
+	return stack ? h->m->frames[h->m->stacks[stack - 1].frame].module + 1 : 0;
+}
+
+static bool root_is_own(const struct held *h, const struct root *root, uint32_t library)
+{
+	size_t low = 0, high = h->variables.n;
+	uint64_t address;
+
+	if (root->class != RGD_ROOT_GLOBAL || root->owner == MODEL_NONE)
+		return false;
+	if (root->owner == library - 1)
+		return true;
+	address = h->m->modules[root->owner].base + root->value;
+	while (low < high) { /* the last variable that begins at or before the word */
+		size_t middle = low + (high - low) / 2;
+
+		if (h->variables.data[middle].address <= address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low && h->variables.data[low - 1].library == library &&
+	       address - h->variables.data[low - 1].address < STATIC_SIZE;
+}
+
+static void take_out(const struct held *h, const struct alive *a, uint64_t *set)
+{
+	const struct graph *g = &h->m->graph;
+
+	for (uint32_t v = 0; v < h->m->nobjects; v++) {
+		if (!bits_get(a->reached, v))
+			continue;
+		for (uint32_t e = g->out_first[v]; e < g->out_first[v + 1]; e++) {
+			uint32_t t = g->out_target[e];
+
+			if (t != v && h->library[t] && alive_edge(a, e) &&
+			    owner_of(h, v) != h->library[t])
+				bits_clear(set, t);
+		}
+	}
+	for (size_t i = 0; i < a->root_rows.n; i++) {
+		const struct root *root = &h->m->roots[a->root_rows.data[i]];
+
+		if (h->library[root->target] && !root_is_own(h, root, h->library[root->target]))
+			bits_clear(set, root->target);
+	}
+}
+
+struct error *library_held(struct alive *a, uint64_t **ret)
+{
+	struct held h = {.m = a->model};
+	struct error *e;
+
+	*ret = NULL;
+	TRY(model_load(a->model,
+		       MODEL_COUNTED | MODEL_STACK | MODEL_STACKS | MODEL_FRAMES | MODEL_MODULES));
+	TRY(alive_reach(a));
+	TRY(big_alloc(h.m->nobjects, sizeof *h.library, &h.library));
+	e = find_counted(&h);
+	if (!e)
+		e = big_alloc(bits_words(h.m->nobjects), sizeof **ret, ret);
+	for (uint32_t o = 0; o < h.m->nobjects && !e; o++)
+		if (h.library[o] && bits_get(a->reached, o))
+			bits_set(*ret, o);
+	if (!e)
+		take_out(&h, a, *ret);
+	big_free(h.library, h.m->nobjects, sizeof *h.library);
+	VEC_FREE(&h.variables);
+	return e;
+}
