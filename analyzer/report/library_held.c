@@ -2,12 +2,10 @@
 #include "report/library_held.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "util/big.h"
 #include "util/bits.h"
-
-/* A counted object in static memory has no size that we know: what lies so near behind its beginning is taken for a part of it. */
-#define STATIC_SIZE 1024u
 
 struct variable {
 	uint64_t address;
@@ -70,12 +68,31 @@ static uint32_t owner_of(const struct held *h, uint32_t object)
 	return stack ? h->m->frames[h->m->stacks[stack - 1].frame].module + 1 : 0;
 }
 
+static const char *variable_at(const struct model *m, uint32_t module, uint64_t offset)
+{
+	return m->namer.data ? m->namer.data(m->namer.context, module, offset) : NULL;
+}
+
+/* "loop+0x10" lies in the variable `begin` of the same module, as its symbols say; where there are none nobody knows. */
+static bool same_variable(const struct model *m, const struct root *root, uint64_t begin)
+{
+	char name[256];
+	const char *text = variable_at(m, root->owner, begin - m->modules[root->owner].base);
+	size_t n = text ? strcspn(text, "+ ") : 0;
+
+	if (!n || text[n] || n >= sizeof name) /* no name, or not where it begins */
+		return false;
+	memcpy(name, text, n);
+	text = variable_at(m, root->owner, root->value);
+	return text && !strncmp(text, name, n) && (!text[n] || text[n] == '+');
+}
+
 static bool root_is_own(const struct held *h, const struct root *root, uint32_t library)
 {
 	size_t low = 0, high = h->variables.n;
 	uint64_t address;
 
-	if (root->class != RGD_ROOT_GLOBAL || root->owner == MODEL_NONE)
+	if (root->class != RGD_ROOT_GLOBAL || root->owner >= h->m->nmodules)
 		return false;
 	if (root->owner == library - 1)
 		return true;
@@ -89,7 +106,7 @@ static bool root_is_own(const struct held *h, const struct root *root, uint32_t 
 			high = middle;
 	}
 	return low && h->variables.data[low - 1].library == library &&
-	       address - h->variables.data[low - 1].address < STATIC_SIZE;
+	       same_variable(h->m, root, h->variables.data[low - 1].address);
 }
 
 static void take_out(const struct held *h, const struct alive *a, uint64_t *set)

@@ -10,7 +10,7 @@
 
 /*
  * Bit set by object (big_alloc()ed). A library's memory are its own variables, blocks that its code allocated, and objects that it counts, those in
- * the program's static memory too. Of a library that is the program itself nothing can be told apart: none of its objects is in the set.
+ * variables of the program too (by its symbols). Of a library that is the program itself nothing can be told apart: none of its objects is in the set.
  */
 struct error *library_held(struct alive *alive, uint64_t **ret);
 

@@ -127,7 +127,7 @@ def judge_held():
     """Handles that the program itself still has are none that it forgot, wherever they were made."""
     with open(source("libuv")) as f:
         text = f.read().replace("\treturn timer;", "\tmine[made++ % 40] = timer;\n\treturn timer;")
-    text = text.replace("static uv_timer_t *make", "static uv_timer_t *mine[40];\nstatic int made;\n\nstatic uv_timer_t *make")
+    text = text.replace("static uv_timer_t *make", "uv_timer_t *volatile mine[40];\nstatic int made;\n\nstatic uv_timer_t *make")
     flags = subprocess.run(["pkg-config", "--cflags", "--libs", "libuv"], stdout=subprocess.PIPE, universal_newlines=True).stdout.split()
     program = compile("libuv_held", text, "-I" + SAMPLES, *flags)
     run("libuv", program, "missing", dump="libuv_held.missing.rgd")
