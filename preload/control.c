@@ -546,10 +546,8 @@ static void *helper_main(void *unused)
 
 	thread_is_ours = true;
 	t = thread_self();
-	if (t) {
-		t->hook_depth = 1; /* what it allocates is not the program's */
-		t->hook_frame = UINTPTR_MAX;
-	}
+	if (t)
+		t->hook_frame = UINTPTR_MAX; /* what it allocates is not the program's */
 	sys(SYS_prctl, PR_SET_NAME, "refgraph");
 	isolate();
 	control_page->helper_tid = glue_tid();
@@ -602,17 +600,14 @@ static void helper_start(bool wait)
 {
 	uint64_t mask = ~(3ull << 31), before;
 	struct thread *t = thread_self();
-	uint32_t depth = t ? t->hook_depth : 0;
 	uintptr_t frame = t ? t->hook_frame : 0;
 
 	if (atomic_load(&helper_state) == HELPER_RUNNING || !config.helper ||
 	    atomic_load(&sandboxed) || atomic_load(&exiting) || pause_depth)
 		return;
 	atomic_store(&wanted_late, 0);
-	if (t) {
-		t->hook_depth = 1;
+	if (t)
 		t->hook_frame = UINTPTR_MAX;
-	}
 	sys(SYS_rt_sigprocmask, SIG_SETMASK, &mask, &before, SYS_SIGSET_SIZE);
 	atomic_store(&helper_there, 0);
 	if (!create_thread()) {
@@ -624,10 +619,8 @@ static void helper_start(bool wait)
 		control_page_state(RGC_NO_HELPER);
 	}
 	sys(SYS_rt_sigprocmask, SIG_SETMASK, &before, 0, SYS_SIGSET_SIZE);
-	if (t) {
-		t->hook_depth = depth;
+	if (t)
 		t->hook_frame = frame;
-	}
 }
 
 #define LET_GO_MAX 8
@@ -772,20 +765,15 @@ static int take_here(const char *reason, const char *label, const char *path,
 		     struct snapshot_result *result)
 {
 	struct thread *t = thread_self();
-	uint32_t depth = t ? t->hook_depth : 0;
 	uintptr_t frame = t ? t->hook_frame : 0;
 	gate_enter(0);
-	if (t) {
-		t->hook_depth = 1;
+	if (t)
 		t->hook_frame = UINTPTR_MAX;
-	}
 	/* one that a helper left is ended first: two walkers would share a page. It has its deadline */
 	job_abandon(~0u);
 	snapshot_take(reason, label, path, result);
-	if (t) {
-		t->hook_depth = depth;
+	if (t)
 		t->hook_frame = frame;
-	}
 	gate_leave();
 	return result->status;
 }

@@ -43,7 +43,8 @@ extern uint32_t entry_mode;
 
 static inline uint32_t entry_epoch(void)
 {
-	return atomic_load_explicit(&epoch_now, memory_order_relaxed);
+	/* as in stack_site_key() */
+	return *(const uint32_t *)&epoch_now;
 }
 
 /* The stack of an allocation as the mode in force wants it, with LIVE_SHARE; the general way. */
@@ -54,50 +55,57 @@ uint32_t entry_stack_rare(struct thread *t, uintptr_t caller, uintptr_t frame);
 void entry_record_sample(struct thread *t, void *block, size_t size, uint32_t epoch,
 			 uintptr_t caller, uintptr_t frame);
 
-/* Inside a hook, after the real call: this block is alive. The general way, and what the hooks inline: whatever is unusual
- * goes the general way, so that the usual one needs few registers. */
+/* Inside a hook, after the real call: this block is alive. The general way. */
 void entry_record_any(struct thread *t, void *block, size_t size, uint32_t epoch, uintptr_t caller,
 		      uintptr_t frame);
 
-static inline __attribute__((always_inline)) void
-entry_record(struct thread *t, void *block, size_t size, uintptr_t caller, uintptr_t frame)
+/*
+ * What the real call gave, on the way out of a hook: records the block and leaves. The hooks inline the usual case of the modes with
+ * sites; whatever is unusual (NULL, too) is the last call of the hook, so that nothing has to be kept over it and the usual case
+ * needs few registers. A hook costs by its instructions: while the program waits for its memory, they take the room in which the
+ * processor would look for the next miss.
+ */
+void *entry_made_other(struct thread *t, void *block, size_t size, uintptr_t caller,
+		       uintptr_t frame);
+void *entry_made_parked(struct thread *t, void *block);
+void *entry_made_tick(struct thread *t, void *block);
+
+static inline __attribute__((always_inline)) void *
+entry_made(struct thread *t, void *block, size_t size, uintptr_t caller, uintptr_t frame)
 {
 	uintptr_t address = (uintptr_t)block;
 	struct site *site = stack_site_slot(t, caller);
-	uint32_t stack = 0;
-	live_word *leaf;
+	live_word *leaf, *w;
+	size_t index;
 
-	if (unlikely(entry_mode != ENTRY_SITE)) {
-		if (likely(entry_mode == ENTRY_SAMPLED)) {
-			t->sample_left -= (int64_t)size;
-			if (unlikely(t->sample_left <= 0))
-				entry_record_sample(t, block, size, entry_epoch(), caller, frame);
-			return;
-		}
-		if (entry_mode != ENTRY_NONE || t->ignoring)
-			goto unusual;
-	} else if (unlikely(site->key != stack_site_key(caller))) {
-		goto unusual;
-	}
-	if (unlikely(live_is_odd(address)) || unlikely(size >= LIVE_SIZE_FAR))
+	if (unlikely(entry_mode != ENTRY_SITE) || unlikely(site->key != stack_site_key(caller)) ||
+	    unlikely(live_is_odd(address)) || unlikely(size >= LIVE_LARGE))
 		goto unusual;
 	leaf = live_leaf(address);
-	if (unlikely(!leaf) || unlikely(!live_is_touched(leaf, live_index(address))))
+	if (unlikely(!leaf))
 		goto unusual;
-	if (likely(entry_mode == ENTRY_SITE)) {
-		/* last: where it gets to 0, entry_stack() finds it so */
-		if (unlikely(!--site->left))
-			goto unusual;
-		stack = site->stack;
+	index = live_index(address); /* no page is touched where NULL would be */
+	if (unlikely(!live_is_touched(leaf, index)))
+		goto unusual;
+	/* last: where it gets to 0, entry_stack() finds it so */
+	if (unlikely(!--site->left))
+		goto unusual;
+	w = leaf + index;
+	if (unlikely(size >= LIVE_SIZE_FAR)) {
+		live_word_set(w + 2, (uint32_t)size);
+		live_put_small(w, LIVE_SIZE_FAR, site->stack, entry_epoch());
+	} else {
+		live_put_small(w, (uint32_t)size, site->stack, entry_epoch());
 	}
-	live_put_small(leaf + live_index(address), (uint32_t)size, stack, entry_epoch());
 	counted(&t->made, 1);
 	counted(&t->made_bytes, size);
 	if (unlikely(t->made_bytes >= t->next_tick))
-		thread_tick(t);
-	return;
+		return entry_made_tick(t, block);
+	if (hook_close(t))
+		return entry_made_parked(t, block);
+	return block;
 unusual:
-	entry_record_any(t, block, size, entry_epoch(), caller, frame);
+	return entry_made_other(t, block, size, caller, frame);
 }
 
 /* In the live totals: a block that was put into the table, or taken out. A sampled one counts for those it stands for. */
@@ -110,25 +118,24 @@ void entry_put_back(struct thread *t, const struct live_block *was);
 /* Before the real free: the block is no more. `t` is the calling thread's record or NULL. False: it was not known. */
 bool entry_forget_any(struct thread *t, void *block, struct live_block *was);
 
-static inline __attribute__((always_inline)) bool entry_forget(struct thread *t, void *block)
+/*
+ * The usual case of it. False: ask entry_forget_any(). No test for odd addresses: in the granule of such a block none begins that the
+ * table has, since blocks are 32 bytes apart.
+ */
+static inline __attribute__((always_inline)) bool entry_forget_usual(struct thread *t, void *block)
 {
-	uintptr_t address = (uintptr_t)block;
-	uint32_t word0, size;
-	struct live_block was;
-	live_word *leaf, *w;
+	live_word *w = live_slot((uintptr_t)block);
+	uint32_t size;
 
-	if (unlikely(live_is_odd(address)))
-		return entry_forget_any(t, block, &was);
-	leaf = live_leaf(address);
-	if (unlikely(!leaf))
+	if (unlikely(!w) ||
+	    unlikely((live_word_get(w) & (LIVE_START | LIVE_SAMPLED | LIVE_COUNTED)) != LIVE_START))
 		return false;
-	w = leaf + live_index(address);
-	word0 = live_word_get(w);
-	if (unlikely((word0 & (LIVE_START | LIVE_SAMPLED | LIVE_COUNTED)) != LIVE_START))
-		return word0 & LIVE_START && entry_forget_any(t, block, &was);
 	size = live_small(live_word_get(w + 1));
-	if (unlikely(size == LIVE_SIZE_FAR))
-		return entry_forget_any(t, block, &was);
+	if (unlikely(size == LIVE_SIZE_FAR)) {
+		size = live_word_get(w + 2);
+		if (unlikely(size & LIVE_SIZE_MORE))
+			return false;
+	}
 	live_word_set(w, 0);
 	counted(&t->gone, 1);
 	counted(&t->gone_bytes, size);
@@ -143,22 +150,26 @@ void entry_free_passing(void *block);
 /* A block that the table does not know; `counted` in a hook of its own. */
 void entry_free_unknown(void *block, bool counted);
 
-/* The whole hook of everything that frees one block. */
+/* The whole hook of everything that frees one block, `frame` is its FRAME_PLACE; the general way, and from inside the hook on. */
+void entry_free_any(void *block, uintptr_t frame);
+void entry_free_other(struct thread *t, void *block);
+
 static inline __attribute__((always_inline)) void entry_free(void *block, uintptr_t frame)
 {
-	struct thread *t;
+	struct thread *t = thread_current;
 
 	if (unlikely(!block))
 		return;
-	t = hook_enter(frame);
-	if (unlikely(!t)) {
-		entry_free_passing(block);
+	if (unlikely(!t) || unlikely(hook_inside(t, frame))) {
+		entry_free_any(block, frame);
 		return;
 	}
-	if (likely(entry_forget(t, block)))
-		real.free(block);
-	else
-		entry_free_unknown(block, true);
+	hook_open(t, frame);
+	if (unlikely(!entry_forget_usual(t, block))) {
+		entry_free_other(t, block);
+		return;
+	}
+	real.free(block);
 	hook_leave(t);
 }
 

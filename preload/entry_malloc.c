@@ -157,6 +157,14 @@ struct real real = {
 	.munmap = boot_munmap,
 };
 
+/* real.malloc(request(size)), without asking each time whether there is anything to round. */
+static void *(*requested_malloc)(size_t) = boot_malloc;
+
+static void *rounded_malloc(size_t size)
+{
+	return real.malloc(request(size));
+}
+
 /* ---- the real functions ------------------------------------------------------------------------------------------------- */
 
 /*
@@ -234,6 +242,7 @@ static void judge_allocator(void)
 	if (native_followed &&
 	    module_of((void *)real.malloc) != module_of((void *)gnu_get_libc_version))
 		request_min = 32;
+	requested_malloc = request_min ? rounded_malloc : real.malloc;
 }
 
 #define NEXT(field, name) *(void **)&found.field = entry_next(name)
@@ -437,18 +446,93 @@ void entry_put_back(struct thread *t, const struct live_block *was)
 		site_count_back(was);
 }
 
-EXPORT void *malloc(size_t size)
+__attribute__((noinline)) void *entry_made_parked(struct thread *t, void *block)
 {
-	struct thread *t = hook_enter(FRAME);
-	void *block;
+	freeze_park_here(t);
+	return block;
+}
 
-	if (unlikely(!t))
-		return real.malloc(request_inside(size));
-	block = real.malloc(request(size));
-	if (likely(block))
-		entry_record(t, block, size, CALLER, FRAME);
+__attribute__((noinline)) void *entry_made_tick(struct thread *t, void *block)
+{
+	thread_tick(t);
 	hook_leave(t);
 	return block;
+}
+
+static __attribute__((noinline)) void *made_any(struct thread *t, void *block, size_t size,
+						uintptr_t caller, uintptr_t frame)
+{
+	if (block)
+		entry_record_any(t, block, size, entry_epoch(), caller, frame);
+	hook_leave(t);
+	return block;
+}
+
+static __attribute__((noinline)) void *made_sample(struct thread *t, void *block, size_t size,
+						   uintptr_t caller, uintptr_t frame)
+{
+	if (block)
+		entry_record_sample(t, block, size, entry_epoch(), caller, frame);
+	hook_leave(t);
+	return block;
+}
+
+/* Mode none: where the block alone can be put down in two words; false otherwise. */
+static inline __attribute__((always_inline)) bool none_usual(struct thread *t, void *block,
+							     size_t size)
+{
+	uintptr_t address = (uintptr_t)block;
+	live_word *w;
+
+	if (unlikely(t->ignoring) || unlikely(live_is_odd(address)) ||
+	    unlikely(size >= LIVE_SIZE_FAR))
+		return false;
+	w = live_leaf(address);
+	if (unlikely(!w) || unlikely(!live_is_touched(w, live_index(address))))
+		return false;
+	live_put_small(w + live_index(address), (uint32_t)size, 0, entry_epoch());
+	counted(&t->made, 1);
+	counted(&t->made_bytes, size);
+	return true;
+}
+
+/* As the usual case: each way out is a last call. */
+void *entry_made_other(struct thread *t, void *block, size_t size, uintptr_t caller,
+		       uintptr_t frame)
+{
+	if (entry_mode == ENTRY_SAMPLED) {
+		t->sample_left -= block ? (int64_t)size : 0;
+		if (unlikely(t->sample_left <= 0))
+			return made_sample(t, block, size, caller, frame);
+	} else if (entry_mode != ENTRY_NONE || unlikely(!none_usual(t, block, size))) {
+		return made_any(t, block, size, caller, frame);
+	} else if (unlikely(t->made_bytes >= t->next_tick)) {
+		return entry_made_tick(t, block);
+	}
+	if (hook_close(t))
+		return entry_made_parked(t, block);
+	return block;
+}
+
+static __attribute__((noinline)) void *malloc_any(size_t size, uintptr_t caller, uintptr_t frame)
+{
+	struct thread *t = hook_enter(frame);
+
+	if (!t)
+		return real.malloc(request_inside(size));
+	return entry_made_other(t, requested_malloc(size), size, caller, frame);
+}
+
+EXPORT void *malloc(size_t size)
+{
+	struct thread *t = thread_current;
+	void *block;
+
+	if (unlikely(!t) || unlikely(hook_inside(t, FRAME)))
+		return malloc_any(size, CALLER, FRAME);
+	hook_open(t, FRAME);
+	block = requested_malloc(size);
+	return entry_made(t, block, size, CALLER, FRAME);
 }
 extern __typeof__(boot_malloc) own_malloc __attribute__((alias("malloc"), copy(malloc)));
 
@@ -469,10 +553,7 @@ EXPORT void *calloc(size_t n, size_t size)
 	if (unlikely(!t))
 		return real_calloc(n, size, request_inside(0));
 	block = real_calloc(n, size, request_min);
-	if (likely(block))
-		entry_record(t, block, n * size, CALLER, FRAME);
-	hook_leave(t);
-	return block;
+	return entry_made(t, block, n * size, CALLER, FRAME);
 }
 
 void entry_free_unknown(void *block, bool counted)
@@ -494,22 +575,47 @@ void entry_free_passing(void *block)
 		entry_free_unknown(block, false);
 }
 
+__attribute__((noinline)) void entry_free_other(struct thread *t, void *block)
+{
+	live_word *w = live_is_odd((uintptr_t)block) ? NULL : live_slot((uintptr_t)block);
+	struct live_block was;
+
+	/* most blocks of a sample are in no table */
+	if (w && !(live_word_get(w) & LIVE_START))
+		entry_free_unknown(block, true);
+	else if (entry_forget_any(t, block, &was))
+		real.free(block);
+	else
+		entry_free_unknown(block, true);
+	hook_leave(t);
+}
+
+__attribute__((noinline)) void entry_free_any(void *block, uintptr_t frame)
+{
+	struct thread *t = hook_enter(frame);
+
+	if (t)
+		entry_free_other(t, block);
+	else
+		entry_free_passing(block);
+}
+
 EXPORT void free(void *block)
 {
-	entry_free(block, FRAME);
+	entry_free(block, FRAME_PLACE);
 }
 
 /* C23. The sizes are promises of the caller that the real allocator, which may be older, need not hear. */
 EXPORT void free_sized(void *block, size_t size);
 EXPORT void free_sized(void *block, size_t size)
 {
-	entry_free(block, FRAME);
+	entry_free(block, FRAME_PLACE);
 }
 
 EXPORT void free_aligned_sized(void *block, size_t alignment, size_t size);
 EXPORT void free_aligned_sized(void *block, size_t alignment, size_t size)
 {
-	entry_free(block, FRAME);
+	entry_free(block, FRAME_PLACE);
 }
 
 static void *realloc_boot(void *block, size_t size)
@@ -602,10 +708,7 @@ static inline __attribute__((always_inline)) void *aligned_hook(void *(*allocate
 	if (unlikely(!t))
 		return allocate(alignment, request(size));
 	block = allocate(alignment, request(size));
-	if (likely(block))
-		entry_record(t, block, size, caller, frame);
-	hook_leave(t);
-	return block;
+	return entry_made(t, block, size, caller, frame);
 }
 
 EXPORT void *memalign(size_t alignment, size_t size)
@@ -644,9 +747,10 @@ EXPORT int posix_memalign(void **block, size_t alignment, size_t size)
 	if (unlikely(!t))
 		return real.posix_memalign(block, alignment, request(size));
 	failed = real.posix_memalign(block, alignment, request(size));
-	if (likely(!failed && *block))
-		entry_record(t, *block, size, CALLER, FRAME);
-	hook_leave(t);
+	if (likely(!failed))
+		entry_made(t, *block, size, CALLER, FRAME);
+	else
+		hook_leave(t);
 	return failed;
 }
 

@@ -164,10 +164,7 @@ static inline __attribute__((always_inline)) void *new_hook(size_t size, size_t 
 					   request((size + alignment - 1) & ~(alignment - 1)));
 	else
 		block = real.malloc(request(size ? size : 1));
-	if (likely(block))
-		entry_record(t, block, size, caller, frame);
-	hook_leave(t);
-	return block;
+	return entry_made(t, block, size, caller, frame);
 }
 
 static __attribute__((noinline)) void *new_next(enum form form, uintptr_t a, uintptr_t b,
@@ -235,21 +232,21 @@ static inline __attribute__((always_inline)) bool delete_hook(void *block, uintp
 	EXPORT void name(void *block);                                                             \
 	EXPORT void name(void *block)                                                              \
 	{                                                                                          \
-		if (unlikely(!delete_hook(block, FRAME)))                                          \
+		if (unlikely(!delete_hook(block, FRAME_PLACE)))                                    \
 			new_next(form, (uintptr_t)block, 0, 0);                                    \
 	}
 #define DELETE_1(name, form, value)                                                                \
 	EXPORT void name(void *block, uintptr_t a);                                                \
 	EXPORT void name(void *block, uintptr_t a)                                                 \
 	{                                                                                          \
-		if (unlikely(!delete_hook(block, FRAME)))                                          \
+		if (unlikely(!delete_hook(block, FRAME_PLACE)))                                    \
 			new_next(form, (uintptr_t)block, value, 0);                                \
 	}
 #define DELETE_2(name, form, value)                                                                \
 	EXPORT void name(void *block, uintptr_t a, uintptr_t b);                                   \
 	EXPORT void name(void *block, uintptr_t a, uintptr_t b)                                    \
 	{                                                                                          \
-		if (unlikely(!delete_hook(block, FRAME)))                                          \
+		if (unlikely(!delete_hook(block, FRAME_PLACE)))                                    \
 			new_next(form, (uintptr_t)block, value, b);                                \
 	}
 

@@ -335,7 +335,7 @@ static void jump_ahead(const void *where)
 
 	if (rules_on())
 		calls_jump(where);
-	if (likely(!t || !t->hook_depth || t->hook_frame == UINTPTR_MAX))
+	if (likely(!t || !t->hook_frame || t->hook_frame == UINTPTR_MAX))
 		return;
 	for (unsigned i = 0; i < sizeof(locks) / sizeof(locks[0]); i++) {
 		if (trylock_is_mine(locks[i]))
@@ -369,7 +369,7 @@ JUMP(__longjmp_chk)
 static __attribute__((noreturn)) void exit_hook(int status)
 {
 	/* not in a vfork child, whose memory is its parent's, and not from inside a hook (a signal handler) */
-	if (thread_current && !thread_current->hook_depth && !shim_sandboxed &&
+	if (thread_current && !thread_current->hook_frame && !shim_sandboxed &&
 	    glue_pid() == shim_pid)
 		control_at_exit(true);
 	if (real.exit_now)

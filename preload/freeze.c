@@ -193,7 +193,7 @@ static inline __attribute__((always_inline)) void park_registers(struct thread *
 
 static bool inside_hook(const struct thread *t, uintptr_t sp)
 {
-	return t && t->hook_depth && !hook_abandoned(t, sp);
+	return t && hook_inside(t, sp);
 }
 
 static void handler(int signal, siginfo_t *info, void *context)

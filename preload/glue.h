@@ -93,5 +93,7 @@ static inline uint32_t glue_pid(void)
 #define CALLER ((uintptr_t)__builtin_extract_return_addr(__builtin_return_address(0)))
 /* Where the hook's frame is: the saved frame pointer lies there, the return address above it. */
 #define FRAME ((uintptr_t)__builtin_frame_address(0))
+/* The same address in a hook that nobody unwinds from: it keeps no frame pointer. */
+#define FRAME_PLACE ((uintptr_t)__builtin_dwarf_cfa() - 2 * sizeof(uintptr_t))
 
 #endif

@@ -44,9 +44,9 @@ static inline __attribute__((always_inline)) void counted(uint64_t *counter, uin
  * handler on an alternative stack may be taken for one; then its blocks are recorded, which is right, and the thread may park a
  * little early, which is harmless.
  */
-static inline bool hook_abandoned(const struct thread *t, uintptr_t frame)
+static inline bool hook_inside(const struct thread *t, uintptr_t frame)
 {
-	return t->hook_frame && frame >= t->hook_frame;
+	return frame < t->hook_frame;
 }
 
 /*
@@ -55,20 +55,17 @@ static inline bool hook_abandoned(const struct thread *t, uintptr_t frame)
  */
 struct hook_own {
 	struct thread *t;
-	uint32_t depth;
 	uintptr_t frame;
 };
 
 static inline struct hook_own hook_own_begin(void)
 {
-	struct hook_own own = {thread_current, 0, 0};
+	struct hook_own own = {thread_current, 0};
 
 	if (!own.t)
 		return own;
-	own.depth = own.t->hook_depth;
 	own.frame = own.t->hook_frame;
-	own.t->hook_frame = UINTPTR_MAX;
-	*(volatile uint32_t *)&own.t->hook_depth = 1;
+	*(volatile uintptr_t *)&own.t->hook_frame = UINTPTR_MAX;
 	atomic_signal_fence(memory_order_seq_cst);
 	return own;
 }
@@ -78,11 +75,16 @@ static inline void hook_own_end(struct hook_own own)
 	if (!own.t)
 		return;
 	atomic_signal_fence(memory_order_seq_cst);
-	own.t->hook_frame = own.frame;
-	*(volatile uint32_t *)&own.t->hook_depth = own.depth;
+	*(volatile uintptr_t *)&own.t->hook_frame = own.frame;
 	atomic_signal_fence(memory_order_seq_cst);
-	if (!own.depth && unlikely(__atomic_load_n(&own.t->park_pending, __ATOMIC_RELAXED)))
+	if (!own.frame && unlikely(__atomic_load_n(&own.t->park_pending, __ATOMIC_RELAXED)))
 		freeze_park_here(own.t);
+}
+
+static inline __attribute__((always_inline)) void hook_open(struct thread *t, uintptr_t frame)
+{
+	t->hook_frame = frame;
+	atomic_signal_fence(memory_order_seq_cst);
 }
 
 /* The calling thread's record when the hook is to record, else NULL: pass through. */
@@ -95,25 +97,24 @@ static inline __attribute__((always_inline)) struct thread *hook_enter(uintptr_t
 		if (!t)
 			return NULL;
 	}
-	if (unlikely(t->hook_depth) && !hook_abandoned(t, frame))
+	if (unlikely(hook_inside(t, frame)))
 		return NULL;
-	t->hook_depth = 1;
-	t->hook_frame = frame;
-	atomic_signal_fence(memory_order_seq_cst);
+	hook_open(t, frame);
 	return t;
 }
 
-/*
- * The frame goes with the depth: a signal between the two stores of hook_enter() must not find that of an earlier bracket there, for its handler's
- * own would seem to lie above it, and close the bracket that has just begun.
- */
-static inline __attribute__((always_inline)) void hook_leave(struct thread *t)
+/* The bracket is closed. True: somebody waits for freeze_park_here(). */
+static inline __attribute__((always_inline)) bool hook_close(struct thread *t)
 {
 	atomic_signal_fence(memory_order_seq_cst);
-	*(volatile uint32_t *)&t->hook_depth = 0;
 	*(volatile uintptr_t *)&t->hook_frame = 0;
 	atomic_signal_fence(memory_order_seq_cst);
-	if (unlikely(__atomic_load_n(&t->park_pending, __ATOMIC_RELAXED)))
+	return unlikely(__atomic_load_n(&t->park_pending, __ATOMIC_RELAXED));
+}
+
+static inline __attribute__((always_inline)) void hook_leave(struct thread *t)
+{
+	if (hook_close(t))
 		HOOK_PARK_HERE(t);
 }
 

@@ -61,6 +61,18 @@ static inline bool live_is_odd(uintptr_t address)
 	return live_granule(address) >> (LIVE_ADDRESS_BITS - LIVE_GRANULE_SHIFT);
 }
 
+/* The first word of the block at this address, or NULL. What is no multiple of 16 gets its granule's. */
+static inline live_word *live_slot(uintptr_t address)
+{
+	size_t top = address >> LIVE_LEAF_SHIFT;
+	live_word *leaf;
+
+	if (unlikely(top >= LIVE_LEAVES))
+		return NULL;
+	leaf = atomic_load_explicit(&live_top[top], memory_order_acquire);
+	return likely(leaf) ? leaf + (address >> LIVE_GRANULE_SHIFT & (LIVE_LEAF_WORDS - 1)) : NULL;
+}
+
 /* Not of an odd address. */
 static inline live_word *live_leaf(uintptr_t address)
 {

@@ -298,10 +298,10 @@ enum thread_record {
 };
 struct thread {
 	/* what each hook touches, in one cache line */
-	uint32_t hook_depth;   /* > 0: inside a hook; owner thread only */
-	uint32_t park_pending; /* atomic: the freezer asked while we were inside a hook */
 	uintptr_t
-		hook_frame; /* stack address of the hook we are in: a call from above it means that it was left by longjmp */
+		hook_frame; /* stack address of the hook we are in: a call from above it means that it was left by longjmp;
+			     * UINTPTR_MAX: the shim's own work; 0: in none. Owner thread only */
+	uint32_t park_pending; /* atomic: the freezer asked while we were inside a hook */
 	/* blocks and bytes that this thread made and freed, ever; written by the owner only. Live are the sums over threads. */
 	uint64_t made, made_bytes;
 	uint64_t gone, gone_bytes;

@@ -16,12 +16,13 @@ uint32_t stack_site_slow(struct thread *t, uintptr_t pc);
 
 static inline struct site *stack_site_slot(struct thread *t, uintptr_t pc)
 {
-	return &t->sites[(unsigned)(pc ^ pc >> 8) % SITE_CACHE];
+	return &t->sites[pc % SITE_CACHE];
 }
 
 static inline uint64_t stack_site_key(uintptr_t pc)
 {
-	return pc ^ atomic_load_explicit(&stack_generation, memory_order_relaxed);
+	/* a plain load of a word: gcc makes two instructions of atomic_load_explicit */
+	return pc ^ *(const uint64_t *)&stack_generation;
 }
 
 static inline uint32_t stack_site_cached(struct thread *t, uintptr_t pc)

@@ -147,7 +147,6 @@ static uintptr_t stack_top(void)
 /* Everything but the totals, the links and what belongs to the unwinder. */
 static void record_reset(struct thread *t)
 {
-	t->hook_depth = 0;
 	__atomic_store_n(&t->park_pending, 0, __ATOMIC_RELAXED);
 	t->hook_frame = 0;
 	t->ignoring = 0;
@@ -184,9 +183,9 @@ static struct thread *record_make(void)
 	}
 	__atomic_store_n(&t->state, THREAD_USED, __ATOMIC_RELEASE);
 	if (threads_key_made) {
-		t->hook_depth = 1; /* pthread_setspecific may allocate */
+		t->hook_frame = UINTPTR_MAX; /* pthread_setspecific may allocate */
 		ERRNO_KEPT(pthread_setspecific(threads_key, t));
-		t->hook_depth = 0;
+		t->hook_frame = 0;
 	}
 	return t;
 }
@@ -254,7 +253,7 @@ void threads_after_fork_child(void)
 	for (struct thread *t = threads_first(); t; t = t->next) {
 		if (t == thread_current)
 			continue;
-		t->hook_depth = 0;
+		t->hook_frame = 0;
 		__atomic_store_n(&t->state, THREAD_FREE, __ATOMIC_RELAXED);
 		t->spare = threads_spare;
 		threads_spare = t;

@@ -151,7 +151,7 @@ static void wrap_free(void *context, void *block)
 		w->next.free(w->next.context, block);
 		return;
 	}
-	if (likely(entry_forget(t, block)))
+	if (likely(entry_forget_usual(t, block)) || entry_forget_any(t, block, &was))
 		w->blocks--;
 	else
 		counter_add(COUNTER_UNKNOWN_FREES, 1);
