@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "entry.h"
+#include "hooks/elf_symbols.h"
 #include "site_counts.h"
 
 size_t request_min;
@@ -176,10 +177,21 @@ void entry_forget_error(void)
 	(void)dlsym(RTLD_DEFAULT, "free");
 }
 
+/*
+ * That message is allocated and freed by whose malloc() stands first, and that of a program such as GCL is none before its main()
+ * ran. So what no module has is not asked for.
+ */
+static bool nobody_has(void *handle, const char *name)
+{
+	return handle == RTLD_DEFAULT &&
+	       atomic_load_explicit(&shim_state, memory_order_relaxed) == SHIM_ON &&
+	       !exports_anywhere(name);
+}
+
 void *entry_symbol(void *handle, const char *name)
 {
 	struct hook_own own = hook_own_begin();
-	void *p = dlsym(handle, name);
+	void *p = nobody_has(handle, name) ? NULL : dlsym(handle, name);
 
 	if (!p)
 		entry_forget_error();

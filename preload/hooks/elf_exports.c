@@ -1,6 +1,7 @@
 /*
  * elf_exports.c - exported functions of a loaded module, through the hash table that the loader itself uses.
  */
+#include <link.h>
 #include <string.h>
 
 #include "../shim.h"
@@ -114,14 +115,24 @@ static void report(const struct exports *e, uint32_t i, on_symbol each, void *co
 	each(&found, context);
 }
 
-static void consider(const struct exports *e, uint32_t i, const char *name, const char *version,
-		     on_symbol each, void *context)
+/* Whom a search is for, and who hears of it. */
+struct search {
+	const char *name, *version;
+	bool variables; /* too, not functions only */
+	on_symbol each;
+	void *context;
+};
+
+static void consider(const struct exports *e, uint32_t i, const struct search *f)
 {
-	if (!is_function(&e->symbols[i]) || strcmp(symbol_name(e, &e->symbols[i]), name) != 0)
+	const Elf64_Sym *s = &e->symbols[i];
+
+	if (!(f->variables ? s->st_shndx != SHN_UNDEF : is_function(s)) ||
+	    strcmp(symbol_name(e, s), f->name) != 0)
 		return;
-	if (*version && !(e->versions && version_is(e, e->versions[i], version)))
+	if (*f->version && !(e->versions && version_is(e, e->versions[i], f->version)))
 		return;
-	report(e, i, each, context);
+	report(e, i, f->each, f->context);
 }
 
 /* The parts of DT_GNU_HASH. */
@@ -141,11 +152,10 @@ static struct gnu_table gnu_table(const struct exports *e)
 	return g;
 }
 
-static void find_gnu(const struct exports *e, const char *name, const char *version, on_symbol each,
-		     void *context)
+static void find_gnu(const struct exports *e, const struct search *f)
 {
 	struct gnu_table g = gnu_table(e);
-	uint32_t h = gnu_hash_of(name), i;
+	uint32_t h = gnu_hash_of(f->name), i;
 	uint64_t word;
 
 	if (!g.nbuckets || !g.nwords)
@@ -160,7 +170,7 @@ static void find_gnu(const struct exports *e, const char *name, const char *vers
 		uint32_t other = g.chain[i - g.first];
 
 		if ((other | 1) == (h | 1))
-			consider(e, i, name, version, each, context);
+			consider(e, i, f);
 		if (other & 1)
 			break;
 	}
@@ -178,24 +188,28 @@ static uint32_t sysv_hash_of(const char *name)
 	return h;
 }
 
-static void find_sysv(const struct exports *e, const char *name, const char *version,
-		      on_symbol each, void *context)
+static void find_sysv(const struct exports *e, const struct search *f)
 {
 	const uint32_t *t = e->sysv_hash, *buckets = t + 2, *chain = buckets + t[0];
 
 	if (!t[0])
 		return;
-	for (uint32_t i = buckets[sysv_hash_of(name) % t[0]]; i && i < t[1]; i = chain[i])
-		consider(e, i, name, version, each, context);
+	for (uint32_t i = buckets[sysv_hash_of(f->name) % t[0]]; i && i < t[1]; i = chain[i])
+		consider(e, i, f);
+}
+
+static void find(const struct exports *e, const struct search *f)
+{
+	if (e->gnu_hash)
+		find_gnu(e, f);
+	else
+		find_sysv(e, f);
 }
 
 void exports_find(const struct exports *e, const char *name, const char *version, on_symbol each,
 		  void *context)
 {
-	if (e->gnu_hash)
-		find_gnu(e, name, version, each, context);
-	else
-		find_sysv(e, name, version, each, context);
+	find(e, &(struct search){name, version, false, each, context});
 }
 
 /* How many symbols there are: DT_HASH says it, in DT_GNU_HASH the last chain ends with the last symbol. */
@@ -240,4 +254,42 @@ uintptr_t exports_address(const struct exports *e, const char *name)
 
 	exports_find(e, name, "", take_address, &address);
 	return address;
+}
+
+struct anywhere {
+	struct search search;
+	bool found;
+};
+
+static void take_note(const struct symbol_found *found, void *context)
+{
+	bool *ret = context;
+
+	(void)found;
+	*ret = true;
+}
+
+static int search_object(struct dl_phdr_info *info, size_t size, void *context)
+{
+	struct anywhere *a = context;
+	struct module m = {.base = info->dlpi_addr};
+	struct exports exports;
+
+	(void)size;
+	for (unsigned i = 0; i < info->dlpi_phnum; i++) {
+		if (info->dlpi_phdr[i].p_type == PT_DYNAMIC)
+			m.dynamic = info->dlpi_addr + info->dlpi_phdr[i].p_vaddr;
+	}
+	if (exports_open(&m, &exports))
+		find(&exports, &a->search);
+	return a->found;
+}
+
+bool exports_anywhere(const char *name)
+{
+	struct anywhere a = {.search = {name, "", true, take_note, NULL}};
+
+	a.search.context = &a.found;
+	dl_iterate_phdr(search_object, &a);
+	return a.found;
 }

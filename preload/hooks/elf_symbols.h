@@ -42,6 +42,11 @@ void exports_find(const struct exports *e, const char *name, const char *version
 void exports_each(const struct exports *e, on_symbol each, void *context);
 /* The default definition's address; 0 none. */
 uintptr_t exports_address(const struct exports *e, const char *name);
+/*
+ * Does any loaded module define a function or variable of this name? To be asked ahead of dlsym(), which allocates its message
+ * when there is none: from a program with an allocator of its own, that is the program's code, ahead of its time.
+ */
+bool exports_anywhere(const char *name);
 
 /* Each function of .symtab: of the file, else of its debug file by build-id or .gnu_debuglink. False: neither has one (`why` says it). Opens
  * files: not for a thread of the program in a hot path. */

@@ -128,6 +128,26 @@ int main(void)
 END
 gcc -O1 -w -rdynamic -o "$TMP/own" "$TMP/own.c" && attack "attack: the program's own malloc" 0 "$TMP/own"
 gcc -O1 -w -o "$TMP/own2" "$TMP/own.c" -Wl,--exclude-libs,ALL -fvisibility=hidden && attack "attack: the program's own malloc, hidden" 0 "$TMP/own2"
+
+# GCL's way (maxima, axiom): its malloc gives from the end of the program before main(), and its free knows nothing yet
+cat >"$TMP/unborn.c" <<'END'
+#include <stddef.h>
+#include <string.h>
+#include <unistd.h>
+static char heap[1 << 20] __attribute__((aligned(16)));
+static size_t used;
+static int born;
+void *malloc(size_t n) { void *p = heap + used; used += (n + 15) & ~15ul; return p; }
+void free(void *p) { if (p && !born) { write(2, "too early\n", 10); _exit(51); } }
+void *calloc(size_t a, size_t b) { return malloc(a * b); }
+void *realloc(void *p, size_t n) { void *q = malloc(n); if (p) memcpy(q, p, n); return q; }
+int main(void) { born = 1; write(1, "born\n", 5); return 0; }
+END
+gcc -O1 -w -rdynamic -o "$TMP/unborn" "$TMP/unborn.c" && for rules in none all; do
+	shim_env=(REFGRAPH_RULES=$rules)
+	attack "attack: an allocator that is none before main, rules $rules" 0 "$TMP/unborn"
+done
+shim_env=()
 gcc -O1 -w -static -o "$TMP/static" "$TMP/own.c" 2>/dev/null && attack "attack: a static program" 0 "$TMP/static"
 gcc -O1 -w -static-pie -o "$TMP/staticpie" "$TMP/own.c" 2>/dev/null && attack "attack: a static PIE" 0 "$TMP/staticpie"
 
