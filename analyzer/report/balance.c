@@ -430,6 +430,31 @@ static bool should_be_gone(const struct judge *j, const struct counted_row *c)
 	       differs(j, false);
 }
 
+/* The module of the line that called; MODEL_NONE unknown. */
+static uint32_t module_of(const struct balance *b, uint32_t site)
+{
+	const struct model *m = b->paths.m;
+	uint32_t stack = b->paths.sites.data[site].stack;
+
+	return stack == MODEL_NONE ? MODEL_NONE : m->frames[m->stacks[stack].frame].module;
+}
+
+/* Some of what is left over and no other life has was taken by somebody else than the library itself. */
+static bool differs_outside(const struct judge *j, const struct counted_row *c)
+{
+	uint32_t library = library_of(j->b->paths.m, c);
+
+	for (size_t i = 0; i < j->sheet.entries.n; i++) {
+		const struct entry *e = &j->sheet.entries.data[i], *normal = normal_of(j, e->site);
+		uint32_t module = module_of(j->b, e->site);
+
+		if (e->left_plus && (!normal || !normal->plus) && module != MODEL_NONE &&
+		    module + 1 != library)
+			return true;
+	}
+	return false;
+}
+
 /* Nobody but its library holds it, and it was referenced from where none of the many was that ended. */
 static struct error *is_kept(const struct judge *j, const struct counted_row *c, bool *ret)
 {
@@ -437,7 +462,7 @@ static struct error *is_kept(const struct judge *j, const struct counted_row *c,
 
 	*ret = s->some && c->object != MODEL_NONE && c->memory != 0 &&
 	       !(c->flags & RGD_COUNTED_F_NO_BLOCK) && j->lives >= MANY_LIVES * j->all_live &&
-	       differs(j, true);
+	       differs_outside(j, c);
 	if (!*ret)
 		return NULL;
 	if (!s->library)

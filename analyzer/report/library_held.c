@@ -15,11 +15,12 @@ struct variable {
 struct held {
 	const struct model *m;
 	uint32_t *library; /* by object: module + 1 of the functions that count it; 0 not counted */
+	uint8_t *
+		stores; /* by module + 1: it keeps other people's objects for them, as containers do */
 	VEC(struct variable) variables; /* counted objects that are no blocks, ascending */
 };
 
-/* Module + 1 of the first function that was called for it; 0 none, or the program's own. */
-static uint32_t library_of(const struct model *m, const struct counted_row *c)
+uint32_t library_of(const struct model *m, const struct counted_row *c)
 {
 	for (uint32_t i = 0; i < c->events; i++) {
 		uint32_t hook = m->events[c->first + i].hook;
@@ -68,6 +69,14 @@ static uint32_t owner_of(const struct held *h, uint32_t object)
 	return stack ? h->m->frames[h->m->stacks[stack - 1].frame].module + 1 : 0;
 }
 
+/* An adapter knows it: an instance of a class, whose fields are everybody's. */
+static bool is_runtime(const struct model *m, uint32_t object)
+{
+	uint8_t runtime = m->types[m->type[object]].runtime;
+
+	return runtime == RGD_RT_GOBJECT || runtime == RGD_RT_CPYTHON || runtime == RGD_RT_PHP;
+}
+
 static const char *variable_at(const struct model *m, uint32_t module, uint64_t offset)
 {
 	return m->namer.data ? m->namer.data(m->namer.context, module, offset) : NULL;
@@ -109,6 +118,25 @@ static bool root_is_own(const struct held *h, const struct root *root, uint32_t 
 	       same_variable(h->m, root, h->variables.data[low - 1].address);
 }
 
+/*
+ * A library of containers (GLib) holds whatever it is given, and blocks of an object system (GObject) are everybody's: that one of theirs is the
+ * holder says nothing. Such are libraries of which some block points to what is neither theirs nor counted by them.
+ */
+static void find_stores(const struct held *h, const struct alive *a)
+{
+	const struct graph *g = &h->m->graph;
+
+	for (uint32_t v = 0; v < h->m->nobjects; v++) {
+		uint32_t owner = owner_of(h, v);
+
+		if (!owner || (h->library[v] && !is_runtime(h->m, v)) || !bits_get(a->reached, v))
+			continue;
+		for (uint32_t e = g->out_first[v]; e < g->out_first[v + 1] && !h->stores[owner];
+		     e++)
+			h->stores[owner] = owner_of(h, g->out_target[e]) != owner;
+	}
+}
+
 static void take_out(const struct held *h, const struct alive *a, uint64_t *set)
 {
 	const struct graph *g = &h->m->graph;
@@ -120,7 +148,8 @@ static void take_out(const struct held *h, const struct alive *a, uint64_t *set)
 			uint32_t t = g->out_target[e];
 
 			if (t != v && h->library[t] && alive_edge(a, e) &&
-			    owner_of(h, v) != h->library[t])
+			    (is_runtime(h->m, v) || owner_of(h, v) != h->library[t] ||
+			     (!h->library[v] && h->stores[h->library[t]])))
 				bits_clear(set, t);
 		}
 	}
@@ -138,18 +167,23 @@ struct error *library_held(struct alive *a, uint64_t **ret)
 	struct error *e;
 
 	*ret = NULL;
-	TRY(model_load(a->model,
-		       MODEL_COUNTED | MODEL_STACK | MODEL_STACKS | MODEL_FRAMES | MODEL_MODULES));
+	TRY(model_load(a->model, MODEL_COUNTED | MODEL_STACK | MODEL_STACKS | MODEL_FRAMES |
+					 MODEL_MODULES | MODEL_TYPES | MODEL_TYPE));
 	TRY(alive_reach(a));
 	TRY(big_alloc(h.m->nobjects, sizeof *h.library, &h.library));
-	e = find_counted(&h);
+	e = big_alloc((size_t)h.m->nmodules + 1, sizeof *h.stores, &h.stores);
+	if (!e)
+		e = find_counted(&h);
 	if (!e)
 		e = big_alloc(bits_words(h.m->nobjects), sizeof **ret, ret);
 	for (uint32_t o = 0; o < h.m->nobjects && !e; o++)
 		if (h.library[o] && bits_get(a->reached, o))
 			bits_set(*ret, o);
-	if (!e)
+	if (!e) {
+		find_stores(&h, a);
 		take_out(&h, a, *ret);
+	}
+	big_free(h.stores, (size_t)h.m->nmodules + 1, sizeof *h.stores);
 	big_free(h.library, h.m->nobjects, sizeof *h.library);
 	VEC_FREE(&h.variables);
 	return e;
