@@ -72,6 +72,7 @@ static void found(const struct symbol_found *symbol, const struct search *search
 	h->hook.enter = record_enter;
 	h->hook.leave = rule->at_return || rule->wraps ? record_leave : NULL;
 	h->hook.context = h;
+	h->hook.wants = rule->object.argument; /* rule_object() would say the same */
 	h->hook.light = true;
 	h->hook.why = symbol->indirect ? "is chosen at run time (IFUNC)" : "";
 	h->rule = rule;

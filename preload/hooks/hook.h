@@ -58,6 +58,9 @@ struct hook {
 	void *context;
 	/* enter and leave are compiled for general registers alone (outside.h), and keep errno: nothing is to be saved around them */
 	bool light;
+	/* 1..6: a call in which this argument (all 64 bits of it) is 0 goes on at once and is not seen: who frees calls with NULL more often than
+	 * not. 0: every call is seen. */
+	uint8_t wants;
 	/* filled in by hook_install() */
 	enum hook_way way;
 	const char

@@ -213,23 +213,42 @@ static void refuse(struct hook *hook, const char *why)
 	hook->trampoline = NULL;
 }
 
+/* test of the argument with itself; je over `size` bytes behind all of it; a nop of three bytes. */
+static void slot_test(uint8_t *to, unsigned argument, size_t size)
+{
+	static const uint8_t tests[6][3] = {{0x48, 0x85, 0xff}, {0x48, 0x85, 0xf6},
+					    {0x48, 0x85, 0xd2}, {0x48, 0x85, 0xc9},
+					    {0x4d, 0x85, 0xc0}, {0x4d, 0x85, 0xc9}};
+
+	memcpy(to, tests[argument - 1], 3);
+	to[3] = 0x74;
+	to[4] = (uint8_t)(3 + size);
+	memcpy(to + 5, "\x0f\x1f\0", 3);
+}
+
 /* The slot's own code: see thunk.h. Its length. */
 static size_t slot_begin(const struct hook *hook, uint8_t *to)
 {
 	const void *thunk = hook->leave ? hook_thunk_around : hook_thunk_enter;
+	size_t size = hook->leave ? SLOT_PUSH : SLOT_CALL, test = hook->wants ? SLOT_TEST : 0;
 
-	memcpy(to, &hook, 8);
-	memcpy(to + 8, &thunk, 8);
+	memcpy(to + test, &hook, 8);
+	memcpy(to + 8 - test, &thunk, 8);
 	to += SLOT_HEAD;
+	if (test)
+		slot_test(to, hook->wants, size);
+	to += test;
 	if (!hook->leave) {
 		memcpy(to, "\xff\x15\xf2\xff\xff\xff", SLOT_CALL); /* call *-14(%rip) */
-		return SLOT_CALL;
+		to[2] = (uint8_t)(0xf2 - 2 * test);
+	} else {
+		memcpy(to,
+		       "\xff\x35\xea\xff\xff\xff"  /* push -22(%rip) */
+		       "\xff\x25\xec\xff\xff\xff", /* jmp *-20(%rip) */
+		       SLOT_PUSH);
+		to[8] = (uint8_t)(0xec - 2 * test);
 	}
-	memcpy(to,
-	       "\xff\x35\xea\xff\xff\xff"  /* push -22(%rip) */
-	       "\xff\x25\xec\xff\xff\xff", /* jmp *-20(%rip) */
-	       SLOT_PUSH);
-	return SLOT_PUSH;
+	return test + size;
 }
 
 static size_t slot_write(struct work *w, uint8_t *to)
@@ -329,7 +348,8 @@ static struct batch *batch_make(const struct image *image, size_t n)
 		b->next = batches;
 		batches = b;
 	}
-	b->room = (n * (SLOT_HEAD + SLOT_PUSH + RELOCATED_MAX + 16) + PAGE - 1) & ~(PAGE - 1);
+	b->room = (n * (SLOT_HEAD + SLOT_TEST + SLOT_PUSH + RELOCATED_MAX + 16) + PAGE - 1) &
+		  ~(PAGE - 1);
 	b->low = image->low;
 	b->high = image->high;
 	b->pages = map_near(image, b->room);
@@ -366,6 +386,7 @@ static void install_proved(const struct image *image, struct work *work, size_t 
 
 /* ---- the tables of imports ------------------------------------------------------------------------------------------------ */
 
+#define STUB_MAX 64u
 /* A slot whose function is elsewhere: "jmp *0(%rip)" and its address. */
 static size_t stub_write(struct hook *hook, uint8_t *to)
 {
@@ -401,7 +422,7 @@ static void install_got(struct work *work, size_t n)
 
 	for (size_t i = 0; i < n; i++)
 		refused += work[i].hook->way == HOOK_NOT;
-	room = (refused * 48 + PAGE - 1) & ~(PAGE - 1);
+	room = (refused * STUB_MAX + PAGE - 1) & ~(PAGE - 1);
 	if (!refused || (pages = map_anywhere(room)) == NULL)
 		return;
 	to = pages;

@@ -9,6 +9,8 @@
  * and one with leave():
  *     0  push -16; jmp *-8
  *    12  the function's
+ * With hook->wants the two words change places (the thunk finds the hook 22 bytes ahead of where the call returns to), and 8 bytes come
+ * first: test of the argument; je to the function's; a nop.
  */
 #ifndef REFGRAPH_HOOKS_THUNK_H
 #define REFGRAPH_HOOKS_THUNK_H
@@ -16,6 +18,7 @@
 #include "hook.h"
 
 #define SLOT_HEAD 16u /* the two words before the code */
+#define SLOT_TEST 8u  /* bytes ahead of the call, with hook->wants */
 #define SLOT_CALL 6u  /* bytes of the call */
 #define SLOT_PUSH 12u /* bytes of the push and the jump */
 

@@ -98,6 +98,11 @@ static void run_calls(void)
 	check("no room: not by dlsym", seen((int (*)(int))dlsym(RTLD_DEFAULT, "odd_tiny"), 1, 4),
 	      0);
 	hook_remove((struct hook *[]){plain, ifunc, tiny, versioned}, 4);
+	tiny->wants = 1;
+	hook_install(&tiny, 1);
+	check("no room: seen when it is given something", seen(odd_call_tiny, 1, 4), 1);
+	check("no room: not when it is given nothing", seen(odd_call_tiny, 0, 3), 0);
+	hook_remove(&tiny, 1);
 	check("removed: entry", seen(odd_call_plain, 1, 2), 0);
 	check("removed: IFUNC", seen(odd_ifunc, 1, 8), 0);
 	check("removed: tables", seen(odd_call_tiny, 1, 4), 0);

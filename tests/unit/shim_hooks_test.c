@@ -272,6 +272,42 @@ static void run_refused(void)
 	shim_sandboxed = false;
 }
 
+/* ---- calls that hand in nothing ---------------------------------------------------------------------------------------------- */
+
+__attribute__((noinline, noipa)) static long six(long a, long b, long c, long d, long e, long f)
+{
+	return a + 2 * b + 4 * c + 8 * d + 16 * e + 32 * f;
+}
+
+static void run_wants(bool around)
+{
+	unsigned long wrong = 0, before, seen;
+
+	for (unsigned wants = 1; wants <= 6; wants++) {
+		struct hook *hook = hook_new((const void *)six, around);
+
+		hook->wants = (uint8_t)wants;
+		hook_install(&hook, 1);
+		wrong += hook->way != HOOK_ENTRY;
+		for (unsigned zero = 0; zero <= 6; zero++) {
+			long v[7] = {0, 1, 1, 1, 1, 1l << 40, 1};
+
+			v[zero] = 0;
+			before = entered_calls;
+			wrong += six(v[1], v[2], v[3], v[4], v[5], v[6]) !=
+				 v[1] + 2 * v[2] + 4 * v[3] + 8 * v[4] + 16 * v[5] + 32 * v[6];
+			seen = entered_calls - before;
+			wrong += seen != (zero != wants);
+			wrong += seen && last_entered.context != hook;
+		}
+		hook_remove(&hook, 1);
+		free(hook);
+	}
+	check(around ? "wants, around: seen or not, results right"
+		     : "wants: seen or not, results right",
+	      wrong, 0);
+}
+
 /* ---- bytes -------------------------------------------------------------------------------------------------------------- */
 
 /* What scan.c finds 16 places at a time, one by one. */
@@ -710,6 +746,8 @@ int main(void)
 	}
 	run_refused();
 	run_scans();
+	run_wants(false);
+	run_wants(true);
 	run_calls(false);
 	run_calls(true);
 	run_jumps();
