@@ -238,7 +238,7 @@ bool control_isolated(void)
 
 /*
  * The helper says that it is about to sleep and then looks at the marks once more; who leaves a mark rings only when it
- * said so, and rings until somebody woke: so no mark is slept over.
+ * said so, and rings until somebody woke, for a while: the helper may be kept from its sleep by a debugger.
  */
 static void ring(void)
 {
@@ -448,6 +448,23 @@ static void serve(void)
 	}
 }
 
+/*
+ * Until one of the two words is not what it was, or somebody rings. A mark that is left between the helper's last look and its
+ * sleep is seen by the kernel. Before Linux 5.16 only the page's word can be waited for, and who rings must ring again.
+ */
+static void wait_for_work(uint32_t seen, long ms)
+{
+	struct futex_waitv words[] = {
+		{.val = seen, .uaddr = (uintptr_t)&control_page->request_serial, .flags = FUTEX_32},
+		{.val = 0, .uaddr = (uintptr_t)&marks, .flags = FUTEX_32 | FUTEX_PRIVATE_FLAG},
+	};
+	uint64_t until = now_ms() + (uint64_t)ms;
+	struct timespec end = {(time_t)(until / 1000), (long)(until % 1000) * 1000000};
+
+	if (sys(SYS_futex_waitv, words, 2, 0, ms < 0 ? NULL : &end, CLOCK_MONOTONIC) == -ENOSYS)
+		futex_wait((_Atomic uint32_t *)&control_page->request_serial, seen, ms);
+}
+
 static void helper_sleep(void)
 {
 	uint32_t seen = page_request();
@@ -455,7 +472,7 @@ static void helper_sleep(void)
 	atomic_store(&about_to_sleep, 1);
 	atomic_thread_fence(memory_order_seq_cst);
 	if (!atomic_load(&stop) && !atomic_load(&marks) && !page_waits())
-		futex_wait((_Atomic uint32_t *)&control_page->request_serial, seen, ms);
+		wait_for_work(seen, ms);
 	atomic_store(&about_to_sleep, 0);
 }
 
@@ -653,6 +670,19 @@ static void wait_until_uncounted(uint32_t tid)
 }
 
 /* Under helper_lock: ends the helper and waits until the kernel has no such thread any more. */
+/* It may be about to sleep, and be stopped there by a debugger for as long as it likes: rung until it is gone. */
+static void helper_join(void)
+{
+	struct timespec until;
+	uint64_t ms;
+
+	do {
+		ring();
+		ms = now_ms() + 20;
+		until = (struct timespec){(time_t)(ms / 1000), (long)(ms % 1000) * 1000000};
+	} while (pthread_clockjoin_np(helper_thread, NULL, CLOCK_MONOTONIC, &until) == ETIMEDOUT);
+}
+
 static void helper_stop(void)
 {
 	uint32_t tid = control_page->helper_tid;
@@ -660,8 +690,7 @@ static void helper_stop(void)
 	if (atomic_load(&helper_state) == HELPER_NONE)
 		return;
 	atomic_store(&stop, 1);
-	ring();
-	pthread_join(helper_thread, NULL);
+	helper_join();
 	wait_until_uncounted(tid);
 	atomic_store(
 		&stop,
@@ -788,6 +817,7 @@ static __attribute__((noinline)) void local_wait(unsigned limit_ms)
 		    !atomic_load(&wanted_late))
 			return; /* it went away for good */
 		futex_wait(&local.done, 0, 100);
+		ring();
 	}
 }
 
