@@ -288,6 +288,7 @@ struct total {
 struct sight {
 	struct alive alive;
 	uint32_t *holders;  /* by object: references to it from what is reached */
+	uint64_t *shared;   /* bit set: blocks in which several counted objects lie */
 	uint64_t *library;  /* bit set: library_held(), when it was asked for */
 	uint64_t *indirect; /* bit set: lost objects that others hold which are lost themselves */
 	bool some;
@@ -412,18 +413,38 @@ static bool differs(const struct judge *j, bool strange_only)
 /* Of a type of which so many more ended than live, a life is known well. */
 #define MANY_LIVES 4u
 
+/* What points to it is known: it is an object of the graph, or alone in one. */
+static bool has_object(const struct judge *j, const struct counted_row *c)
+{
+	return c->object != MODEL_NONE && (j->b->paths.m->address[c->object] == c->address ||
+					   !bits_get(j->sight->shared, c->object));
+}
+
+/*
+ * It may have been freed by a function that no rule names, without our seeing it: its memory is a piece of another allocator's (GLib's slices), and it
+ * tells no count of its own.
+ */
+static bool is_vague(const struct judge *j, const struct counted_row *c)
+{
+	return c->memory == MODEL_UNKNOWN && !(c->flags & RGD_COUNTED_F_ID) &&
+	       (!has_object(j, c) || j->b->paths.m->base[c->object]);
+}
+
 static bool should_be_gone(const struct judge *j, const struct counted_row *c)
 {
 	uint64_t count = c->memory != MODEL_UNKNOWN ? c->memory : c->count;
+	bool by_life = j->lives >= MANY_LIVES * j->all_live && differs(j, true);
 
 	if (count == 0)
 		return false;
 	if (c->flags & RGD_COUNTED_F_NO_BLOCK)
 		return false;
-	/* objects of an allocator of its own share a block, which says nothing of one of them */
-	if (!j->sight->some || c->object == MODEL_NONE ||
-	    j->b->paths.m->address[c->object] != c->address)
-		return j->lives >= MANY_LIVES * j->all_live && differs(j, true);
+	if (!j->sight->some)
+		return by_life;
+	if (is_vague(j, c))
+		return false;
+	if (!has_object(j, c))
+		return by_life;
 	if (!bits_get(j->sight->alive.reached, c->object))
 		return !bits_get(j->sight->indirect, c->object);
 	return j->lives && count != MODEL_UNKNOWN && count > j->sight->holders[c->object] &&
@@ -630,6 +651,7 @@ static void sight_free(struct model *m, struct sight *s)
 {
 	big_free(s->holders, m->nobjects, sizeof *s->holders);
 	big_free(s->indirect, bits_words(m->nobjects), sizeof *s->indirect);
+	big_free(s->shared, bits_words(m->nobjects), sizeof *s->shared);
 	big_free(s->library, bits_words(m->nobjects), sizeof *s->library);
 	alive_deinit(&s->alive);
 }
@@ -676,6 +698,26 @@ static struct error *find_indirect(struct model *m, struct sight *s)
 	return e;
 }
 
+static struct error *find_shared(struct model *m, struct sight *s)
+{
+	uint64_t *seen = NULL;
+	struct error *e = big_alloc(bits_words(m->nobjects), sizeof *seen, &seen);
+
+	if (!e)
+		e = big_alloc(bits_words(m->nobjects), sizeof *s->shared, &s->shared);
+	for (uint32_t i = 0; i < m->ncounted && !e; i++) {
+		const struct counted_row *c = &m->counted[i];
+
+		if (c->state != RGD_COUNTED_ALIVE || c->object == MODEL_NONE)
+			continue;
+		if (bits_get(seen, c->object))
+			bits_set(s->shared, c->object);
+		bits_set(seen, c->object);
+	}
+	big_free(seen, bits_words(m->nobjects), sizeof *seen);
+	return e;
+}
+
 static struct error *sight_make(struct model *m, struct sight *s)
 {
 	struct error *e;
@@ -689,6 +731,8 @@ static struct error *sight_make(struct model *m, struct sight *s)
 		e = big_alloc(m->nobjects, sizeof *s->holders, &s->holders);
 	if (!e)
 		e = big_alloc(bits_words(m->nobjects), sizeof *s->indirect, &s->indirect);
+	if (!e)
+		e = find_shared(m, s);
 	if (!e)
 		e = find_indirect(m, s);
 	if (e) {
@@ -807,7 +851,7 @@ struct error *balance_make(struct model *m, const struct balance_query *query, s
 	struct error *e;
 
 	*ret = (struct balance){0};
-	TRY(model_load(m, MODEL_COUNTED | MODEL_TYPES | MODEL_ADDRESS));
+	TRY(model_load(m, MODEL_COUNTED | MODEL_TYPES | MODEL_ADDRESS | MODEL_BASE));
 	TRY(sight_make(m, &sight));
 	e = call_paths_init(m, &ret->paths);
 	ret->places = (size_t)m->nstacks + 2;
