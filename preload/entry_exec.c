@@ -6,7 +6,6 @@
  * Not in a child of vfork, _Fork or clone: it is another process, which nobody signals.
  */
 #include <fcntl.h>
-#include <limits.h>
 #include <spawn.h>
 #include <stdarg.h>
 #include <string.h>
@@ -76,6 +75,8 @@ void entry_exec_failed(bool waited)
 	char *image_memory[image_size / sizeof(char *) + 1];                                       \
 	char *const *image = image_size ? exec_image_copy(image_memory, environment) : (environment)
 
+#define PATH_SIZE 512 /* of a path that is looked at; a longer one is not */
+
 /* A path by which a file relative to a descriptor is found, or the descriptor's own for "". */
 static const char *path_at(int fd, const char *path, char *buffer, size_t size)
 {
@@ -114,7 +115,7 @@ static int exec_file(const char *file, char *const arguments[], char *const envi
 
 EXPORT int execvp(const char *file, char *const arguments[])
 {
-	char buffer[PATH_MAX];
+	char buffer[PATH_SIZE];
 	IMAGE(path_of(file, buffer, sizeof buffer), environ);
 	if (image_size)
 		return exec_file(file, arguments, image);
@@ -123,14 +124,14 @@ EXPORT int execvp(const char *file, char *const arguments[])
 
 EXPORT int execvpe(const char *file, char *const arguments[], char *const environment[])
 {
-	char buffer[PATH_MAX];
+	char buffer[PATH_SIZE];
 	IMAGE(path_of(file, buffer, sizeof buffer), environment);
 	return exec_file(file, arguments, image);
 }
 
 EXPORT int fexecve(int fd, char *const arguments[], char *const environment[])
 {
-	char buffer[PATH_MAX];
+	char buffer[PATH_SIZE];
 	IMAGE(path_at(fd, "", buffer, sizeof buffer), environment);
 	EXEC(fexecve, fd, arguments, image);
 }
@@ -138,7 +139,7 @@ EXPORT int fexecve(int fd, char *const arguments[], char *const environment[])
 EXPORT int execveat(int fd, const char *path, char *const arguments[], char *const environment[],
 		    int flags)
 {
-	char buffer[PATH_MAX];
+	char buffer[PATH_SIZE];
 	IMAGE(path_at(fd, path, buffer, sizeof buffer), environment);
 	EXEC(execveat, fd, path, arguments, image, flags);
 }
@@ -157,7 +158,7 @@ EXPORT int posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_act
 			const posix_spawnattr_t *attributes, char *const arguments[],
 			char *const environment[])
 {
-	char buffer[PATH_MAX];
+	char buffer[PATH_SIZE];
 	IMAGE(path_of(file, buffer, sizeof buffer), environment);
 	if (unlikely(!next.posix_spawnp))
 		FIND(posix_spawnp);

@@ -1,17 +1,18 @@
 /*
  * exec_image.c - programs into which the dynamic loader cannot load us. LD_PRELOAD goes to each program that is started from
  * here, and where we do not fit it harms: musl's loader ends the program, that of 32-bit programs complains on its standard
- * error, and so does glibc's own where our file is not to be found, in a chroot or for another user. These are started with
+ * error, and so does glibc's own where our file is not to be found, in a chroot or for another user. A sanitizer's library that
+ * is not the first ends the program (ASan), crashes (TSan) or sees nothing (LSan). These are started with
  * LD_PRELOAD without us. Programs that the loader keeps us out of in silence (static, set-user-ID) get what they are given, for
  * the sake of their children.
  *
- * All of this may run in a child of vfork, in the parent's memory: system calls, and memory of the caller.
+ * All of this may run in a child of vfork, in the parent's memory: system calls, and memory of the caller. That may be the small
+ * stack of a handler of signals, so buffers are small: what does not fit is not looked at.
  */
 #include <dlfcn.h>
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -101,9 +102,9 @@ static long open_file(const char *path)
 }
 
 /* Can whoever starts the program read our file? A name without a slash is looked for by the loader: nobody knows. */
-static bool reaches_us(const char *item, size_t length)
+static __attribute__((noinline)) bool reaches_us(const char *item, size_t length)
 {
-	char path[PATH_MAX];
+	char path[512];
 	long fd;
 
 	if (length >= sizeof path || !memchr(item, '/', length) || memchr(item, '$', length))
@@ -129,26 +130,77 @@ static bool loader_is_foreign(const char *path)
 	return false;
 }
 
+/* Libraries that must stand before all others. */
+static bool is_sanitizer(const char *library)
+{
+	static const char *const names[] = {"libasan.so", "libtsan.so", "liblsan.so",
+					    "libhwasan.so"};
+
+	for (unsigned i = 0; i < sizeof names / sizeof *names; i++) {
+		if (!strncmp(library, names[i], strlen(names[i])))
+			return true;
+	}
+	return false;
+}
+
+static bool segment_read(long fd, const Elf64_Ehdr *header, unsigned i, Elf64_Phdr *segment)
+{
+	return i < header->e_phnum && i < SEGMENTS_MAX &&
+	       sys(SYS_pread64, fd, segment, sizeof *segment,
+		   header->e_phoff + i * sizeof *segment) == sizeof *segment;
+}
+
+/* Where in the file this address lies; 0: nowhere. */
+static uint64_t file_offset(long fd, const Elf64_Ehdr *header, uint64_t address)
+{
+	Elf64_Phdr s;
+
+	for (unsigned i = 0; segment_read(fd, header, i, &s); i++) {
+		if (s.p_type == PT_LOAD && address - s.p_vaddr < s.p_filesz)
+			return s.p_offset + (address - s.p_vaddr);
+	}
+	return 0;
+}
+
+/* What a program is linked with stands at the beginning of its dynamic section, most often within the first entries. */
+static bool needs_sanitizer(long fd, const Elf64_Ehdr *header, const Elf64_Phdr *dynamic)
+{
+	Elf64_Dyn entries[64];
+	long n = sys(SYS_pread64, fd, entries, sizeof entries, dynamic->p_offset);
+	uint64_t strings = 0;
+
+	n = n < 0 ? 0 : n / (long)sizeof *entries;
+	for (long i = 0; i < n && entries[i].d_tag != DT_NULL; i++) {
+		if (entries[i].d_tag == DT_STRTAB)
+			strings = file_offset(fd, header, entries[i].d_un.d_ptr);
+	}
+	for (long i = 0; i < n && strings && entries[i].d_tag != DT_NULL; i++) {
+		char library[16] = "";
+
+		if (entries[i].d_tag != DT_NEEDED)
+			continue;
+		sys(SYS_pread64, fd, library, sizeof library - 1, strings + entries[i].d_un.d_val);
+		if (is_sanitizer(library))
+			return true;
+	}
+	return false;
+}
+
 static bool elf_is_foreign(long fd, const Elf64_Ehdr *header, const char *path)
 {
-	char interpreter[256];
+	char interpreter[256] = "";
+	Elf64_Phdr s;
 
 	if (header->e_ident[EI_CLASS] != ELFCLASS64 || header->e_machine != EM_X86_64)
 		return true;
-	for (unsigned i = 0; i < header->e_phnum && i < SEGMENTS_MAX; i++) {
-		Elf64_Phdr segment;
-		uint64_t at = header->e_phoff + i * sizeof segment;
-		long n;
-
-		if (sys(SYS_pread64, fd, &segment, sizeof segment, at) != sizeof segment)
-			return false;
-		if (segment.p_type != PT_INTERP)
-			continue;
-		n = sys(SYS_pread64, fd, interpreter, sizeof interpreter - 1, segment.p_offset);
-		interpreter[n < 0 ? 0 : n] = 0;
-		return loader_is_foreign(interpreter);
+	for (unsigned i = 0; segment_read(fd, header, i, &s); i++) {
+		if (s.p_type == PT_INTERP)
+			sys(SYS_pread64, fd, interpreter, sizeof interpreter - 1, s.p_offset);
+		if (s.p_type == PT_DYNAMIC && needs_sanitizer(fd, header, &s))
+			return true;
 	}
-	return loader_is_foreign(path); /* a loader that is called by its name */
+	/* without one: a loader that is called by its name */
+	return loader_is_foreign(*interpreter ? interpreter : path);
 }
 
 /* "#! /bin/sh -e": the path, in place. NULL: no such line. */

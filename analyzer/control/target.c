@@ -104,6 +104,7 @@ static bool gains_privileges(int fd, const struct stat *st, const char **what)
 struct elf_facts {
 	Elf64_Ehdr header;
 	char interpreter[256]; /* "" = none */
+	char sanitizer[32];    /* its library; "" = none */
 	bool go;
 };
 
@@ -142,6 +143,49 @@ static bool has_go_note(int fd, const Elf64_Phdr *segment)
 	return false;
 }
 
+/* Where in the file this address lies; 0: nowhere. */
+static uint64_t file_offset(int fd, const Elf64_Ehdr *header, uint64_t address)
+{
+	for (unsigned i = 0; i < header->e_phnum && i < MAX_HEADERS; i++) {
+		Elf64_Phdr s;
+
+		if (pread(fd, &s, sizeof(s),
+			  (off_t)(header->e_phoff + (uint64_t)i * header->e_phentsize)) !=
+		    (ssize_t)sizeof(s))
+			return 0;
+		if (s.p_type == PT_LOAD && address - s.p_vaddr < s.p_filesz)
+			return s.p_offset + (address - s.p_vaddr);
+	}
+	return 0;
+}
+
+/* Libraries that must stand before all others, among those that the program is linked with. */
+static void find_sanitizer(int fd, const Elf64_Ehdr *header, const Elf64_Phdr *dynamic, char *name,
+			   size_t size)
+{
+	static const char *const sanitizers[] = {"libasan.so", "libtsan.so", "liblsan.so",
+						 "libhwasan.so"};
+	Elf64_Dyn entries[128];
+	ssize_t got = pread(fd, entries, sizeof(entries), (off_t)dynamic->p_offset);
+	size_t n = got > 0 ? (size_t)got / sizeof(*entries) : 0;
+	uint64_t strings = 0;
+
+	for (size_t i = 0; i < n && entries[i].d_tag != DT_NULL; i++)
+		if (entries[i].d_tag == DT_STRTAB)
+			strings = file_offset(fd, header, entries[i].d_un.d_ptr);
+	for (size_t i = 0; i < n && strings && entries[i].d_tag != DT_NULL; i++) {
+		char library[32] = "";
+
+		if (entries[i].d_tag != DT_NEEDED ||
+		    pread(fd, library, sizeof(library) - 1,
+			  (off_t)(strings + entries[i].d_un.d_val)) <= 0)
+			continue;
+		for (size_t k = 0; k < sizeof(sanitizers) / sizeof(*sanitizers); k++)
+			if (strncmp(library, sanitizers[k], strlen(sanitizers[k])) == 0)
+				snprintf(name, size, "%s", library);
+	}
+}
+
 static bool read_facts(int fd, struct elf_facts *facts)
 {
 	const Elf64_Ehdr *header = &facts->header;
@@ -156,6 +200,9 @@ static bool read_facts(int fd, struct elf_facts *facts)
 			ssize_t n = pread(fd, facts->interpreter, segment.p_filesz,
 					  (off_t)segment.p_offset);
 			facts->interpreter[n > 0 ? n : 0] = 0;
+		} else if (segment.p_type == PT_DYNAMIC) {
+			find_sanitizer(fd, header, &segment, facts->sanitizer,
+				       sizeof(facts->sanitizer));
 		} else if (segment.p_type == PT_NOTE) {
 			facts->go = facts->go || has_go_note(fd, &segment);
 		}
@@ -202,6 +249,9 @@ static void judge_elf(int fd, const char *path, const Elf64_Ehdr *header, size_t
 			 facts.interpreter[0] ? "" : "static ");
 	else if (!facts.interpreter[0] && !is_glibc_loader(path))
 		snprintf(reason, size, "it is statically linked");
+	else if (facts.sanitizer[0])
+		snprintf(reason, size, "it is built with a sanitizer (%s), which must come first",
+			 facts.sanitizer);
 	else if (strstr(facts.interpreter, "ld-musl"))
 		snprintf(reason, size, "it uses the musl libc, not glibc");
 	else if (facts.interpreter[0] && !is_glibc_loader(facts.interpreter))

@@ -92,6 +92,15 @@ if gcc -m32 -nostdlib -static -o small small.s 2>small.err && { ./small; [ $? = 
 	equal "foreign: 32 bits, alone" "$(shim env ./small; echo $?)" 7
 else skip "foreign: 32 bits" "$(head -1 small.err)"; fi
 
+# sanitizers, whose library must be the first: it needs not work here, to be named is enough
+printf 'void none(void) {}\n' | gcc -w -shared -fPIC -x c - -o libtsan.so.2 -Wl,-soname,libtsan.so.2
+if gcc -w -o sane show.c -Wl,--no-as-needed "$TMP/libtsan.so.2" -Wl,-rpath,"$TMP"; then
+	equal "foreign: built with a sanitizer" "$(run ./ways 2 "$TMP/sane")" "$TMP/other.so kept"
+	equal "foreign: built with a sanitizer, refgraph run says so" "$("$REFGRAPH" run -C "$TMP" -- ./sane 2>&1)" \
+		"refgraph: ./sane: it is built with a sanitizer (libtsan.so.2), which must come first; the shim stays out and it runs as without refgraph
+none kept"
+else fail "foreign: build with a sanitizer" "gcc"; fi
+
 # where our file is not to be found
 cp "$SHIM" away.so
 equal "foreign: the file is gone" "$(LD_PRELOAD=$TMP/away.so REFGRAPH_DIR=$TMP sh -c 'rm away.so; ./show; ./ways 2 "$0"' "$TMP/show" 2>&1)" "none kept
