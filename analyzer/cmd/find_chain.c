@@ -22,8 +22,13 @@ static const struct column columns[] = {
 	[SIZE] = {"size", "SIZE", CELL_SIZE, .hidden = true, .about = "of the object"},
 };
 
-/* What holds the first object, if a root does: a module's place in sys.modules rather than
- * anything else. */
+/* What tells most: a module's place in sys.modules; then a counted reference, rather than a word that may be anything. */
+static unsigned rank(const struct root *r)
+{
+	return r->class == RGD_ROOT_MODULE ? 2 : r->kind == RGD_EDGE_STRONG;
+}
+
+/* What holds the first object, if a root does. */
 static void add_root(struct model *m, uint32_t object, struct str *out)
 {
 	const struct root *best = NULL;
@@ -33,7 +38,7 @@ static void add_root(struct model *m, uint32_t object, struct str *out)
 
 		if (r->target != object || r->kind == RGD_EDGE_WEAK)
 			continue;
-		if (!best || (r->class == RGD_ROOT_MODULE && best->class != RGD_ROOT_MODULE))
+		if (!best || rank(r) > rank(best))
 			best = r;
 	}
 	if (best)

@@ -47,6 +47,31 @@ static struct error *goals_where(struct model *m, const struct chain_query *q,
 	return e;
 }
 
+/* Roots that are counted references: a stale word on a stack is one hop from anything, and holds nothing. */
+static struct error *counted_roots(struct model *m, const struct chain_query *q, uint64_t **ret)
+{
+	uint64_t *bits;
+
+	TRY(big_alloc(bits_words(m->nobjects), sizeof *bits, &bits));
+	for (uint32_t i = 0; i < m->nroots; i++)
+		if (m->roots[i].kind == RGD_EDGE_STRONG)
+			bits_set(bits, m->roots[i].target);
+	*ret = bits;
+	return NULL;
+}
+
+/* No predicate was given, and the objects are PHP's, which has no modules. */
+static bool has_counted_roots(struct model *m, const struct chain_query *q)
+{
+	if (q->predicate || q->any_root || !q->backwards || q->universe->kind != UNIVERSE_RUNTIME ||
+	    q->universe->runtime != RGD_RT_PHP)
+		return false;
+	for (uint32_t i = 0; i < m->nroots; i++)
+		if (m->roots[i].kind == RGD_EDGE_STRONG)
+			return true;
+	return false;
+}
+
 static struct error *find_goals(struct model *m, const struct chain_query *q, uint64_t **ret)
 {
 	const char *predicate = q->predicate;
@@ -137,18 +162,32 @@ static struct error *search(struct model *m, const struct chain_query *q, uint64
 	return e;
 }
 
+static struct error *search_from(struct model *m, const struct chain_query *q,
+				 struct error *(*find)(struct model *, const struct chain_query *,
+						       uint64_t **),
+				 const uint64_t *closed, struct ids *ret)
+{
+	uint64_t *goals;
+	struct error *e;
+
+	TRY(find(m, q, &goals));
+	e = search(m, q, goals, closed, ret);
+	big_free(goals, bits_words(m->nobjects), sizeof *goals);
+	return e;
+}
+
 struct error *chain_find(struct model *m, const struct chain_query *q, struct ids *ret, bool *found)
 {
-	uint64_t *goals, *closed = NULL;
+	uint64_t *closed = NULL;
 	size_t words = bits_words(m->nobjects);
 	struct error *e;
 
-	TRY(model_load(m, MODEL_EDGES));
-	TRY(find_goals(m, q, &goals));
+	TRY(model_load(m, MODEL_EDGES | MODEL_ROOTS));
 	e = closed_nodes(m, q, &closed);
-	if (!e)
-		e = search(m, q, goals, closed, ret);
-	big_free(goals, words, sizeof *goals);
+	if (!e && has_counted_roots(m, q))
+		e = search_from(m, q, counted_roots, closed, ret);
+	if (!e && !ret->n)
+		e = search_from(m, q, find_goals, closed, ret);
 	big_free(closed, words, sizeof *closed);
 	if (e)
 		return e;

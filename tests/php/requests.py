@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Each request is an epoch with its method, path and script, under FPM, the built-in server and Apache; snapshots at the end of a request, at
+"""Each request is an epoch with its method, path and script, under FPM and the built-in server (Apache: apache.py); snapshots at the end of a request, at
 a size, and from within the fatal error of an exhausted memory_limit, whose answer is the same as without us; calls of a function as epochs
 in a worker that is one long loop."""
 import glob
@@ -140,28 +140,6 @@ def under_built_in():
     server_case("built-in", lambda port: [PHP, "-n", "-S", "127.0.0.1:%d" % port, "-t", PROGRAMS])
 
 
-def under_apache():
-    modules = "/usr/lib/apache2/modules"
-    if not os.path.exists(modules + "/libphp8.2.so") or not shutil.which("apache2"):
-        say("skip apache: libapache2-mod-php8.2 is not installed")
-        return
-    root = folder("apache")
-
-    def command(port):
-        with open(os.path.join(root, "apache.conf"), "w") as out:
-            out.write("ServerRoot %s\nServerName test\nPidFile %s/pid\nErrorLog %s/error.log\nListen 127.0.0.1:%d\nDocumentRoot %s\n" %
-                      (root, root, root, port, PROGRAMS))
-            for module in "mpm_prefork", "authz_core", "mime", "dir":
-                out.write("LoadModule %s_module %s/mod_%s.so\n" % (module, modules, module))
-            out.write("LoadModule php_module %s/libphp8.2.so\nTypesConfig /etc/mime.types\nPHPIniDir %s\n" % (modules, root) +
-                      "User %s\nGroup %s\n" % (("www-data", "www-data") if os.getuid() == 0 else ("nobody", "nogroup")) +
-                      "<FilesMatch \\.php$>\nSetHandler application/x-httpd-php\n</FilesMatch>\n<Directory />\nRequire all granted\n</Directory>\n")
-        return ["apache2", "-X", "-f", os.path.join(root, "apache.conf")]
-
-    # the worker is another user
-    os.chmod(TMP, 0o777)
-    server_case("apache", command)
-
 
 # ---- the command line ------------------------------------------------------------------------------------------------------------------
 
@@ -201,7 +179,6 @@ def exhausted():
 
 under_fpm()
 under_built_in()
-under_apache()
 loop()
 exhausted()
 sys.exit(status())
