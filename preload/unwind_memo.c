@@ -56,6 +56,21 @@ struct slot {
 	uintptr_t word;
 };
 
+/*
+ * A whole walk of before, by where it began: the remembered frame that it met, and the slots from that one on inwards. While they say what
+ * they said and the frames up to the one that it met are trusted, the stack is the same. Only of walks by rsp, in which no rbp matters.
+ */
+#define LEAF_FRAMES 7
+#define LEAF_BITS 9
+struct leaf {
+	uintptr_t pc, sp;
+	uint64_t print; /* of the frame that was met */
+	uintptr_t met_sp;
+	uint32_t node;
+	uint16_t met, count; /* frames up to it; slots */
+	struct slot slots[LEAF_FRAMES];
+};
+
 /* A word that leads from frame `index` to its caller and is no return address. */
 struct witness {
 	const uintptr_t *address;
@@ -81,6 +96,7 @@ struct memo {
 	struct memory fresh[MEMO_MAX];		/* innermost first */
 	struct witness witnesses[2 * MEMO_MAX]; /* ascending by index */
 	struct path paths[2 << PATH_SETS_BITS];
+	struct leaf leaves[1 << LEAF_BITS];
 };
 
 /* ---- the trie -------------------------------------------------------------------------------------------------------------- */
@@ -157,6 +173,8 @@ static void memo_flush(struct memo *memo, uint32_t generation)
 	memo->n = memo->nwitnesses = 0;
 	memo->generation = generation;
 	memo->limit = depth_limit();
+	for (size_t i = 0; i < 1 << LEAF_BITS; i++)
+		memo->leaves[i].pc = 0;
 }
 
 /* ---- 1. what is still true --------------------------------------------------------------------------------------------------- */
@@ -411,6 +429,51 @@ static __attribute__((noinline)) void push_odd(struct memo *memo, struct memory 
 
 /* ---- the whole ---------------------------------------------------------------------------------------------------------------------- */
 
+static inline struct leaf *leaf_at(struct memo *memo, uintptr_t pc, uintptr_t sp)
+{
+	return &memo->leaves[(pc ^ sp << 16) * 0x9e3779b97f4a7c15ull >> (64 - LEAF_BITS)];
+}
+
+/* Slots of a leaf and of what it stands on are compared in one go, from the outside in. 0: it is not the same stack. */
+static inline uint32_t leaf_node(struct memo *memo, uintptr_t pc, uintptr_t sp)
+{
+	const struct leaf *leaf = leaf_at(memo, pc, sp);
+	const struct slot *slot = memo->slots, *end = slot + leaf->met - 1;
+	const struct memory *met = &memo->frames[leaf->met - 1];
+	uintptr_t differs = 0;
+
+	if (leaf->pc != pc || leaf->sp != sp || leaf->met > memo->n || met->print != leaf->print ||
+	    met->sp != leaf->met_sp || unlikely(memo->cut || memo->barrier < leaf->met))
+		return 0;
+	for (; slot < end; slot++)
+		differs |= changed(slot);
+	for (slot = leaf->slots, end = slot + leaf->count; slot < end; slot++)
+		differs |= changed(slot);
+	if (differs ||
+	    (unlikely(memo->nwitnesses) && trusted_witnesses(memo, leaf->met) < leaf->met))
+		return 0;
+	return leaf->node;
+}
+
+/* The `count` frames that were remembered last stand on `good` others: none of them cares for rbp. */
+static inline void leaf_keep(struct memo *memo, size_t good, size_t count, uint32_t node)
+{
+	const struct memory *top = &memo->frames[good + count - 1], *met = &memo->frames[good - 1];
+	struct leaf *leaf = leaf_at(memo, top->pc, top->sp);
+
+	leaf->pc = top->pc;
+	leaf->sp = top->sp;
+	leaf->print = met->print;
+	leaf->met_sp = met->sp;
+	leaf->node = node;
+	leaf->met = (uint16_t)good;
+	leaf->count = (uint16_t)count;
+	for (size_t i = 0; i < count; i++) {
+		leaf->slots[i].address = memo->slots[good - 1 + i].address;
+		leaf->slots[i].word = memo->slots[good - 1 + i].word;
+	}
+}
+
 /* The node of the whole stack; 0: none could be made. */
 static inline __attribute__((always_inline)) uint32_t remember(struct memo *memo, size_t good,
 							       size_t count, const bool quick)
@@ -420,6 +483,7 @@ static inline __attribute__((always_inline)) uint32_t remember(struct memo *memo
 	struct slot *slot = memo->slots + good;
 	const struct memory *fresh = memo->fresh + count;
 	uint64_t print = good ? top[-1].print : print_begin(memo);
+	bool usual = good && count && count <= LEAF_FRAMES;
 	uint32_t node;
 	for (; fresh > memo->fresh; top++, slot++) {
 		fresh--;
@@ -438,11 +502,13 @@ static inline __attribute__((always_inline)) uint32_t remember(struct memo *memo
 		const struct memory *caller = top > memo->frames ? top - 1 : NULL;
 		if (unlikely(!caller || RULE_KIND(top->rule) != RULE_RSP ||
 			     caller->rule & NEEDS_RBP || top->sp > caller->sp))
-			push_odd(memo, top, caller);
+			push_odd(memo, top, caller), usual = false;
 	}
 	node = path_node(memo, print);
 	if (unlikely(!node) && !quick)
 		node = node_make(memo, memo->n);
+	if (usual && node)
+		leaf_keep(memo, good, count, node);
 	if (unlikely(memo->odd)) {
 		memo_truncate(memo, 0);
 		memo->odd = false;
@@ -455,6 +521,9 @@ walk_remembered(struct memo *memo, uintptr_t pc, uintptr_t sp, uintptr_t rbp, co
 {
 	unsigned limit = memo->limit, slack = limit / 4;
 	size_t good = memo->n;
+	uint32_t node = leaf_node(memo, pc, sp);
+	if (likely(node))
+		return node;
 	while (good && memo->frames[good - 1].sp < sp)
 		good--;
 	good = trusted(memo, good);

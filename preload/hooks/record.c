@@ -46,8 +46,31 @@ struct seen {
 
 static __attribute__((noinline)) bool calls_make(struct thread *t)
 {
-	t->hook_calls = (uint64_t *)OUTSIDE(arena_map, HOOKS_MAX * sizeof(*t->hook_calls));
+	t->hook_calls =
+		(uint64_t *)OUTSIDE(arena_map, HOOKS_MAX * sizeof(*t->hook_calls) +
+						       KNOWN_OBJECTS * sizeof(struct known));
 	return t->hook_calls;
+}
+
+/* Behind the counters; record_enter() saw to it that they are there. */
+static inline struct known *known_of(struct thread *t, uint64_t id)
+{
+	return known_at((struct known *)(t->hook_calls + HOOKS_MAX), id);
+}
+
+/* tracked_find(), with the shard's lock. */
+static inline struct tracked *find_known(struct thread *t, const struct shard *shard, uint64_t id)
+{
+	struct known *k = known_of(t, id);
+	struct tracked *o = known_object(k, id);
+
+	if (likely(o))
+		return o;
+	o = tracked_find(shard, id);
+	if (o)
+		*k = (struct known){id, o,
+				    atomic_load_explicit(&tracked_given_up, memory_order_relaxed)};
+	return o;
 }
 
 uint64_t record_calls(uint32_t number)
@@ -394,13 +417,25 @@ static void wrap_end(const struct hook_call *call)
 		nwraps--;
 }
 
+/*
+ * An object of a type that nobody wants, that this thread saw not long ago: nothing is to be noted down. Without the shard's lock: a thread that uses an
+ * object while another ends it is the program's fault, and sees one or the other.
+ */
+static bool passes_by(const struct seen *s)
+{
+	uint64_t id = id_of(s->type, s->id);
+	const struct tracked *o = known_object(known_of(s->t, id), id);
+
+	return o && o->ignored && s->kind != RGD_EVENT_CREATE && s->kind != RGD_EVENT_DESTROY;
+}
+
 static bool read_call(struct seen *s)
 {
 	const struct rule_function *rule = s->hook->rule;
 
 	s->type = rule->type;
 	s->kind = rule->role;
-	if (!rule_object(rule, s->call, &s->id))
+	if (!rule_object(rule, s->call, &s->id) || passes_by(s))
 		return false;
 	if (s->kind == RGD_EVENT_SINK && !sinks(s))
 		return false;
@@ -483,7 +518,7 @@ static void record_call(struct thread *t, const struct hook_call *call, bool aft
 	shard = s.kind == RGD_EVENT_CREATE ? enter_named(&s) : shard_enter(s.id);
 	if (!shard)
 		return;
-	o = tracked_find(shard, s.id);
+	o = find_known(t, shard, s.id);
 	if (s.hook->rule->own && (!o || o->type != (uint16_t)s.type->number)) {
 		shard_leave(shard);
 		return;
@@ -494,7 +529,7 @@ static void record_call(struct thread *t, const struct hook_call *call, bool aft
 		shard = s.kind == RGD_EVENT_DESTROY && !o ? NULL : enter_named(&s);
 		if (!shard)
 			return;
-		o = tracked_find(shard, s.id);
+		o = find_known(t, shard, s.id);
 	}
 	if (o && unlikely(o->type != (uint16_t)s.type->number) && s.kind != RGD_EVENT_CREATE)
 		take_type(&s, o);
@@ -562,8 +597,12 @@ void record_enter(struct hook_call *call)
 		tracked_lose(LOST_NESTED);
 		return;
 	}
-	if (likely(t->hook_calls || calls_make(t)))
-		counted(&t->hook_calls[hook->number], 1);
+	if (unlikely(!t->hook_calls && !calls_make(t))) {
+		tracked_lose(LOST_MEMORY);
+		hook_leave(t);
+		return;
+	}
+	counted(&t->hook_calls[hook->number], 1);
 	switch (mode_of(hook)) {
 	case MODE_ENTRY:
 		record_call(t, call, false);
@@ -597,7 +636,9 @@ void record_leave(struct hook_call *call)
 		tracked_lose(LOST_NESTED);
 		return;
 	}
-	record_call(t, call, true);
+	/* it may have begun in another thread (coroutines) */
+	if (likely(t->hook_calls || calls_make(t)))
+		record_call(t, call, true);
 	hook_leave(t);
 }
 

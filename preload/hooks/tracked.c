@@ -13,6 +13,7 @@
 #define CLASS_BYTES(class) ((size_t)64 << (class))
 
 struct shard tracked_shards[TRACKED_SHARDS];
+_Atomic uint64_t tracked_given_up;
 static _Atomic uint64_t losses[TRACKED_LOSSES], bytes_used;
 
 void tracked_lose(enum tracked_loss which)
@@ -137,6 +138,7 @@ void tracked_jump(void)
 			continue;
 		for (uint32_t n = s->used + 1; n; n--)
 			tracked_lose(LOST_EVENTS);
+		atomic_fetch_add_explicit(&tracked_given_up, 1, memory_order_relaxed);
 		memset((char *)s + sizeof(s->lock), 0, sizeof(*s) - sizeof(s->lock));
 		trylock_release(&s->lock);
 	}
@@ -184,6 +186,7 @@ static void object_remove(struct shard *s, struct tracked *o)
 	class_give(s, class_of(o->events_room), o->events);
 	if (o->sums)
 		class_give(s, class_of(o->sums_room), o->sums);
+	o->id = 0;
 	o->next = s->spare_objects;
 	s->spare_objects = o;
 }

@@ -44,29 +44,32 @@ struct event_sum {
 };
 
 struct tracked {
-	struct tracked *next;  /* of the same bucket; of free ones */
-	struct tracked *later; /* tombstones: the one that ended after it */
-	uint64_t id;	       /* its address, or its number */
+	/* what each event needs, in one cache line */
+	uint64_t id; /* its address, or its number; 0: nobody's any more */
 	uint64_t life;
 	struct event *events;
-	struct event_sum *sums;
-	int32_t count; /* references after the last event */
-	int32_t skew;  /* what the object itself said beyond that, because a call was under way */
-	uint32_t name; /* of its type; record.c */
-	uint32_t epoch;
+	int32_t count;	 /* references after the last event */
+	int32_t skew;	 /* what the object itself said beyond that, because a call was under way */
 	uint32_t thread; /* of the last event */
-	uint32_t born_in,
-		born_at;	 /* thread, and which of its events of reference counts that was */
-	uint32_t ref_in, ref_at; /* the same of the last reference taken */
+	uint32_t ref_in, ref_at; /* as born_in, born_at: of the last reference taken */
 	uint32_t lost;		 /* events that are neither in the list nor in the sums */
 	uint16_t type;		 /* number of the rule_type */
-	uint16_t nevents, events_room, nsums, sums_room;
+	uint16_t nevents, events_room;
 	uint16_t deferred; /* unrefs that somebody else carries out later */
 	uint8_t state;	   /* RGD_COUNTED_ALIVE, RGD_COUNTED_ENDED */
 	uint8_t flags;	   /* RGD_COUNTED_F_* */
 	bool ignored;	   /* of a type that is not wanted: no events */
 	bool in_block;	   /* began at the start of a live block */
-};
+	/* and the rest */
+	struct tracked *next;  /* of the same bucket; of free ones */
+	struct tracked *later; /* tombstones: the one that ended after it */
+	struct event_sum *sums;
+	uint32_t name; /* of its type; record.c */
+	uint32_t epoch;
+	uint32_t born_in,
+		born_at; /* thread, and which of its events of reference counts that was */
+	uint16_t nsums, sums_room;
+} __attribute__((aligned(64)));
 
 #define TRACKED_CLASSES 6u /* of memory: 64 bytes to 2 KiB */
 struct shard {
@@ -145,6 +148,32 @@ static inline struct tracked *tracked_find(const struct shard *shard, uint64_t i
 			ended = o;
 	}
 	return ended;
+}
+
+/*
+ * A thread's own short way to the objects that it had to do with last. An entry leads to memory that was an object's and always is one's, so it can be
+ * looked at; it holds while that object is still the one, and no shard was given up.
+ */
+#define KNOWN_OBJECTS 512u
+struct known {
+	uint64_t id;
+	struct tracked *object;
+	uint64_t given_up;
+};
+extern _Atomic uint64_t tracked_given_up; /* shards, by tracked_jump() */
+
+static inline struct known *known_at(struct known *all, uint64_t id)
+{
+	return &all[tracked_mix(id) >> 40 & (KNOWN_OBJECTS - 1)];
+}
+
+/* The living object; NULL: not known. */
+static inline struct tracked *known_object(const struct known *k, uint64_t id)
+{
+	if (k->id == id && id && k->object->id == id && k->object->state == RGD_COUNTED_ALIVE &&
+	    k->given_up == atomic_load_explicit(&tracked_given_up, memory_order_relaxed))
+		return k->object;
+	return NULL;
 }
 
 /* A new one; what lived there before has ended without our seeing it. NULL: no memory (counted). */
