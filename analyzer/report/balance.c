@@ -426,8 +426,13 @@ static bool has_object(const struct judge *j, const struct counted_row *c)
  */
 static bool is_vague(const struct judge *j, const struct counted_row *c)
 {
-	return c->memory == MODEL_UNKNOWN && !(c->flags & RGD_COUNTED_F_ID) &&
-	       (!has_object(j, c) || j->b->paths.m->base[c->object]);
+	const struct model *m = j->b->paths.m;
+
+	if (c->memory != MODEL_UNKNOWN || c->flags & RGD_COUNTED_F_ID)
+		return false;
+	return !has_object(j, c) || m->base[c->object] ||
+	       m->types[m->type[c->object]].runtime ==
+		       RGD_RT_GOBJECT; /* the first piece of a page */
 }
 
 static bool should_be_gone(const struct judge *j, const struct counted_row *c)
@@ -851,7 +856,7 @@ struct error *balance_make(struct model *m, const struct balance_query *query, s
 	struct error *e;
 
 	*ret = (struct balance){0};
-	TRY(model_load(m, MODEL_COUNTED | MODEL_TYPES | MODEL_ADDRESS | MODEL_BASE));
+	TRY(model_load(m, MODEL_COUNTED | MODEL_TYPES | MODEL_ADDRESS | MODEL_TYPE | MODEL_BASE));
 	TRY(sight_make(m, &sight));
 	e = call_paths_init(m, &ret->paths);
 	ret->places = (size_t)m->nstacks + 2;
