@@ -70,7 +70,7 @@ struct hook {
 
 /*
  * Installs hooks. An entry is patched when there is one thread, or the module has just been mapped and not been relocated (the loader's
- * _dl_debug_state); else its functions are hooked in the tables of imports. `hooks` stay the caller's and must live as long
+ * _dl_debug_state), or a single instruction is all that the patch covers; else its functions are hooked in the tables of imports. `hooks` stay the caller's and must live as long
  * as the hook does. Returns how many are in force. Functions that are hooked already (aliases) share the first one: `why` says so.
  */
 size_t hook_install(struct hook *const *hooks, size_t n);

@@ -6,6 +6,7 @@
  * Patches are written with write(2) to /proc/self/mem, those of one page together: the mapping stays as it is, read only and executable, and
  *         other bytes of its pages, which are written as they are, can be run meanwhile. It is no atomic store, so it is for code that nobody can be running: one thread, or a module that has just been
  *         mapped and is not relocated.
+ * One     instruction that is all that a patch covers: nobody can be in the middle of it. It is replaced while threads run, as on the way back.
  * Back    while threads run: they may stand before the jump, or be in the slot, but not within the jump. A copy of the page with the old bytes takes
  *         the page's place by mremap(2), which for all of them is one moment.
  * Else    functions are hooked in the tables of imports (got.c).
@@ -288,8 +289,8 @@ static void patch_in_force(struct work *w)
 	*bucket(w->hook->function) = p;
 }
 
-/* All of them are proved and begin in one page, ascending. */
-static void page_patch(struct work *work, size_t n)
+/* All of them are proved and begin in one page, ascending. `at_once`: others may be running the code. */
+static void page_patch(struct work *work, size_t n, bool at_once)
 {
 	static uint8_t text[PAGE + PATCH_SIZE];
 	uintptr_t low = work[0].proof.patch, size = work[n - 1].proof.patch + PATCH_SIZE - low;
@@ -297,7 +298,10 @@ static void page_patch(struct work *work, size_t n)
 	memcpy(text, (const void *)low, size);
 	for (size_t i = 0; i < n; i++)
 		memcpy(text + (work[i].proof.patch - low), work[i].record->after, PATCH_SIZE);
-	text_write(low, text, size);
+	if (at_once)
+		text_replace(low, text, size);
+	else
+		text_write(low, text, size);
 	for (size_t i = 0; i < n; i++) {
 		const struct patched *p = work[i].record;
 
@@ -308,7 +312,7 @@ static void page_patch(struct work *work, size_t n)
 	}
 }
 
-static void patch_all(struct work *work, size_t n)
+static void patch_all(struct work *work, size_t n, bool at_once)
 {
 	for (size_t i = 0; i < n; i++)
 		if (!work[i].hook->why && !patch_make(&work[i]))
@@ -321,7 +325,7 @@ static void patch_all(struct work *work, size_t n)
 			continue;
 		while (end < n && !work[end].hook->why && work[end].proof.patch / PAGE == page)
 			end++;
-		page_patch(&work[i], end - i);
+		page_patch(&work[i], end - i, at_once);
 	}
 }
 
@@ -362,7 +366,7 @@ static void batch_drop(struct batch *b)
 	b->pages = NULL;
 }
 
-static void install_proved(const struct image *image, struct work *work, size_t n)
+static void install_proved(const struct image *image, struct work *work, size_t n, bool at_once)
 {
 	struct batch *batch = batch_make(image, n);
 	uint8_t *to = batch ? batch->pages : NULL;
@@ -381,7 +385,7 @@ static void install_proved(const struct image *image, struct work *work, size_t 
 		batch_drop(batch);
 		return;
 	}
-	patch_all(work, n);
+	patch_all(work, n, at_once);
 }
 
 /* ---- the tables of imports ------------------------------------------------------------------------------------------------ */
@@ -447,28 +451,36 @@ void hook_refresh(void)
 			got_redirect(g);
 }
 
+/* `quiet`: nobody can be running the module's code. Else only what is a single instruction may change: see above. */
+static void prove_all(const struct image *image, struct work *work, size_t n, struct proof **proofs,
+		      uint8_t *marks, bool quiet)
+{
+	text_populate(image);
+	for (size_t i = 0; i < n; i++) {
+		struct proof *p = proofs[i] = &work[i].proof;
+
+		prove_entry(image, work[i].hook->function, work[i].hook->size, p);
+		if (!p->why && !quiet && (p->nmoved > 1 || p->moved_end < p->patch + PATCH_SIZE))
+			p->why = "other threads run, and may be in it";
+	}
+	prove_module(image, proofs, n, marks);
+	for (size_t i = 0; i < n; i++)
+		if (work[i].proof.why)
+			refuse(work[i].hook, work[i].proof.why);
+}
+
 static void install_module(const struct image *image, struct work *work, size_t n)
 {
 	size_t room = marks_size(image->low, image->high);
 	uint8_t *marks = arena_map(room);
 	struct proof **proofs = arena_map(n * sizeof(*proofs));
+	bool quiet = image_fresh(image) || alone();
 
-	if (!marks || !proofs) {
-		refuse_all(work, n, no_memory);
-	} else if (!image_fresh(image) && !alone()) {
-		refuse_all(work, n, "other threads run, and may be in it");
+	if (marks && proofs) {
+		prove_all(image, work, n, proofs, marks, quiet);
+		install_proved(image, work, n, !quiet);
 	} else {
-		text_populate(image);
-		for (size_t i = 0; i < n; i++) {
-			prove_entry(image, work[i].hook->function, work[i].hook->size,
-				    &work[i].proof);
-			proofs[i] = &work[i].proof;
-		}
-		prove_module(image, proofs, n, marks);
-		for (size_t i = 0; i < n; i++)
-			if (work[i].proof.why)
-				refuse(work[i].hook, work[i].proof.why);
-		install_proved(image, work, n);
+		refuse_all(work, n, no_memory);
 	}
 	install_got(work, n);
 	arena_unmap(marks, room);

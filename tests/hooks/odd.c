@@ -2,7 +2,7 @@
  * odd.c - the hook engine where things are not as usual: functions called in every way, libraries that come and go while threads run, programs
  * that patch themselves, memory that must not become executable. odd.sh builds it and says in which ways.
  *
- *   odd calls | loop LIBRARY | threads | itself | hardened | forbidden
+ *   odd calls | loop LIBRARY | threads | wide | itself | hardened | forbidden
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,7 +23,7 @@
 #endif
 
 extern int odd_plain(int), odd_by_own_module(int), odd_alias(int), odd_weak(int), odd_ifunc(int),
-	odd_tiny(int), odd_versioned(int);
+	odd_tiny(int), odd_versioned(int), odd_wide(int), odd_call_wide(int);
 extern int odd_call_plain(int), odd_call_tiny(int); /* of another library */
 extern int (*const odd_pointer)(int);
 
@@ -231,6 +231,46 @@ static void run_threads(void)
 	check("all results right", (long)wrong, 0);
 }
 
+static void *hammer_wide(void *unused)
+{
+	unsigned long wrong = 0;
+
+	while (!stop)
+		wrong += odd_call_wide(1) != 4;
+	return (void *)wrong;
+}
+
+/* In and out while eight threads are at it. */
+static void run_wide(void)
+{
+	pthread_t threads[8];
+	unsigned long wrong = 0, patched = 0, unseen = 0, before;
+	void *result;
+
+	for (int i = 0; i < 8; i++)
+		pthread_create(&threads[i], NULL, hammer_wide, NULL);
+	for (int i = 0; i < 200; i++) {
+		struct hook *hook = hooked("odd_wide");
+
+		patched += hook->way == HOOK_ENTRY;
+		before = calls;
+		wrong += odd_call_wide(1) != 4;
+		unseen += calls == before;
+		hook_remove(&hook, 1);
+	}
+	stop = true;
+	for (int i = 0; i < 8; i++) {
+		pthread_join(threads[i], &result);
+		wrong += (unsigned long)result;
+	}
+	before = calls;
+	wrong += odd_call_wide(1) != 4;
+	check("one instruction: in while threads run", (long)patched, 200);
+	check("one instruction: seen each time", (long)unseen, 0);
+	check("one instruction: out again", (long)(calls - before), 0);
+	check("one instruction: all results right", (long)wrong, 0);
+}
+
 /* ---- a program that patches itself ------------------------------------------------------------------------------------------------ */
 
 __attribute__((noinline, noipa, aligned(64))) static int patched_by_itself(int a)
@@ -313,6 +353,8 @@ int main(int argc, char **argv)
 		run_loop(argv[2]);
 	else if (!strcmp(what, "threads"))
 		run_threads();
+	else if (!strcmp(what, "wide"))
+		run_wide();
 	else if (!strcmp(what, "itself"))
 		run_itself();
 	else if (!strcmp(what, "hardened"))

@@ -33,5 +33,5 @@ run plain ./odd-nopie calls
 mkdir fresh; cp plain/libodd.so fresh/odd_fresh.so; cp noplt/libodd.so fresh/odd_fresh2.so
 run plain ./odd loop "$TMP/fresh/odd_fresh.so"
 run noplt ./odd loop "$TMP/fresh/odd_fresh2.so"
-for what in threads itself hardened forbidden; do run plain ./odd $what; done
+for what in threads wide itself hardened forbidden; do run plain ./odd $what; done
 exit $failed

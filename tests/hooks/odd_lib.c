@@ -43,3 +43,15 @@ int odd_ifunc(int a) __attribute__((ifunc("choose")));
 __asm__(".text\n.globl odd_tiny\n.type odd_tiny,@function\nodd_tiny:\n.cfi_startproc\nlea 3(%rdi), %eax\nret\n.cfi_endproc\n"
 	".size odd_tiny, .-odd_tiny\n.type odd_next,@function\nodd_next:\n.cfi_startproc\nnop\nret\n.cfi_endproc\n"
 	".size odd_next, .-odd_next\n");
+
+/* One instruction as long as the patch: nobody can be in the middle of it. Bound within the library, for no table to be in between. */
+__asm__(".text\n.p2align 4\n.type odd_wide_body,@function\nodd_wide_body:\n.cfi_startproc\nlea 0x1000(%rdi), %rax\nsub $0xffd, %rax\nret\n"
+	".cfi_endproc\n.size odd_wide_body, .-odd_wide_body\n"
+	".globl odd_wide\n.set odd_wide, odd_wide_body\n.type odd_wide,@function\n.size odd_wide, .-odd_wide_body\n");
+int odd_call_wide(int a)
+{
+	int result;
+
+	__asm__ volatile("call odd_wide_body" : "=a"(result) : "D"((long)a) : "memory", "cc");
+	return result;
+}
