@@ -512,17 +512,22 @@ static uint64_t tasks_between(const struct worker *k)
 	return k->first == k->last ? k->last->tasks : k->last->tasks - k->first->tasks;
 }
 
+/* Without a sign: sizes of a forged dump may be anything. */
 static void finish_one(struct worker *k)
 {
+	uint64_t bytes = 0, objects = 0;
+
 	k->grows = k->is_worker && (k->first != k->last || k->first->fork_epoch);
 	k->tasks = k->is_worker ? tasks_between(k) : WORKERS_UNKNOWN;
 	for (unsigned side = 0; side < 2 && k->grows; side++)
 		for (size_t i = 0; i < k->cells[side].n; i++) {
 			const struct worker_cell *c = &k->cells[side].data[i];
 
-			k->growth += side ? (int64_t)c->bytes : -(int64_t)c->bytes;
-			k->growth_objects += side ? (int64_t)c->count : -(int64_t)c->count;
+			bytes += side ? c->bytes : -c->bytes;
+			objects += side ? c->count : -c->count;
 		}
+	k->growth = (int64_t)bytes;
+	k->growth_objects = (int64_t)objects;
 }
 
 /* Only one name was ever seen: then all tasks were of it. */
