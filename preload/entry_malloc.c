@@ -565,6 +565,8 @@ EXPORT void *calloc(size_t n, size_t size)
 	if (unlikely(!t))
 		return real_calloc(n, size, request_inside(0));
 	block = real_calloc(n, size, request_min);
+	if (unlikely(n * size >= DEEPBIND_NODE) && unlikely(deepbind_is_loader(CALLER)))
+		deepbind_expect(t);
 	return entry_made(t, block, n * size, CALLER, FRAME);
 }
 

@@ -179,6 +179,7 @@ static void fork_child(void)
 	}
 	shim_pid = glue_pid();
 	threads_after_fork_child();
+	deepbind_after_fork_child();
 	ERRNO_KEPT({
 		lineage_forked(parent, epoch_advance(3, "fork"));
 		adapters_after_fork_child();
@@ -199,6 +200,7 @@ void shim_before_threads(void)
 	own = hook_own_begin();
 	ERRNO_KEPT({
 		modules_init();
+		deepbind_init();
 		tracking_unwinder();
 		calls_init();
 		rules_start();

@@ -447,6 +447,18 @@ struct page_runs {
 void page_runs_read(const char *smaps, size_t size, struct page_runs *ret);
 void page_runs_free(struct page_runs *runs);
 
+/* ---- deepbind.c: libraries whose malloc() would be libc's own, RTLD_DEEPBIND ---- */
+
+void deepbind_init(void); /* in the constructor */
+/* The loader's own code. When it asks calloc() for this much it makes a node of its list. */
+bool deepbind_is_loader(uintptr_t caller);
+#define DEEPBIND_NODE 1024u
+/* In that hook: deepbind_look() is wanted soon. */
+void deepbind_expect(struct thread *t);
+/* Leads the imports of what came since to us. True: call it again soon. */
+bool deepbind_look(void);
+void deepbind_after_fork_child(void);
+
 /* ---- modules.c: loaded objects, also those that are gone ------------------------------------------------------------ */
 
 struct module {

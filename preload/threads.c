@@ -273,5 +273,7 @@ void thread_tick(struct thread *t)
 		modules_poll();
 		rules_modules();
 		control_tick();
+		if (unlikely(deepbind_look()))
+			t->next_tick = 0;
 	});
 }

@@ -55,8 +55,7 @@ static bool is_lazy(const struct search *s, const struct image *image, const Elf
 	return false;
 }
 
-/* Read-only after relocation: open for the moment of one store. */
-static bool store(const struct image *image, uintptr_t slot, uintptr_t value)
+bool got_store(const struct image *image, uintptr_t slot, uintptr_t value)
 {
 	uintptr_t page = slot & ~(PAGE - 1);
 	bool closed = slot >= image->relro_low && slot < image->relro_high;
@@ -83,7 +82,7 @@ static void redirect_table(struct search *s, const struct image *image, const El
 		if (value == s->to)
 			s->n++;
 		else if (value && (value == s->from || is_lazy(s, image, &rela[i], value)))
-			s->n += store(image, slot, s->to);
+			s->n += got_store(image, slot, s->to);
 	}
 }
 

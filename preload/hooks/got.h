@@ -17,6 +17,8 @@ struct got {
 /* Leads the imports of all relocated modules that are bound to g->function, or would be, to g->stub. How many there are. May be called
  * with threads running: each is one store of a pointer. Skips what is done. */
 size_t got_redirect(const struct got *g);
+/* One store into an import's slot; where it is read-only after relocation the page is open for the moment. */
+bool got_store(const struct image *image, uintptr_t slot, uintptr_t value);
 /* Back again. */
 size_t got_restore(const struct got *g);
 

@@ -129,4 +129,41 @@ print(len(d.rows("MODULES")) < 12)
 PY
 )" True
 equal "loader: a thousand times: nothing lost, nothing unknown" "$(losses)" ""
+
+# a library that looks for malloc() and free() among its own dependencies first, bound at once and by and by
+cat >"$TMP/deep.c" <<'C'
+#include <stdlib.h>
+#include <string.h>
+void *keep(void) { return malloc(100041); }
+void *keep_zeroed(void) { return calloc(1, 100042); }
+void *keep_longer(void *p) { return realloc(p, 100043); }
+void give_back(void *p) { free(p); free(strdup("made by libc, which calls us")); }
+C
+cat >"$TMP/deeper.c" <<'C'
+#include <dlfcn.h>
+#include <stdlib.h>
+void *kept[8];
+int main(int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++) {
+		void *h = dlopen(argv[i], (i == 1 ? RTLD_NOW : RTLD_LAZY) | RTLD_DEEPBIND), *p = malloc(8);
+		void *(*keep)(void) = dlsym(h, "keep"), *(*zeroed)(void) = dlsym(h, "keep_zeroed"), *(*longer)(void *) = dlsym(h, "keep_longer");
+		void (*give_back)(void *) = dlsym(h, "give_back");
+		kept[3 * i - 3] = keep();
+		kept[3 * i - 2] = zeroed();
+		kept[3 * i - 1] = longer(malloc(100040));
+		give_back(malloc(100044));
+		free(p);
+	}
+	return 0;
+}
+C
+gcc -shared -fPIC -O1 -fno-builtin -g -w -o "$TMP/libdeep1.so" "$TMP/deep.c" && gcc -shared -fPIC -O1 -fno-builtin -g -w -o "$TMP/libdeep2.so" "$TMP/deep.c" &&
+	gcc -D_GNU_SOURCE -O1 -g -w -o "$TMP/deeper" "$TMP/deeper.c" || exit 1
+for mode in none caller hybrid exact; do
+	tracked REFGRAPH_STACKS=$mode "$TMP/deeper" "$TMP/libdeep1.so" "$TMP/libdeep2.so"
+	equal "loader: RTLD_DEEPBIND: $mode" "$(blocks 100000 | cut -d' ' -f1 | tr '\n' ' ')" "100041 100041 100042 100042 100043 100043 "
+	equal "loader: RTLD_DEEPBIND: $mode: nothing lost, nothing unknown" "$(losses)" ""
+	equal "loader: RTLD_DEEPBIND: $mode: no leak" "$("$REFGRAPH" leaks "$TMP/tracked.rgd" | grep -c 'definitely lost: 0 bytes')" 1
+done
 exit $failed
