@@ -32,6 +32,9 @@ int main(void)
 	check("std::vector<int, std::allocator<int> >::push_back(int const&)", true);
 	check("void std::vector<int>::_M_realloc_insert<int>(int*)", true);
 	check("std::__cxx11::basic_string<char>::_M_create(unsigned long&, unsigned long)", true);
+	check("os::malloc(unsigned long, MEMFLAGS, NativeCallStack const&)", true);
+	check("PL_ArenaAllocate", true);
+	check("os::mallocate(unsigned long)", false);
 	check("parse_line", false);
 	check("mallocs", false);
 	check("xmalloc_statistics", false);
