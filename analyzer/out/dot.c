@@ -278,7 +278,8 @@ static void red_and_small(Agnode_t *node, Agedge_t *edge)
 	set(edge, "weight", "10");
 }
 
-static void draw_finalizer(struct writer *w, const char *name, Agnode_t *owner)
+static void draw_finalizer(struct writer *w, const char *name, const char *finalizer,
+			   Agnode_t *owner)
 {
 	Agnode_t *node = make_node(w, print(w, "%s_has_a_del", name));
 	Agedge_t *edge = make_edge(w, owner, node);
@@ -286,7 +287,7 @@ static void draw_finalizer(struct writer *w, const char *name, Agnode_t *owner)
 	if (!edge)
 		return;
 	red_and_small(node, edge);
-	set(node, "label", "__del__");
+	set(node, "label", finalizer);
 	set(node, "shape", "doublecircle");
 	set(node, "fillcolor", "0,.5,1");
 }
@@ -341,7 +342,7 @@ static void draw_node(struct writer *w, size_t i)
 	colour_node(w, node, drawn);
 	set_attributes(w, drawn, node->attributes);
 	if (node->finalizer)
-		draw_finalizer(w, node->name, drawn);
+		draw_finalizer(w, node->name, node->finalizer, drawn);
 	if (node->more)
 		draw_more(w, node, drawn);
 }
@@ -513,7 +514,7 @@ static const struct {
 	{USED_HIGHLIGHT, "0.6,0.6,0.9", "black", "name", "highlighted"},
 	{USED_ROOT, "0.15,0.25,1", "black", "( name )",
 	 "a root: a global, a stack, a table of a runtime"},
-	{USED_FINALIZER, "0,.5,1", "black", "__del__", "has a finalizer"},
+	{USED_FINALIZER, "0,.5,1", "black", NULL, "has a finalizer"},
 	{USED_MORE, "0,1,0.6", "white", "N more", "neighbours that are not drawn"},
 	{USED_PALE_MORE, "white", "gray35", "N more", "what is not drawn"},
 	{USED_CYCLE, "white", "#b05000", "- - - -", "a frame: each in it is held by the others"},
@@ -544,6 +545,15 @@ static unsigned what_is_used(const struct drawing *drawing)
 	return used;
 }
 
+/* What it is called in this drawing. */
+static const char *finalizer_name(const struct drawing *drawing)
+{
+	for (size_t i = 0; i < drawing->node_count; i++)
+		if (drawing->nodes[i].finalizer)
+			return drawing->nodes[i].finalizer;
+	return "";
+}
+
 static void legend_text(struct writer *w)
 {
 	unsigned used = what_is_used(w->drawing);
@@ -557,7 +567,9 @@ static void legend_text(struct writer *w)
 		str_printf(&w->text,
 			   "<TR><TD BGCOLOR=\"%s\"><FONT COLOR=\"%s\">%s</FONT></TD>"
 			   "<TD ALIGN=\"LEFT\">%s</TD></TR>",
-			   legend_rows[i].fill, legend_rows[i].text, legend_rows[i].sample,
+			   legend_rows[i].fill, legend_rows[i].text,
+			   legend_rows[i].sample ? legend_rows[i].sample
+						 : finalizer_name(w->drawing),
 			   legend_rows[i].meaning);
 	}
 	str_add(&w->text, "</TABLE>");

@@ -21,7 +21,8 @@ struct drawing_node {
 	char *label;	/* UTF-8, lines end in '\n' */
 	char *tooltip;	/* shown by SVG viewers; NULL none */
 	unsigned depth; /* from the start objects */
-	bool start, module, highlighted, finalizer, root;
+	bool start, module, highlighted, root;
+	const char *finalizer; /* what it is called; NULL none */
 	char *attributes; /* more attributes for Graphviz: NAME NUL VALUE NUL ... NUL; NULL none */
 	uint64_t weight;  /* with drawing.by_weight */
 	uint64_t members; /* objects that it stands for; 0 is 1 */

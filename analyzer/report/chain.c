@@ -48,7 +48,7 @@ static struct error *goals_where(struct model *m, const struct chain_query *q,
 }
 
 /* Roots that are counted references: a stale word on a stack is one hop from anything, and holds nothing. */
-static struct error *counted_roots(struct model *m, const struct chain_query *q, uint64_t **ret)
+static struct error *counted_roots(struct model *m, uint64_t **ret)
 {
 	uint64_t *bits;
 
@@ -162,15 +162,16 @@ static struct error *search(struct model *m, const struct chain_query *q, uint64
 	return e;
 }
 
-static struct error *search_from(struct model *m, const struct chain_query *q,
-				 struct error *(*find)(struct model *, const struct chain_query *,
-						       uint64_t **),
+static struct error *search_from(struct model *m, const struct chain_query *q, bool counted,
 				 const uint64_t *closed, struct ids *ret)
 {
-	uint64_t *goals;
+	uint64_t *goals = NULL;
 	struct error *e;
 
-	TRY(find(m, q, &goals));
+	if (counted)
+		TRY(counted_roots(m, &goals));
+	else
+		TRY(find_goals(m, q, &goals));
 	e = search(m, q, goals, closed, ret);
 	big_free(goals, bits_words(m->nobjects), sizeof *goals);
 	return e;
@@ -185,9 +186,9 @@ struct error *chain_find(struct model *m, const struct chain_query *q, struct id
 	TRY(model_load(m, MODEL_EDGES | MODEL_ROOTS));
 	e = closed_nodes(m, q, &closed);
 	if (!e && has_counted_roots(m, q))
-		e = search_from(m, q, counted_roots, closed, ret);
+		e = search_from(m, q, true, closed, ret);
 	if (!e && !ret->n)
-		e = search_from(m, q, find_goals, closed, ret);
+		e = search_from(m, q, false, closed, ret);
 	big_free(closed, words, sizeof *closed);
 	if (e)
 		return e;

@@ -101,6 +101,13 @@ static char *object_attributes(struct picture *p, uint32_t object)
 	return data;
 }
 
+static const char *finalizer_name(const struct type *type)
+{
+	return !(type->flags & RGD_TYPE_F_FINALIZER) ? NULL
+	       : type->runtime == RGD_RT_PHP	     ? "__destruct"
+						     : "__del__";
+}
+
 static struct error *add_object(struct picture *p, uint32_t object, unsigned depth)
 {
 	struct drawing_node node = {
@@ -113,7 +120,7 @@ static struct error *add_object(struct picture *p, uint32_t object, unsigned dep
 	TRY(model_load_for(p->model, LABEL_PARTS, &object, 1));
 	flags = model_type(p->model, p->model->type[object])->flags;
 	node.module = flags & RGD_TYPE_F_IS_MODULE;
-	node.finalizer = flags & RGD_TYPE_F_FINALIZER;
+	node.finalizer = finalizer_name(model_type(p->model, p->model->type[object]));
 	node.label = object_label(p, object);
 	node.tooltip = object_tooltip(p, object);
 	if (asprintf(&node.name, "o%" PRIu64, p->model->address[object]) < 0)

@@ -54,7 +54,8 @@ static void look_alone(const struct fold *f, uint32_t i, struct str *text)
 	else
 		str_printf(text, "%" PRIu32 " %u %d %d %d %d %d",
 			   model_type_of(f->m, f->objects->data[i]), n->depth, n->start, n->module,
-			   n->highlighted, n->finalizer, f->depth != FOLD_TYPES && n->cycle != 0);
+			   n->highlighted, n->finalizer != NULL,
+			   f->depth != FOLD_TYPES && n->cycle != 0);
 }
 
 static int by_text(const void *a, const void *b)
