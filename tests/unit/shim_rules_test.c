@@ -71,6 +71,11 @@ uint32_t modules_find(uintptr_t address)
 	return 1;
 }
 
+uint64_t hook_outside(const void *function, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
+{
+	return ((uint64_t(*)(uint64_t, uint64_t, uint64_t, uint64_t))(uintptr_t)function)(a, b, c, d);
+}
+
 static void report(const char *name, bool good)
 {
 	printf("%s rules: %s\n", good ? "ok" : "not ok", name);
