@@ -8,8 +8,9 @@
 
 /*
  * What libraries keep in places that nobody scans, or by pointers that are none to the start. The dynamic linker: memory of before
- * malloc, the cached stacks of ended threads. GLib: types by pointers behind a header, slabs of slices, closures and their hidden
- * part in front. OpenSSL: tables that are made once. libstdc++: the pool for exceptions when memory is short.
+ * malloc, the cached stacks of ended threads. GLib: types by pointers behind a header, as it tells valgrind by a request
+ * (MALLOCLIKE_BLOCK) that nobody else hears, with the classes that only they hold; slabs of slices, closures and their hidden part
+ * in front. OpenSSL: tables that are made once. libstdc++: the pool for exceptions when memory is short.
  * tcmalloc: an extension that it replaces as it starts. The kinds are no
  * wider than that needs: an object that a program loses is definitely lost, and told.
  */
@@ -40,6 +41,13 @@ static const char own_text[] = "{\n"
 			       "  ...\n"
 			       "  fun:g_type_create_instance\n"
 			       "  fun:g_param_spec_internal\n"
+			       "}\n"
+			       "{\n"
+			       "  GObject's types and what they hold\n"
+			       "  Memcheck:Leak\n"
+			       "  match-leak-kinds: possible\n"
+			       "  fun:g_*alloc*\n"
+			       "  obj:*/libgobject-2.0.so*\n"
 			       "}\n"
 			       "{\n"
 			       "  GLib's slabs\n"
