@@ -7,6 +7,7 @@
  * dependence and is wrapped (entry_process.c), because frames must be bound to a module before its addresses serve another.
  */
 #include <elf.h>
+#include <fcntl.h>
 #include <link.h>
 #include <string.h>
 
@@ -42,24 +43,43 @@ static void read_build_id(struct module *m, const char *note, const char *end)
 	}
 }
 
+static const char *copy_text(const char *text)
+{
+	size_t n = strlen(text) + 1;
+	char *copy = arena_alloc(n);
+
+	return copy ? memcpy(copy, text, n) : "";
+}
+
+/* dlopen("./plugin.so"), or LD_LIBRARY_PATH=lib: the dump is read in another folder. */
+static bool from_here(const char *path, char *ret, size_t size)
+{
+	size_t length = strlen(path) + 1;
+	long n;
+
+	if (*path == '/' || !strchr(path, '/') || shim_sandboxed)
+		return false;
+	n = sys(SYS_getcwd, ret, size); /* with its zero */
+	if (n <= 0 || *ret != '/' || (size_t)n + length > size)
+		return false;
+	ret[n - 1] = '/';
+	memcpy(ret + n, path, length);
+	return sys(SYS_faccessat, AT_FDCWD, ret, 0) == 0;
+}
+
 static const char *copy_path(const char *path)
 {
 	char program[4096];
-	size_t n;
-	char *copy;
 
 	if (!*path) { /* the program itself has no name in the list */
-		long length =
-			sys(SYS_readlinkat, -100, "/proc/self/exe", program, sizeof(program) - 1);
+		long length = sys(SYS_readlinkat, AT_FDCWD, "/proc/self/exe", program,
+				  sizeof(program) - 1);
 		program[length > 0 ? length : 0] = 0;
 		path = program;
+	} else if (from_here(path, program, sizeof program)) {
+		path = program;
 	}
-	n = strlen(path);
-	copy = arena_alloc(n + 1);
-	if (!copy)
-		return "";
-	memcpy(copy, path, n + 1);
-	return copy;
+	return copy_text(path);
 }
 
 /* What adapters/php.c loaded from beside us. */
@@ -121,7 +141,7 @@ static void read_notes(struct module *m, const struct dl_phdr_info *info)
 static bool same_module(const struct module *m, const struct module *other, const char *path)
 {
 	return m->base == other->base && m->low == other->low && m->high == other->high &&
-	       (!*path || !strcmp(m->path, path));
+	       (!*path || !strcmp(m->name, path));
 }
 
 /* A library that is loaded again where it was is the same module: plug-ins come and go thousands of times. */
@@ -156,6 +176,7 @@ static void module_add(const struct module *found, const char *path)
 	}
 	*m = *found;
 	m->path = copy_path(path);
+	m->name = *path == '/' ? m->path : copy_text(path);
 	m->loaded = atomic_load_explicit(&epoch_now, memory_order_relaxed);
 	modules[used] = m;
 	module_seen[used] = true;

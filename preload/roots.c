@@ -326,6 +326,46 @@ static void main_tls_roots(struct walk *w)
 	scan_roots(w, RGD_ROOT_TLS, 1, w->plan->tls_low, w->plan->tls_high, 0);
 }
 
+static bool block_at(struct walk *w, uintptr_t address, uint32_t *number)
+{
+	uint64_t interior;
+
+	return walk_plausible(w, address) && walk_resolve(w, address, number, &interior);
+}
+
+/* Not all that blocks hold is a root: a stack in a block has been read with its thread's storage on top. */
+static void tls_in_block_roots(struct walk *w, const struct tls_block *b, uintptr_t thread_pointer)
+{
+	uint32_t block, control;
+
+	if (!block_at(w, b->address, &block) ||
+	    (block_at(w, thread_pointer, &control) && control == block))
+		return;
+	scan_roots(w, RGD_ROOT_TLS, b->thread + 1, b->address, b->address + b->size, 0);
+}
+
+/* The thread knows its vector by the address of the third word; that is no doubt about it. */
+static void tls_vector_root(struct walk *w, uint32_t owner, const struct frozen_thread *t)
+{
+	uintptr_t vector = tls_vector(w, t);
+	uint32_t number;
+
+	if (vector && block_at(w, vector - 16, &number))
+		word_root(w, RGD_ROOT_TLS, owner, t->thread_pointer + 8, vector - 16, 0);
+}
+
+/* Thread-local variables of libraries that came by dlopen, and the vector that leads to them. */
+static void dynamic_tls_roots(struct walk *w)
+{
+	const struct frozen_thread *threads;
+	size_t n = frozen_threads(&threads);
+
+	for (size_t i = 0; i < n; i++)
+		tls_vector_root(w, (uint32_t)i + 1, &threads[i]);
+	for (uint32_t i = 0; i < w->tls_count; i++)
+		tls_in_block_roots(w, &w->tls[i], threads[w->tls[i].thread].thread_pointer);
+}
+
 /* ---- regions ---------------------------------------------------------------------------------------------------------------- */
 
 #define REGION_MAX ((size_t)64 << 20)
@@ -412,6 +452,7 @@ void walk_roots(struct walk *w)
 		modules_roots(w);
 		threads_roots(w);
 		main_tls_roots(w);
+		dynamic_tls_roots(w);
 		regions_roots(w);
 		annotated_roots(w);
 		pools_roots(w);

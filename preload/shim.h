@@ -471,7 +471,8 @@ struct module {
 	uintptr_t dynamic;	   /* its PT_DYNAMIC; 0 none */
 	size_t tls_id, tls_size;   /* the loader's number of its thread-local storage, 0 none */
 	char build_id[41];
-	const char *path; /* in the arena */
+	const char *path; /* in the arena; absolute where that was still to be found out */
+	const char *name; /* as the loader knows it */
 	bool own;	  /* librefgraph.so itself: no root, no frame */
 };
 void modules_init(void);

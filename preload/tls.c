@@ -3,15 +3,10 @@
  *
  * In the ABI for thread-local storage (Drepper, "ELF Handling For Thread-Local Storage", x86-64: variant II) the second word at the
  * thread pointer leads to a vector: for each module with such variables, by the loader's number, the address of the thread's
- * copy. glibc's entries are two words, and all ones stand for a copy that nobody has asked for yet.
+ * copy. glibc's entries are two words, and all ones stand for a copy that nobody has asked for yet. What a library that came by
+ * dlopen has is made by malloc, for each thread when it first asks.
  */
 #include "walk.h"
-
-struct tls_block {
-	uint32_t thread, module;
-	uintptr_t address;
-	size_t size;
-};
 
 #define BLOCKS_MAX 65536u
 
@@ -36,6 +31,17 @@ static void add(struct walk *w, uint32_t thread, uintptr_t vector, uint32_t modu
 	w->tls[w->tls_count++] = (struct tls_block){thread, module, address, m->tls_size};
 }
 
+uintptr_t tls_vector(struct walk *w, const struct frozen_thread *thread)
+{
+	uintptr_t self, vector;
+
+	/* the control block begins with its own address */
+	if (thread->state == RGD_THREAD_HELPER || !word(w, thread->thread_pointer, &self) ||
+	    self != thread->thread_pointer || !word(w, self + 8, &vector))
+		return 0;
+	return vector;
+}
+
 static void find(struct walk *w)
 {
 	const struct frozen_thread *threads;
@@ -43,13 +49,10 @@ static void find(struct walk *w)
 
 	w->tls = w->map.known ? pool_map(&w->pool, BLOCKS_MAX * sizeof *w->tls) : NULL;
 	for (size_t i = 0; w->tls && i < n; i++) {
-		uintptr_t self, vector, length;
+		uintptr_t vector = tls_vector(w, &threads[i]), length;
 
-		/* the control block begins with its own address; before the vector's first entry stands how many it has */
-		if (threads[i].state == RGD_THREAD_HELPER ||
-		    !word(w, threads[i].thread_pointer, &self) ||
-		    self != threads[i].thread_pointer || !word(w, self + 8, &vector) ||
-		    !word(w, vector - 16, &length))
+		/* before the vector's first entry stands how many it has */
+		if (!vector || !word(w, vector - 16, &length))
 			continue;
 		for (uint32_t m = 0; m < modules_count(); m++)
 			if (modules_get(m)->tls_id <= length)

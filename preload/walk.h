@@ -271,8 +271,15 @@ void walk_calls(struct walk *w);
 
 /* ---- tls.c ------------------------------------------------------------------------------------------------------------- */
 
+struct tls_block {
+	uint32_t thread, module; /* index in frozen_threads(); module */
+	uintptr_t address;
+	size_t size;
+};
 /* The places of thread-local variables: made once, then all threads' in a row. */
 void walk_tls(struct walk *w);
+/* The thread's vector of them, past its two words in front; 0 none. */
+uintptr_t tls_vector(struct walk *w, const struct frozen_thread *thread);
 /* The address lies in such a place of the thread (index in frozen_threads()). */
 bool tls_holds(const struct walk *w, uint32_t thread, uintptr_t address);
 
