@@ -89,6 +89,13 @@ void function_references(struct visitor *v, const zend_op_array *f, bool closure
 		refer_storage(v, ZEND_MAP_PTR_GET(f->run_time_cache), "run-time cache");
 }
 
+/* The array begins with the type of the result; the function points behind that, which is the block's end when it takes no arguments. */
+void internal_function_references(struct visitor *v, const zend_function *f)
+{
+	if (f->internal_function.arg_info)
+		refer_native(v, f->internal_function.arg_info - 1, "types of arguments");
+}
+
 /* ---- classes ------------------------------------------------------------------------------------------------------------------- */
 
 static void class_functions(struct visitor *v, const zend_class_entry *ce)
@@ -97,8 +104,11 @@ static void class_functions(struct visitor *v, const zend_class_entry *ce)
 
 	ZEND_HASH_FOREACH_PTR((HashTable *)&ce->function_table, f)
 	{
-		if (f->type != ZEND_USER_FUNCTION)
+		if (f->type != ZEND_USER_FUNCTION) {
+			if (f->common.scope == ce)
+				internal_function_references(v, f);
 			continue;
+		}
 		if (f->common.scope !=
 		    ce) /* the function is shared, its name counted by each class */
 			own_string(v, f->common.function_name, "inherited method");
@@ -183,8 +193,12 @@ void class_references(struct visitor *v, const zend_class_entry *ce)
 		refer(v, ce->parent, TAG_CLASS,
 		      label_text(v, RGD_EDGE_BORROWED, RGD_LABEL_PART, "parent"), 0);
 	if (ce->type == ZEND_INTERNAL_CLASS &&
-	    v->writing) /* its tables are the engine's own memory */
+	    v->writing) { /* its tables are the engine's own memory */
 		shim->scan(v->walk, (uintptr_t)ce, (uintptr_t)(ce + 1));
+		refer_native_data(v, &ce->function_table, "methods");
+		refer_native_data(v, &ce->properties_info, "properties");
+		refer_native_data(v, &ce->constants_table, "constants");
+	}
 	if (ce->type == ZEND_USER_CLASS) {
 		own_string(v, ce->name, "name");
 		own_string(v, ce->info.user.filename, "file");

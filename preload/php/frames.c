@@ -53,7 +53,8 @@ static void extra_arguments(struct visitor *v, zend_execute_data *frame)
 		refer(v, frame->extra_named_params, TAG_ARRAY, part(v, "named arguments"), 0);
 }
 
-/* What the frame was called on; a caller that holds it meanwhile did not count it again. */
+/* What the frame was called on; a caller that holds it meanwhile did not count it again. Then a frame that runs is no root of it: it
+ * has its own, or nobody but the engine holds it, as in a destructor. */
 static void called_on(struct visitor *v, zend_execute_data *frame)
 {
 	uint32_t info = ZEND_CALL_INFO(frame);
@@ -61,9 +62,14 @@ static void called_on(struct visitor *v, zend_execute_data *frame)
 	if (Z_TYPE(frame->This) == IS_OBJECT && (info & ZEND_CALL_RELEASE_THIS))
 		refer(v, Z_OBJ(frame->This), TAG_OBJECT,
 		      label_text(v, RGD_EDGE_STRONG, RGD_LABEL_LOCAL, "$this"), 0);
-	else if (Z_TYPE(frame->This) == IS_OBJECT && !v->rooting)
+	else if (Z_TYPE(frame->This) == IS_OBJECT && v->class != RGD_ROOT_LOCAL) {
+		enum rgd_edge_kind kind = v->kind;
+
+		v->kind = RGD_EDGE_BORROWED;
 		refer(v, Z_OBJ(frame->This), TAG_OBJECT,
 		      label_text(v, RGD_EDGE_BORROWED, RGD_LABEL_LOCAL, "$this"), 0);
+		v->kind = kind;
+	}
 	if (info & ZEND_CALL_CLOSURE)
 		refer(v, ZEND_CLOSURE_OBJECT(frame->func), TAG_OBJECT, part(v, "function"), 0);
 }

@@ -52,6 +52,46 @@ static bool pop(uintptr_t *object, enum tag *tag)
 	return true;
 }
 
+/* ---- who is counted by nobody that is known: by handle, references from what no root reaches ------------------------------- */
+
+#define REACHED UINT32_MAX
+static uint32_t *counts; /* NULL: a root reaches all */
+static uint32_t counts_size;
+
+/* When all that roots reach has been claimed, and nothing else. */
+static void count_unreached(struct walk *walk)
+{
+	const zend_objects_store *store = &EG(objects_store);
+
+	if (counts || !(counts = shim->memory(walk, store->top * sizeof(*counts))))
+		return;
+	counts_size = store->top;
+	for (uint32_t i = 1; i < counts_size; i++)
+		if (!IS_OBJ_VALID(store->object_buckets[i]) ||
+		    shim->claimed(walk, (uintptr_t)store->object_buckets[i]))
+			counts[i] = REACHED;
+}
+
+static void count(const struct visitor *v, const zend_object *object)
+{
+	if (v->kind == RGD_EDGE_STRONG && object->handle < counts_size &&
+	    counts[object->handle] < REACHED - 1)
+		counts[object->handle]++;
+}
+
+void orphans(struct visitor *v)
+{
+	uint32_t name =
+		shim->string(v->walk, "objects store: orphan", sizeof("objects store: orphan") - 1);
+
+	for (uint32_t i = 1; i < counts_size; i++) {
+		const zend_object *object = EG(objects_store).object_buckets[i];
+
+		if (counts[i] != REACHED && GC_REFCOUNT(object) > counts[i])
+			refer(v, object, TAG_OBJECT, name, 0);
+	}
+}
+
 /* ---- references ------------------------------------------------------------------------------------------------------------ */
 
 /* An object may lie inside its block, behind the extension's own part. */
@@ -82,6 +122,8 @@ void refer(struct visitor *v, const void *target, enum tag tag, uint32_t label, 
 		shim->edge(v->walk, label, value, address);
 		return;
 	}
+	if (tag == TAG_OBJECT && counts)
+		count(v, target);
 	if (shim->claimed(v->walk, address))
 		return;
 	if (shim->add(v->walk, RGD_RT_PHP, address, base_of(address, tag), tag) && !is_leaf(tag))
@@ -176,6 +218,27 @@ void refer_table(struct visitor *v, const HashTable *table, const char *name)
 	refer_data(v, table);
 }
 
+void refer_native(struct visitor *v, const void *block, const char *name)
+{
+	enum rgd_edge_kind kind = v->kind;
+	uint64_t size;
+
+	if (!v->writing || !shim->block(v->walk, (uintptr_t)block, &size))
+		return;
+	v->kind = RGD_EDGE_INTERNAL;
+	refer(v, block, TAG_STORAGE,
+	      v->rooting ? shim->string(v->walk, name, strlen(name))
+			 : label_text(v, RGD_EDGE_INTERNAL, RGD_LABEL_PART, name),
+	      0);
+	v->kind = kind;
+}
+
+void refer_native_data(struct visitor *v, const HashTable *table, const char *name)
+{
+	if (table && !(HT_FLAGS(table) & HASH_FLAG_UNINITIALIZED))
+		refer_native(v, HT_GET_DATA_ADDR(table), name);
+}
+
 static void references_of(struct visitor *v, uintptr_t object, enum tag tag)
 {
 	switch (tag) {
@@ -226,9 +289,12 @@ static void objects_store_discover(struct visitor *v)
 	for (uint32_t i = 1; i < store->top; i++) {
 		zend_object *object = store->object_buckets[i];
 
-		if (!IS_OBJ_VALID(object))
+		if (!IS_OBJ_VALID(object) || shim->claimed(v->walk, (uintptr_t)object))
 			continue;
+		count_unreached(v->walk);
+		v->kind = RGD_EDGE_BORROWED;
 		refer(v, object, TAG_OBJECT, 0, 0);
+		v->kind = RGD_EDGE_STRONG;
 		expand_pending(v);
 	}
 }
@@ -256,7 +322,9 @@ static void buffered_discover(struct visitor *v)
 		type = GC_TYPE((const zend_refcounted *)entry);
 		if (type != IS_ARRAY && type != IS_OBJECT && type != IS_REFERENCE)
 			continue;
+		v->kind = RGD_EDGE_BORROWED;
 		refer(v, (const void *)entry, (enum tag)tags[type], 0, 0);
+		v->kind = RGD_EDGE_STRONG;
 		expand_pending(v);
 	}
 }
@@ -266,6 +334,7 @@ bool graph_discover(struct walk *walk)
 	struct visitor v = {.walk = walk};
 
 	roots_discover(&v);
+	v.class = 0;
 	expand_pending(&v);
 	if (php_in_request()) {
 		objects_store_discover(&v);

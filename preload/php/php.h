@@ -150,7 +150,7 @@ struct visitor {
 	bool writing; /* labels are wanted */
 	bool rooting; /* they are numbers of strings, and each reference becomes a root: */
 	enum rgd_root_class class;
-	enum rgd_edge_kind kind;
+	enum rgd_edge_kind kind; /* of roots; in discover(), what is not STRONG is not counted */
 	uint32_t context;
 	const char *prefix; /* of names of variables: the function of a fiber's frame; NULL none */
 };
@@ -165,6 +165,12 @@ void refer_storage(struct visitor *v, const void *block, const char *part);
 void root_storage(struct visitor *v, const void *block, const char *name);
 void root_data(struct visitor *v, const HashTable *table, const char *name);
 void root_table(struct visitor *v, const HashTable *table, const char *name);
+
+/* A block of malloc that stays a native one, whose words are references, but is held by no pointer to its start: an edge of the present
+ * object, or a root. */
+void refer_native(struct visitor *v, const void *block, const char *name);
+/* The data of a table, to which the table points behind its hashes. */
+void refer_native_data(struct visitor *v, const HashTable *table, const char *name);
 
 /* ---- engine.c: statics of the engine that no symbol names, found by what they must be ------------------------------------- */
 
@@ -225,6 +231,8 @@ void refer_string(struct visitor *v, const zend_string *s, const char *name);
 
 void class_references(struct visitor *v, const zend_class_entry *ce);
 void function_references(struct visitor *v, const zend_op_array *op_array, bool closure);
+/* What zend_register_functions() allocates for the types of a function of C. */
+void internal_function_references(struct visitor *v, const zend_function *f);
 
 /* ---- frames.c ------------------------------------------------------------------------------------------------------- */
 
@@ -245,6 +253,9 @@ void frames_roots(struct visitor *v);
 /* ---- graph.c, describe.c, roots.c -------------------------------------------------------------------------------------- */
 
 void roots_discover(struct visitor *v);
+/* Objects that only the objects store knows, and that somebody counts whom nothing that is known can be: neither reachable nor garbage,
+ * which is referred to by its like as often as it is counted. */
+void orphans(struct visitor *v);
 bool graph_discover(struct walk *walk);
 void graph_edges(struct walk *walk, uintptr_t object, unsigned tag);
 bool graph_describe(struct walk *walk, uintptr_t object, unsigned tag, struct walk_object *out);

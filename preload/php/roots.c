@@ -49,6 +49,8 @@ static void functions(struct visitor *v)
 		if (f->type == ZEND_USER_FUNCTION)
 			refer(v, &f->op_array, TAG_FUNCTION,
 			      text(v, "%s()", ZSTR_VAL(f->common.function_name)), 0);
+		else
+			internal_function_references(v, f);
 	}
 	ZEND_HASH_FOREACH_END();
 }
@@ -283,12 +285,24 @@ static void interned_strings(struct visitor *v)
 	root_data(v, &CG(interned_strings), "interned strings");
 }
 
+/* They live as long as the process, in memory of malloc. */
+static void engine_tables(struct visitor *v)
+{
+	refer_native_data(v, CG(function_table), "functions");
+	refer_native_data(v, CG(class_table), "classes");
+	refer_native_data(v, CG(auto_globals), "superglobals");
+	refer_native_data(v, EG(zend_constants), "constants");
+	refer_native_data(v, EG(ini_directives), "ini");
+	refer_native_data(v, &module_registry, "modules");
+}
+
 static void engine_memory(struct visitor *v)
 {
 	struct gc_buffer gc;
 
 	v->class = RGD_ROOT_RUNTIME;
 	v->context = 0;
+	engine_tables(v);
 	if (gc_buffer(v->walk, &gc))
 		root_storage(v, gc.roots, "the collector's buffer");
 	if (!php_in_request())
@@ -329,4 +343,8 @@ void graph_roots(struct walk *walk)
 		.walk = walk, .writing = true, .rooting = true, .kind = RGD_EDGE_STRONG};
 
 	roots_discover(&v);
+	v.class = RGD_ROOT_RUNTIME;
+	v.context = 0;
+	v.kind = RGD_EDGE_INTERNAL; /* the store counts none, and frees them at the end */
+	orphans(&v);
 }

@@ -108,6 +108,11 @@ def unexplained(d, t):
             for a in t.things if a in d.number and not d.flags(a) & IMMORTAL and counted.get(d.number[a], 0) != d.refcount(a)]
 
 
+def orphans(d):
+    """Only garbage is unreachable here, and no root of it is to be seen."""
+    return ["%#x is an orphan of the objects store" % root[3] for root in d.roots if root[2] == "objects store: orphan"]
+
+
 def is_closed(d, a):
     """When it goes, code may run, and things are let go of one by one."""
     name = d.type_name(a)[0]
@@ -147,7 +152,7 @@ def one(seed):
     d, t, after = Objects(path), Truth(where + "/truth"), Truth(where + "/after")
     with open(where + "/answer") as f:
         answer = json.load(f)
-    wrong = things_differ(d, t) + references_differ(d, t) + unexplained(d, t) + collection_differs(path, d, t, after, answer)
+    wrong = things_differ(d, t) + references_differ(d, t) + unexplained(d, t) + orphans(d) + collection_differs(path, d, t, after, answer)
     if not wrong and "PHP_KEEP" not in os.environ:
         shutil.rmtree(where)
     return wrong

@@ -2,6 +2,7 @@
  * truth.c - a PHP extension that writes down what the engine itself holds: truth_write(FILE). One line for each thing with a
  * reference count that is reached from the objects store: "o ADDRESS COUNT CLASS HANDLE", "a ADDRESS COUNT LENGTH", "r ADDRESS COUNT",
  * "s ADDRESS COUNT LENGTH"; after an object its references that a PHP program could name: "- KIND NAME ADDRESS".
+ * And it loses things: truth_leak(VALUE) a count, truth_lose() a block of 1000 bytes.
  * It shares no code with the shim's adapter.
  */
 #include "php.h"
@@ -113,6 +114,32 @@ PHP_FUNCTION(truth_write)
 	fclose(out);
 }
 
-static const zend_function_entry functions[] = {PHP_FE(truth_write, arguments) PHP_FE_END};
+ZEND_BEGIN_ARG_INFO_EX(one, 0, 0, 1)
+ZEND_ARG_INFO(0, value)
+ZEND_END_ARG_INFO()
+
+/* Counts once too often, as an extension with a bug does. */
+PHP_FUNCTION(truth_leak)
+{
+	zval *v;
+
+	if (zend_parse_parameters(ZEND_NUM_ARGS(), "z", &v) == SUCCESS)
+		Z_TRY_ADDREF_P(v);
+}
+
+ZEND_BEGIN_ARG_INFO_EX(none, 0, 0, 0)
+ZEND_END_ARG_INFO()
+
+PHP_FUNCTION(truth_lose)
+{
+	void *volatile block;
+
+	ZEND_PARSE_PARAMETERS_NONE();
+	block = malloc(1000);
+	block = NULL;
+	(void)block;
+}
+
+static const zend_function_entry functions[] = {PHP_FE(truth_write, arguments) PHP_FE(truth_leak, one) PHP_FE(truth_lose, none) PHP_FE_END};
 zend_module_entry truth_module_entry = {STANDARD_MODULE_HEADER, "truth", functions, NULL, NULL, NULL, NULL, NULL, "1", STANDARD_MODULE_PROPERTIES};
 ZEND_GET_MODULE(truth)
