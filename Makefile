@@ -64,6 +64,11 @@ ANALYZER_LIBS := -lcgraph -lcdt -lzstd -ldw -lelf -lsqlite3 -lstdc++ -lpthread -
 
 RULES := $(patsubst rules/%,$(O)/rules/%,$(sort $(wildcard rules/*.rules)))
 
+# All processors, unless told otherwise.
+ifeq ($(filter -j%,$(MAKEFLAGS)),)
+MAKEFLAGS += -j$(shell nproc)
+endif
+
 .PHONY: all php-missing check check-long bench demo lint format deps install uninstall clean help
 .DELETE_ON_ERROR:
 all: deps-check $(O)/refgraph $(O)/librefgraph.so $(PHP_MODULE) $(if $(PHP_MODULE),,php-missing) $(RULES)

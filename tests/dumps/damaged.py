@@ -174,8 +174,8 @@ def flipped():
         return one_line(Run(["check", path], build, MEMORY), path, None) or \
             Run([other] + (["#4"] if other != "typestats" else []) + [path], build, MEMORY).crashed()
     turns = []
-    heads = {at for c in rgd.chunks(small) for at in range(c[0], c[0] + 48, 5)}
-    places = sorted(heads | set(range(64)) | set(range(len(small) - 40, len(small))) | set(range(0, len(small), 13)))
+    heads = {at for c in rgd.chunks(small) for at in range(c[0], c[0] + 48, 7)}
+    places = sorted(heads | set(range(64)) | set(range(len(small) - 40, len(small))) | set(range(0, len(small), 29)))
     for part in 0, 1:
         many("flipped%d: a bit in every part" % part,
              [("byte %d" % n, flip(n, n % 8)) for n in places[part::2]], judge_flip)

@@ -3,7 +3,7 @@
 # a finding, and with an exit status that is documented.
 . "$(dirname "$0")/../lib.sh"
 S=$O/san
-if ! make -C "$ROOT" --no-print-directory O="$S" SAN=address,undefined CFLAGS='-O1 -g' -j2 "$S/refgraph" >"$TMP/build" 2>&1; then
+if ! make -C "$ROOT" --no-print-directory O="$S" SAN=address,undefined CFLAGS='-O0 -g1' -j2 "$S/refgraph" >"$TMP/build" 2>&1; then
 	fail "sanitizer: builds" "$(tail -5 "$TMP/build" | tr '\n' '|')"; exit 1
 fi
 export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0:exitcode=99 UBSAN_OPTIONS=halt_on_error=1:exitcode=99:print_stacktrace=1

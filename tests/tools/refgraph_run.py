@@ -13,7 +13,7 @@ def sanitized():
     """Path of the analyzer with sanitizers, built when needed; None where it cannot be."""
     san = os.path.join(O, "san")
     run = subprocess.run(["flock", os.path.join(O, ".san.lock"), "make", "-C", ROOT, "--no-print-directory", "O=" + san,
-                          "SAN=address,undefined", "CFLAGS=-O1 -g", "-j2", san + "/refgraph"],
+                          "SAN=address,undefined", "CFLAGS=-O0 -g1", "-j2", san + "/refgraph"],
                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if run.returncode:
         fail("sanitized build", run.stdout[-300:])
