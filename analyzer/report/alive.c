@@ -123,26 +123,24 @@ void alive_sum(const struct alive *a, const uint64_t *bits, uint64_t *objects, u
 		}
 }
 
-struct error *alive_reach(struct alive *a)
+static bool take_reached(struct alive *a)
 {
 	uint64_t *bits;
-	struct error *e = NULL;
 
 	if (a->reached)
-		return NULL;
-	if (!a->retained && index_take(model_index(a->model), INDEX_REACHED,
-				       bits_words(a->model->nobjects), &bits)) {
-		a->reached = bits;
-		a->reached_objects = index_reached_objects(a->model->index);
-		a->reached_bytes = index_reached_bytes(a->model->index);
-		return NULL;
-	}
-	TRY(big_alloc(bits_words(a->model->nobjects), sizeof *bits, &bits));
-	if (a->retained)
-		for (uint32_t i = 0; i < a->model->nobjects; i++)
-			bits[i >> 6] |= (uint64_t)(a->immediate[i] != DOM_NONE) << (i & 63);
-	else
-		e = reach_mark(&a->graph, &a->follow, a->roots.data, a->roots.n, bits);
+		return true;
+	if (a->retained || !index_take(model_index(a->model), INDEX_REACHED,
+				       bits_words(a->model->nobjects), &bits))
+		return false;
+	a->reached = bits;
+	a->reached_objects = index_reached_objects(a->model->index);
+	a->reached_bytes = index_reached_bytes(a->model->index);
+	return true;
+}
+
+/* Takes `bits` over. */
+static struct error *set_reached(struct alive *a, uint64_t *bits, struct error *e)
+{
 	if (e) {
 		big_free(bits, bits_words(a->model->nobjects), sizeof *bits);
 		return e;
@@ -150,6 +148,75 @@ struct error *alive_reach(struct alive *a)
 	a->reached = bits;
 	alive_sum(a, bits, &a->reached_objects, &a->reached_bytes);
 	return NULL;
+}
+
+struct error *alive_reach(struct alive *a)
+{
+	uint64_t *bits;
+	struct error *e = NULL;
+
+	if (take_reached(a))
+		return NULL;
+	TRY(big_alloc(bits_words(a->model->nobjects), sizeof *bits, &bits));
+	if (a->retained)
+		for (uint32_t i = 0; i < a->model->nobjects; i++)
+			bits[i >> 6] |= (uint64_t)(a->immediate[i] != DOM_NONE) << (i & 63);
+	else
+		e = reach_mark(&a->graph, &a->follow, a->roots.data, a->roots.n, bits);
+	return set_reached(a, bits, e);
+}
+
+/* What `some` refer to and do not hold, each once. */
+static struct error *list_border(const struct alive *a, const uint64_t *some, uint64_t *seen,
+				 struct ids *ret)
+{
+	const struct graph *g = &a->graph;
+
+	for (uint32_t i = 0; i < g->nnodes; i++) {
+		if (!bits_get(some, i))
+			continue;
+		for (uint32_t k = g->out_first[i]; k < g->out_first[i + 1]; k++) {
+			uint32_t target = g->out_target[k];
+
+			if (bits_get(some, target) || bits_get(seen, target) ||
+			    !a->follow.pass[g->edge_class[k]])
+				continue;
+			bits_set(seen, target);
+			if (!VEC_PUSH(ret, target))
+				return error_memory();
+		}
+	}
+	return NULL;
+}
+
+static struct error *reach_beyond(const struct alive *a, uint64_t *bits)
+{
+	size_t words = bits_words(a->model->nobjects);
+	struct ids border = {0};
+	uint64_t *seen;
+	struct error *e;
+
+	TRY(big_alloc(words, sizeof *seen, &seen));
+	e = list_border(a, bits, seen, &border);
+	if (!e)
+		e = reach_mark(&a->graph, &a->follow, border.data, border.n, bits);
+	if (!e)
+		e = reach_mark(&a->graph, &a->follow, a->roots.data, a->roots.n, bits);
+	VEC_FREE(&border);
+	big_free(seen, words, sizeof *seen);
+	return e;
+}
+
+struct error *alive_reach_with(struct alive *a, const uint64_t *some)
+{
+	size_t words = bits_words(a->model->nobjects);
+	uint64_t *bits;
+
+	if (take_reached(a))
+		return NULL;
+	TRY(big_alloc(words, sizeof *bits, &bits));
+	memcpy(bits, some, words * sizeof *bits);
+	return set_reached(a, bits, reach_beyond(a, bits));
 }
 
 struct error *alive_dominators(struct alive *a)

@@ -38,6 +38,8 @@ void alive_deinit(struct alive *alive);
 
 /* Both: once, later calls are free. */
 struct error *alive_reach(struct alive *alive);
+/* As alive_reach(), by a caller who marked `some` of it: what those refer to is looked at, but not walked through again. */
+struct error *alive_reach_with(struct alive *alive, const uint64_t *some);
 struct error *alive_dominators(struct alive *alive);
 
 /* Edge `number` keeps its target alive. */

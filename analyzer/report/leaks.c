@@ -7,7 +7,6 @@
 #include "graph/reach.h"
 #include "util/big.h"
 #include "util/bits.h"
-#include "util/threads.h"
 
 const char *const leak_kind_names[LEAK_KINDS] = {
 	[LEAK_NONE] = "none",	      [LEAK_DEFINITE] = "definite", [LEAK_INDIRECT] = "indirect",
@@ -161,14 +160,6 @@ static struct error *judge_heuristics(struct search *s)
 			sum_add(&l->by_heuristic[by[i]], s->m->size[i]);
 	big_free(by, g->nnodes, sizeof *by);
 	return NULL;
-}
-
-/* Two walks over the same references, side by side. */
-static struct error *mark(void *context, size_t which)
-{
-	struct search *s = context;
-
-	return which ? mark_exact(s) : alive_reach(s->leaks->alive);
 }
 
 /* A runtime's objects that nothing reaches are garbage that its collector will find, and with them what they hold. */
@@ -383,7 +374,8 @@ static struct error *search(struct search *s)
 	TRY(big_alloc(words, sizeof *s->waiting, &s->waiting));
 	TRY(big_alloc(words, sizeof *s->cyclic, &s->cyclic));
 	TRY(big_alloc(n, sizeof *s->stack, &s->stack));
-	TRY(parallel_for(2, mark, s));
+	TRY(mark_exact(s));
+	TRY(alive_reach_with(l->alive, s->exact));
 	TRY(mark_waiting(s));
 	TRY(find_heads(s));
 	judge(s);
