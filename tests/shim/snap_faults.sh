@@ -64,14 +64,18 @@ if wait_for 20 walker_of $waiting; then
 	none_left "no verdict" "$TMP/verdict"
 fi
 
-# the disk
+# the disk: small and then read-only, mounted where only this child sees it
 mkdir "$TMP/small" "$TMP/dir" "$TMP/ro"
-if mount -t tmpfs -o size=4k none "$TMP/small" 2>/dev/null; then
-	equal "faults: a full disk" "$(REFGRAPH_DIR=$TMP/small LD_PRELOAD=$SHIM "$TMP/faults" 2>&1)" "No space left on device$well"
-	none_left "a full disk" "$TMP/small"
+small() {
+	mount -t tmpfs -o size=4k none "$TMP/small" || exit 77
+	REFGRAPH_DIR=$TMP/small LD_PRELOAD=$SHIM "$TMP/faults" 2>&1; ls "$TMP/small"
 	mount -o remount,ro "$TMP/small"
-	equal "faults: a read-only file system" "$(REFGRAPH_DIR=$TMP/small LD_PRELOAD=$SHIM "$TMP/faults" 2>&1)" "Read-only file system$well"
-	umount "$TMP/small"
+	REFGRAPH_DIR=$TMP/small LD_PRELOAD=$SHIM "$TMP/faults" 2>&1; ls "$TMP/small"
+}
+export -f small; export TMP SHIM
+if disk=$(unshare --mount --propagation private bash -c small 2>/dev/null); then
+	equal "faults: a full disk, a read-only one: said, nothing left" "$disk" "No space left on device$well
+Read-only file system$well"
 else
 	skip "faults: a full disk" "no right to mount"
 fi
