@@ -109,18 +109,11 @@ def snapshot(b, objects=250000):
         p.stdout.readline()
         shots = []
         for _ in range(5):
-            path = os.path.join(b.TMP, "php.rgd")
-            if os.path.exists(path):
-                os.unlink(path)
-            run = subprocess.run([b.REFGRAPH, "snapshot", "-v", str(p.pid), "-o", path], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-            found = re.search(r"(\d+) objects, (\d+) edges, (\d+) bytes; .* paused for ([\d.]+) ms, .* took ([\d.]+) ms", run.stderr)
-            if not found:
-                raise RuntimeError("refgraph snapshot: " + run.stderr.strip())
-            shots.append([float(x) for x in found.groups()])
+            shots.append(b.shoot(p.pid, os.path.join(b.TMP, "php.rgd")))
     finally:
         p.kill()
         p.wait()
-    count, edges, size, pause, total = [statistics.median(column) for column in zip(*shots)]
+    count, edges, size, pause, total, _ = [statistics.median(column) for column in zip(*shots)]
     b.row("php snapshot", "pause", pause, "ms", 10, "%d objects, %d edges" % (count, edges))
     b.row("php snapshot", "walker", total / 1e3, "s", 0.5)
     b.row("php snapshot", "dump", size / count, "bytes/object", 12)
