@@ -413,6 +413,25 @@ static void pages(struct walk *w)
 
 /* ---- stacks ------------------------------------------------------------------------------------------------------------------ */
 
+/*
+ * Under hybrid most blocks have their site alone. What whole stacks lead there, is evidence about them, also where the block that such a
+ * stack was taken of is gone.
+ */
+static void stacks_of_sites(struct intern *in)
+{
+	uint32_t limit = in->stack_limit;
+	uint8_t *alone = pool_map(in->pool, in->frame_limit);
+	if (!alone)
+		return;
+	for (uint32_t i = 0; i < in->stack_count; i++)
+		if (!stack_parent(in->stack_list[i]))
+			alone[stack_frame_of(in->stack_list[i]) % in->frame_limit] = 1;
+	for (uint32_t s = 1; s < limit; s++)
+		if (stack_parent(s) && stack_frame_of(s) < in->frame_limit &&
+		    alone[stack_frame_of(s)])
+			intern_stack(in, s);
+}
+
 static void stacks(struct walk *w)
 {
 	static const struct column_spec specs[] = {
@@ -422,6 +441,8 @@ static void stacks(struct walk *w)
 	};
 	struct intern *in = &w->intern;
 	struct table *t = open_table(w, RGD_SEC_STACKS, specs);
+	if (tracking_was(STACKS_HYBRID))
+		stacks_of_sites(in);
 	for (uint32_t i = 0; t && i < in->stack_count; i++)
 		ROW(w, t, intern_stack(in, stack_parent(in->stack_list[i])),
 		    intern_frame(in, stack_frame_of(in->stack_list[i])));

@@ -363,6 +363,7 @@ void tracking_unwinder(void);
 extern _Atomic bool tracking_was_sampled;
 /* "caller 1, sampled 7": modes and the epochs from which on they were in force. */
 void tracking_history(char *text, size_t size);
+bool tracking_was(uint32_t mode); /* ever, as far as the history goes */
 /* An exponential variate of mean 1, from the thread's own generator. `t` may be NULL. */
 double tracking_exponential(struct thread *t);
 /* How many allocations of the site (stack_site()) go by until the next one takes its full stack; never 0. */

@@ -88,6 +88,14 @@ bool tracking_switch(const char *word)
 	return true;
 }
 
+bool tracking_was(uint32_t mode)
+{
+	for (uint32_t i = 0; i < history_used; i++)
+		if (history[i].mode == mode)
+			return true;
+	return false;
+}
+
 void tracking_history(char *text, size_t size)
 {
 	size_t n = 0;

@@ -265,6 +265,22 @@ static void print_summary(const struct leaks *l)
 	print_sum("suppressed", &l->suppressed, "");
 }
 
+/* Known by their site alone, and one suppression of a stack of that site would be too much for some of them. */
+static void warn_of_undecided(const struct page *p)
+{
+	const struct leak_sum *sum = &p->leaks.undecided;
+
+	if (sum->blocks)
+		fprintf(stderr,
+			"refgraph: %s: of %" PRIu64 " bytes in %" PRIu64
+			" blocks only the calling place is known, and suppressions match some of "
+			"the "
+			"stacks that were recorded there, not all: they are listed; run with "
+			"--stacks "
+			"exact to know\n",
+			p->subject.m->path, sum->bytes, sum->blocks);
+}
+
 static struct error *print(struct page *p)
 {
 	struct table_style *style = &p->context->style;
@@ -452,6 +468,7 @@ static struct error *make(struct page *p)
 	}
 	TRY(suppress(p));
 	TRY(print(p));
+	warn_of_undecided(p);
 	if (option_flag(p->context, OPT_GEN_SUPPRESSIONS, false))
 		TRY(print_suppressions(p));
 	if (option_text(p->context, OPT_JUNIT, NULL))

@@ -480,6 +480,9 @@ uint32_t model_site_frame(const struct model *model, uint32_t stack);
 /* Under hybrid most stacks have one frame. The whole stack that such a one must be, since no other is known to begin with its frame;
  * else the stack itself. MODEL_STACKS and MODEL_META. */
 uint32_t model_whole_stack(const struct model *model, uint32_t stack);
+/* Under hybrid: the whole stacks that begin with the only frame of this one, one by one: `after` MODEL_NONE for the first, then the last
+ * answer. MODEL_NONE: no more, or the stack has several frames. */
+uint32_t model_whole_stacks(const struct model *model, uint32_t stack, uint32_t after);
 /* What model_site_frame() says of a stack of this frame alone. */
 uint32_t model_frame_site(const struct model *model, uint32_t frame);
 

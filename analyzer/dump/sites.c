@@ -67,8 +67,8 @@ void model_frame_text(const struct model *m, uint32_t frame, struct str *out)
  */
 struct hybrid_sites {
 	bool asked;
-	uint32_t *whole; /* by frame: the only stack of several frames that begins with it, + 1 */
-	bool *several;	 /* by frame: there are more of them */
+	uint32_t *whole; /* by frame: a stack of several frames that begins with it, + 1 */
+	uint32_t *next;	 /* by stack: another such stack of the same frame, + 1 */
 	uint32_t *
 		site; /* by frame: the frame that names all of its stacks, + 1; 0 = not asked for yet */
 };
@@ -81,16 +81,16 @@ static bool hybrid_ask(const struct model *m, struct hybrid_sites *h)
 	if (!modes || !strstr(modes, "hybrid"))
 		return false;
 	h->whole = calloc((size_t)m->nframes + 1, sizeof *h->whole);
-	h->several = calloc((size_t)m->nframes + 1, sizeof *h->several);
+	h->next = calloc((size_t)m->nstacks + 1, sizeof *h->next);
 	h->site = calloc((size_t)m->nframes + 1, sizeof *h->site);
-	if (!h->whole || !h->several || !h->site)
+	if (!h->whole || !h->next || !h->site)
 		return false; /* as without the draw */
-	for (uint32_t s = 0; s < m->nstacks; s++) {
+	for (uint32_t s = m->nstacks; s-- > 0;) {
 		uint32_t frame = m->stacks[s].frame;
 
 		if (m->stacks[s].parent == MODEL_NONE)
 			continue;
-		h->several[frame] |= h->whole[frame] != 0;
+		h->next[s] = h->whole[frame];
 		h->whole[frame] = s + 1;
 	}
 	return true;
@@ -107,13 +107,21 @@ static struct hybrid_sites *hybrid_sites(const struct model *m)
 
 uint32_t model_whole_stack(const struct model *m, uint32_t stack)
 {
+	uint32_t found = model_whole_stacks(m, stack, MODEL_NONE);
+
+	return found != MODEL_NONE && model_whole_stacks(m, stack, found) == MODEL_NONE ? found
+											: stack;
+}
+
+uint32_t model_whole_stacks(const struct model *m, uint32_t stack, uint32_t after)
+{
 	const struct hybrid_sites *h = hybrid_sites(m);
-	uint32_t frame;
+	uint32_t found;
 
 	if (!h || stack == MODEL_NONE || m->stacks[stack].parent != MODEL_NONE)
-		return stack;
-	frame = m->stacks[stack].frame;
-	return h->whole[frame] && !h->several[frame] ? h->whole[frame] - 1 : stack;
+		return MODEL_NONE;
+	found = after == MODEL_NONE ? h->whole[m->stacks[stack].frame] : h->next[after];
+	return found ? found - 1 : MODEL_NONE;
 }
 
 static uint32_t site_frame(const struct model *m, uint32_t stack);
@@ -125,12 +133,9 @@ static uint32_t common_site(const struct model *m, struct hybrid_sites *h, uint3
 
 	if (h->site[frame])
 		return h->site[frame] - 1;
-	for (uint32_t s = 0; s < m->nstacks; s++) {
-		uint32_t site;
+	for (uint32_t s = h->whole[frame]; s; s = h->next[s - 1]) {
+		uint32_t site = site_frame(m, s - 1);
 
-		if (m->stacks[s].frame != frame || m->stacks[s].parent == MODEL_NONE)
-			continue;
-		site = site_frame(m, s);
 		if (found != MODEL_NONE && site != found) {
 			found = frame;
 			break;
@@ -247,7 +252,7 @@ void sites_deinit(struct model *m)
 {
 	if (m->hybrid) {
 		free(m->hybrid->whole);
-		free(m->hybrid->several);
+		free(m->hybrid->next);
 		free(m->hybrid->site);
 		free(m->hybrid);
 	}

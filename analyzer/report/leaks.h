@@ -62,6 +62,7 @@ struct leaks {
 		head; /* by object: of an indirectly lost block the definitely lost one; else MODEL_NONE or itself */
 	struct leak_sum sums[LEAK_KINDS]; /* without what is suppressed */
 	struct leak_sum suppressed;
+	struct leak_sum undecided; /* of `sums`: some of the stacks of their site are suppressed */
 	VEC(struct leak_record) records; /* by kind, then bytes lost with them descending */
 	uint32_t *record_at;		 /* by stack and kind: see leaks_record() */
 };

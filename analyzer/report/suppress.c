@@ -186,13 +186,13 @@ static const char *match(const struct suppressions *s, enum leak_kind kind,
 	return NULL;
 }
 
-const char *suppressions_match(const struct suppressions *s, const struct model *m,
-			       const struct leak_record *r)
+static const char *match_stack(const struct suppressions *s, const struct model *m,
+			       enum leak_kind kind, uint32_t stack)
 {
 	VEC(struct place) places = {0};
 	const char *name;
 
-	for (uint32_t stack = r->stack; stack != MODEL_NONE; stack = m->stacks[stack].parent) {
+	for (; stack != MODEL_NONE; stack = m->stacks[stack].parent) {
 		struct place place;
 
 		place_of(m, stack, &place);
@@ -201,11 +201,33 @@ const char *suppressions_match(const struct suppressions *s, const struct model 
 			break;
 		}
 	}
-	name = match(s, r->kind, places.data, places.n);
+	name = match(s, kind, places.data, places.n);
 	for (size_t i = 0; i < places.n; i++)
 		str_free(&places.data[i].text);
 	VEC_FREE(&places);
 	return name;
+}
+
+/* A block of which only the site is known came by one of the ways that lead there. */
+const char *suppressions_match(const struct suppressions *s, const struct model *m,
+			       const struct leak_record *r, bool *some)
+{
+	const char *name = match_stack(s, m, r->kind, r->stack);
+	uint32_t whole = name ? MODEL_NONE : model_whole_stacks(m, r->stack, MODEL_NONE);
+	size_t ways = 0, known = 0;
+
+	for (; whole != MODEL_NONE; whole = model_whole_stacks(m, r->stack, whole)) {
+		const char *way = match_stack(s, m, r->kind, whole);
+
+		ways++;
+		known += way != NULL;
+		if (way && !name)
+			name = way;
+		if (known && known < ways)
+			break;
+	}
+	*some = known && known < ways;
+	return *some ? NULL : name;
 }
 
 /* Naming stacks costs: not for the many that nobody complains of. */
@@ -213,10 +235,15 @@ void leaks_suppress(struct leaks *l, const struct suppressions *s)
 {
 	for (size_t i = 0; i < l->records.n; i++) {
 		struct leak_record *r = &l->records.data[i];
+		bool some;
 
 		if (r->kind == LEAK_GARBAGE || (r->kind == LEAK_REACHABLE && !s->given))
 			continue;
-		r->suppressed = suppressions_match(s, l->alive->model, r);
+		r->suppressed = suppressions_match(s, l->alive->model, r, &some);
+		if (some) {
+			l->undecided.blocks += r->own.blocks;
+			l->undecided.bytes += r->own.bytes;
+		}
 		if (!r->suppressed)
 			continue;
 		l->sums[r->kind].blocks -= r->own.blocks;

@@ -37,9 +37,12 @@ struct error *suppressions_read(struct suppressions *s, const char *path);
 struct error *suppressions_parse(struct suppressions *s, const char *path, const char *text,
 				 size_t size);
 
-/* Name of the first that matches a record; NULL none. Loaded: MODEL_SITES, MODEL_STRINGS. Valid as long as `s`. */
+/*
+ * Name of the first that matches a record; NULL none. Where hybrid tracking kept the site alone, each whole stack that was recorded there must
+ * match one; `some`: only some of them do, and nobody knows. Loaded: MODEL_SITES, MODEL_STRINGS, MODEL_META. Valid as long as `s`.
+ */
 const char *suppressions_match(const struct suppressions *s, const struct model *model,
-			       const struct leak_record *record);
+			       const struct leak_record *record, bool *some);
 
 /* Matches all records but those that are still reachable or wait for a collector, unless a file may speak of these. */
 void leaks_suppress(struct leaks *leaks, const struct suppressions *s);

@@ -54,6 +54,37 @@ equal "generated: all of it" "$(sums --suppressions made)" "0/0 1040/9 "
 rg leaks --json x.rgd >all.json; rg leaks --json --suppressions made x.rgd >left.json
 equal "generated: no record is left" "$(grep -c definite all.json) $(grep -c definite left.json)" "5 0"
 "$REFGRAPH" leaks --suppressions made --errors-for-leak-kinds definite x.rgd >/dev/null 2>&1; equal "suppressed is no finding" $? 0
+# hybrid: of most blocks the site alone is known; the stacks that were recorded there, also of what is gone, tell what that may mean
+cat >site.c <<-'END'
+	#include <stdlib.h>
+	#include <string.h>
+	void *volatile kept;
+	__attribute__((noinline)) void *zalloc(size_t n) { void *p = malloc(n); memset(p, 0, n); return p; }
+	__attribute__((noinline)) void *other(void) { void *p = zalloc(40); *(char *)p = 1; return p; }
+	__attribute__((noinline)) void *cache_new(void) { void *p = zalloc(40); *(char *)p = 2; return p; }
+	int main(int argc, char **argv) {
+		for (int i = 0; i < 10 * (argc - 1); i++) { kept = other(); free(kept); }
+		for (int i = 0; i < 1000; i++) kept = cache_new();
+		kept = NULL;
+		return 0;
+	}
+END
+gcc -O1 -g -o site site.c
+memcheck fun:malloc fun:zalloc fun:cache_new >supp
+told() { "$REFGRAPH" leaks --suppressions supp "$dump" 2>&1 >/dev/null; }
+for ways in one two; do
+	"$REFGRAPH" run --on-exit --stacks hybrid --dir "$TMP" --dump $ways.rgd -- ./site $([ $ways = two ] && echo x) 2>/dev/null
+done
+dump=one.rgd
+equal "hybrid: one way leads to the site" "$(sums --suppressions supp)$(told)" "0/0 40000/1000 "
+memcheck fun:malloc fun:zalloc fun:other >not
+equal "hybrid: and it is not that of another entry" "$(sums --suppressions not)" "40000/1000 0/0 "
+dump=two.rgd
+read -r left known < <(sums --suppressions supp)
+[ "${known#*/}" -ge 54 ] && [ "${left#*/}" -ge 500 ] && ok "hybrid: two ways: what is known by its whole stack" || fail "hybrid: two ways: what is known by its whole stack" "$left $known"
+equal "hybrid: two ways: the others are listed, and it is told" "$(told | grep -c "of ${left%/*} bytes in ${left#*/} blocks only the calling place")" 1
+memcheck fun:malloc fun:zalloc fun:other >>supp
+equal "hybrid: both ways are known" "$(sums --suppressions supp)$(told)" "0/0 40000/1000 "
 # refgraph's own: the vector of thread-local storage of a thread that ended
 cat >thread.c <<-'END'
 	#include <pthread.h>
