@@ -821,8 +821,8 @@ static __attribute__((noinline)) void local_wait(unsigned limit_ms)
 	}
 }
 
-int control_snapshot(const char *reason, const char *label, const char *path, unsigned limit_ms,
-		     struct snapshot_result *result)
+static int ask(const char *reason, const char *label, const char *path, unsigned limit_ms,
+	       struct snapshot_result *result)
 {
 	void *tokens[LET_GO_MAX] = {NULL};
 	unsigned deadline = config.deadline_ms ? config.deadline_ms : 120000;
@@ -858,6 +858,26 @@ int control_snapshot(const char *reason, const char *label, const char *path, un
 	unlock(&local.lock);
 	runtimes_take_back(tokens);
 	return result->status;
+}
+
+/* Why the program's own call asks; from inside of its calls (a fatal signal, a runtime's hook) our frames may hold what it has nowhere else. */
+static bool is_call(const char *reason)
+{
+	return !strcmp(reason, "call") || !strcmp(reason, "leak check") || !strcmp(reason, "exit");
+}
+
+int control_snapshot(const char *reason, const char *label, const char *path, unsigned limit_ms,
+		     struct snapshot_result *result)
+{
+	struct thread *t = thread_current;
+	int status;
+
+	if (!t || !is_call(reason))
+		return ask(reason, label, path, limit_ms, result);
+	caller_find(t, !strcmp(reason, "exit"));
+	status = ask(reason, label, path, limit_ms, result);
+	caller_forget(t);
+	return status;
 }
 
 int control_request(uint32_t command, const char *label, const char *path)

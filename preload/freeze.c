@@ -452,6 +452,7 @@ static void list_meet(uint32_t tid)
 	if (!looks[at].record)
 		looks[at].record = record_of(tid);
 	if (looks[at].record) {
+		list[at].record = looks[at].record;
 		list[at].stack_top = looks[at].record->stack_top;
 		list[at].thread_pointer = looks[at].record->thread_pointer;
 		if (looks[at].record->internal) {
@@ -713,6 +714,7 @@ static void note_self(void)
 	list[at].state = t && t->internal ? RGD_THREAD_HELPER : RGD_THREAD_PARKED;
 	list[at].sp = stack_pointer(); /* the callers' registers lie above: see freeze_world() */
 	list[at].self = true;
+	list[at].record = t;
 	if (t) {
 		list[at].stack_top = t->stack_top;
 		list[at].thread_pointer = t->thread_pointer;

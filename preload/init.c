@@ -203,6 +203,7 @@ void shim_before_threads(void)
 		deepbind_init();
 		tracking_unwinder();
 		calls_init();
+		caller_init();
 		rules_start();
 	});
 	hook_own_end(own);

@@ -288,6 +288,36 @@ static void thread_stack_roots(struct walk *w, uint32_t owner, const struct froz
 		stack_whole(w, owner, t->stack_top);
 }
 
+/* Where our frames have saved the caller's register, as a word of the stack: there it can be told whose variable it is. */
+static bool saved_roots(struct walk *w, uint32_t owner, const struct frozen_thread *t,
+			uintptr_t value)
+{
+	bool found = false;
+
+	for (uintptr_t at = t->sp & ~(uintptr_t)7; at < t->record->called_at; at += 8) {
+		if (*(const uintptr_t *)at != value)
+			continue;
+		word_root(w, RGD_ROOT_STACK, owner, at, value, at);
+		found = true;
+	}
+	return found;
+}
+
+/* A thread that waits for this very snapshot: caller.c. */
+static bool caller_roots(struct walk *w, uint32_t owner, const struct frozen_thread *t)
+{
+	uintptr_t from = t->record ? t->record->called_at : 0;
+
+	if (!from || t->sp > from || from > t->stack_top ||
+	    memory_readable(&w->map, t->sp, from - t->sp) != from - t->sp)
+		return false;
+	stack_by_mapping(w, owner, from);
+	for (unsigned r = 0; r < CALLER_REGISTERS; r++)
+		if (t->record->caller[r] && !saved_roots(w, owner, t, t->record->caller[r]))
+			word_root(w, RGD_ROOT_REGISTER, owner, r, t->record->caller[r], 0);
+	return true;
+}
+
 static void threads_roots(struct walk *w)
 {
 	const struct frozen_thread *threads;
@@ -295,6 +325,8 @@ static void threads_roots(struct walk *w)
 	for (size_t i = 0; i < n; i++) {
 		const struct frozen_thread *t = &threads[i];
 		if (t->state == RGD_THREAD_HELPER)
+			continue;
+		if (caller_roots(w, (uint32_t)i + 1, t))
 			continue;
 		thread_stack_roots(w, (uint32_t)i + 1, t);
 		for (uint32_t r = 0; r < t->nregisters && r < 32; r++)

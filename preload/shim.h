@@ -291,6 +291,7 @@ void calls_init(void); /* in the constructor */
 
 #define TICK_BYTES (1u << 20)
 #define SITE_CACHE 256
+#define CALLER_REGISTERS 16
 enum thread_record {
 	THREAD_FREE,
 	THREAD_USED,
@@ -325,10 +326,14 @@ struct thread {
 	uintptr_t parked_sp, parked_pc; /* set when parked */
 	uint32_t parked_in;		/* atomic: number of the freeze it parked in */
 	uintptr_t registers
-		[17];	   /* by DWARF number, pc last: where it parked, what is kept over calls */
-	bool internal;	   /* the helper */
-	struct wake *wake; /* wake.h; NULL none */
-	void *unwind;	   /* private memory of the unwinder in force */
+		[17]; /* by DWARF number, pc last: where it parked, what is kept over calls */
+	uintptr_t
+		called_at; /* caller.c: sp where the program called us for a snapshot; 0: it did not */
+	uintptr_t caller
+		[CALLER_REGISTERS]; /* by DWARF number: what is kept over calls, there; else 0 */
+	bool internal;		    /* the helper */
+	struct wake *wake;	    /* wake.h; NULL none */
+	void *unwind;		    /* private memory of the unwinder in force */
 	uint64_t *
 		hook_calls; /* hooks/record.c: by number of the function; sums over all records, as made */
 };
@@ -604,6 +609,7 @@ struct frozen_thread {
 	uint32_t nregisters;		     /* those that the program itself had there: roots */
 	uint32_t known;			     /* bit set: those that help to unwind from pc and sp */
 	bool self;			     /* the thread that stopped the others */
+	const struct thread *record;	     /* NULL: none */
 	char name[16];
 };
 size_t frozen_threads(const struct frozen_thread **threads);
@@ -620,6 +626,14 @@ bool freeze_thread_blocked(uint32_t tid, long *call, uint64_t *runs);
 bool freeze_thread_rests(uint32_t tid, uint64_t runs);
 /* A thread leaves its outermost hook and finds park_pending: as the signal handler would have done. Keeps errno. */
 void freeze_park_here(struct thread *t);
+
+/* ---- caller.c: where the program called us ------------------------------------------------------------------------------ */
+
+void caller_init(void); /* in the constructor */
+/* Around the wait of a thread for a snapshot that it asked for: the roots of its stack begin at the program's own frames. At exit, at
+ * the one that called exit(). Nothing is noted where that is not sure. */
+void caller_find(struct thread *t, bool at_exit);
+void caller_forget(struct thread *t);
 
 /* ---- control.c: the control page, the helper thread, triggers --------------------------------------------------------- */
 

@@ -42,6 +42,14 @@ check_run --junit none.xml -- /bin/sh -c 'kill -TERM $$'
 equal "--junit: nothing was checked" "$(junit none.xml | tr -s ' ' | tr '\n' ';')" "sh 1 0 1; leaks no dump was written error no dump nothing;"
 check_run --junit /nowhere/x.xml -- ./loses
 contains "--junit: a file that cannot be" "$rc $(tail -n 1 err)" "0 refgraph: /nowhere/x.xml: cannot write"
+# what exit() and we left on the stack holds nothing; what its caller has in a register does
+gcc -g -O1 -o frames "$ROOT/tests/cli/programs/exit_frames.c" || fail "exit_frames: compiles"
+summary() { sed -nE 's/ *(definitely|indirectly|still) [a-z]+: [0-9,]+ bytes in ([0-9,]+) blocks/\2/p' err | tr '\n' ' '; }
+for stacks in caller hybrid exact; do
+	check_run --stacks $stacks -- ./frames; equal "$stacks: main() returned" "$(summary)" "3 3 0 "
+	check_run --stacks $stacks -- ./frames exit; equal "$stacks: exit() was called" "$(summary)" "3 3 2 "
+	check_run --stacks $stacks -- ./frames check; equal "$stacks: a check was asked for" "$(summary | cut -d' ' -f1-3)" "3 3 2"
+done
 # a signal that is sent to refgraph alone is meant for the program
 "$REFGRAPH" run --leak-check -- sh -c "trap 'echo got; exit 3' TERM; echo ready; while :; do sleep 0.1; done" >out2 2>err2 &
 mine=$!; test_pids+=("$mine")
