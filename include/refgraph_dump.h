@@ -692,6 +692,8 @@ enum rgd_event_kind {
 #define RGD_EVENT_F_DRAIN 2u /* an unref that a DEFER announced: it is that caller's */
 #define RGD_EVENT_F_ENDED                                                                          \
 	4u /* the object had ended: a reference after free, or an unref too many */
+#define RGD_EVENT_F_INLINE                                                                         \
+	8u /* with ENDED: code that was inlined did it, and nobody saw where; the stack is that of the object's end */
 
 /*
  * The control page

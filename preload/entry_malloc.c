@@ -19,6 +19,7 @@
 
 #include "entry.h"
 #include "hooks/elf_symbols.h"
+#include "hooks/quarantine.h"
 #include "site_counts.h"
 
 size_t request_min;
@@ -445,7 +446,7 @@ bool entry_forget_any(struct thread *t, void *block, struct live_block *was)
 	if (!live_take((uintptr_t)block, was))
 		return false;
 	entry_count_gone(t, was->stack, was->size);
-	if (unlikely(was->stack & LIVE_COUNTED))
+	if (unlikely(was->stack & LIVE_COUNTED) && config.peaks)
 		site_count_gone(t, was);
 	return true;
 }
@@ -454,7 +455,7 @@ void entry_put_back(struct thread *t, const struct live_block *was)
 {
 	live_put_back(was);
 	entry_count_made(t, was->stack, was->size);
-	if (was->stack & LIVE_COUNTED)
+	if (was->stack & LIVE_COUNTED && config.peaks)
 		site_count_back(was);
 }
 
@@ -576,6 +577,17 @@ void entry_free_unknown(void *block, bool counted)
 		return;
 	if (counted && native_followed && !tracking_was_sampled)
 		counter_add(COUNTER_UNKNOWN_FREES, 1);
+	if (unlikely(config.tombstones) && quarantine_drop(block))
+		real.free(block);
+	real.free(block);
+}
+
+/* What was in the table. */
+static void free_known(void *block, const struct live_block *was)
+{
+	if (unlikely(was->stack & LIVE_COUNTED) && config.tombstones &&
+	    quarantine_take(block, was->size, NULL))
+		return;
 	real.free(block);
 }
 
@@ -584,7 +596,7 @@ void entry_free_passing(void *block)
 	struct live_block was;
 
 	if (entry_forget_any(thread_current, block, &was))
-		real.free(block);
+		free_known(block, &was);
 	else
 		entry_free_unknown(block, false);
 }
@@ -598,7 +610,7 @@ __attribute__((noinline)) void entry_free_other(struct thread *t, void *block)
 	if (w && !(live_word_get(w) & LIVE_START))
 		entry_free_unknown(block, true);
 	else if (entry_forget_any(t, block, &was))
-		real.free(block);
+		free_known(block, &was);
 	else
 		entry_free_unknown(block, true);
 	hook_leave(t);

@@ -4,6 +4,7 @@
  */
 #include "adapters/adapter.h"
 #include "entry.h"
+#include "hooks/quarantine.h"
 
 static inline size_t raised(const struct adapter_wrap *w, size_t size)
 {
@@ -133,6 +134,13 @@ static void *wrap_realloc(void *context, void *old, size_t size)
 	return block;
 }
 
+/* What was kept of objects that ended: here the runtime's lock is held. */
+static __attribute__((noinline)) void free_due(struct adapter_wrap *w)
+{
+	for (void *block; (block = quarantine_due(w));)
+		w->next.free(w->next.context, block);
+}
+
 /* A free that passes through still forgets: a signal handler may free. */
 static void wrap_free(void *context, void *block)
 {
@@ -145,16 +153,26 @@ static void wrap_free(void *context, void *block)
 		return;
 	}
 	t = hook_enter(FRAME);
+	if (unlikely(config.tombstones))
+		free_due(w);
 	if (unlikely(!t)) {
 		if (entry_forget_any(thread_current, block, &was))
 			w->blocks--;
 		w->next.free(w->next.context, block);
 		return;
 	}
-	if (likely(entry_forget_usual(t, block)) || entry_forget_any(t, block, &was))
+	if (likely(entry_forget_usual(t, block))) {
 		w->blocks--;
-	else
+	} else if (entry_forget_any(t, block, &was)) {
+		w->blocks--;
+		if (was.stack & LIVE_COUNTED && config.tombstones &&
+		    quarantine_take(block, was.size, w)) {
+			hook_leave(t);
+			return;
+		}
+	} else {
 		counter_add(COUNTER_UNKNOWN_FREES, 1);
+	}
 	w->next.free(w->next.context, block);
 	hook_leave(t);
 }

@@ -117,6 +117,10 @@ static void print_head(const struct page *p)
 		if (s->surplus)
 			printf("%s: %" PRIu64 " were released once too often\n",
 			       p->m->types[s->type].name, s->surplus);
+		if (s->surplus && s->inlined)
+			printf("%s: %" PRIu64 " of them by inlined code after their end, which no "
+			       "call tells of: that release is shown where they ended\n",
+			       p->m->types[s->type].name, s->inlined);
 	}
 }
 

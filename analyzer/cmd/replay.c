@@ -14,7 +14,8 @@ static const struct column columns[] = {
 	[EVENT] = {"kind", "WHAT", CELL_TEXT,
 		   .about = "create, destroy, ref, unref, sink, floats, defer, acquire, unseen "
 			    "(the count was changed by "
-			    "code that calls no function); after its end: \"ref after its end\""},
+			    "code that calls no function); after its end: \"ref after its end\", "
+			    "or \"unref after its end, inlined\""},
 	[BEFORE] = {"before", "COUNT", CELL_NUMBER, .about = "references before it"},
 	[AFTER] = {"after", "THEN", CELL_NUMBER, .about = "and after it"},
 	[TIMES] = {"times", "TIMES", CELL_NUMBER,
@@ -44,7 +45,8 @@ static void add_kind(struct table *t, const struct ref_event *e, struct str *tex
 	if (e->flags & RGD_EVENT_F_DRAIN)
 		str_add(text, " (deferred)");
 	if (e->flags & RGD_EVENT_F_ENDED)
-		str_add(text, " after its end");
+		str_add(text, e->flags & RGD_EVENT_F_INLINE ? " after its end, inlined"
+							    : " after its end");
 	table_text(t, EVENT, str_text(text));
 }
 

@@ -144,11 +144,26 @@ static struct error *sink(struct balance *b, const struct counted_row *c, struct
 	return NULL;
 }
 
+/* References taken after the object's end; of releases, as they mostly are, below 0. */
+static int64_t late_change(const struct balance *b, const struct counted_row *c)
+{
+	int64_t change = 0;
+
+	for (uint32_t i = 0; i < c->events; i++) {
+		const struct ref_event *e = &b->paths.m->events[c->first + i];
+
+		if (e->flags & RGD_EVENT_F_ENDED)
+			change += change_of(e);
+	}
+	return change;
+}
+
 /* What an object had that nobody saw begin; of lives and of what ended: as much as was given back beyond what was taken. */
-static struct error *baseline(struct balance *b, const struct counted_row *c, struct sheet *s)
+static struct error *baseline(struct balance *b, const struct counted_row *c, bool till_end,
+			      struct sheet *s)
 {
 	const struct ref_event *first = c->events ? &b->paths.m->events[c->first] : NULL;
-	int64_t taken = 0;
+	int64_t taken = till_end ? 0 : late_change(b, c);
 	uint32_t site;
 
 	for (uint32_t i = 0; i < c->events; i++)
@@ -168,7 +183,7 @@ static struct error *baseline(struct balance *b, const struct counted_row *c, st
 static struct error *destroy(struct balance *b, const struct counted_row *c, bool till_end,
 			     struct sheet *s)
 {
-	uint64_t left = 0;
+	uint64_t left = till_end ? 0 : (uint64_t)-late_change(b, c);
 
 	for (size_t i = 0; i < s->entries.n; i++)
 		left += s->entries.data[i].plus - s->entries.data[i].minus;
@@ -203,7 +218,7 @@ static struct error *sheet_fill(struct balance *b, const struct counted_row *c, 
 			      change < 0 ? (uint64_t)-change : 0, e->kind == RGD_EVENT_CREATE));
 	}
 	TRY(sink(b, c, s));
-	TRY(baseline(b, c, s));
+	TRY(baseline(b, c, till_end, s));
 	return destroy(b, c, till_end, s);
 }
 
@@ -304,7 +319,7 @@ struct judge {
 	VEC(struct total) totals;
 	const uint32_t *bad; /* places in model->counted of tombstones that were referenced later */
 	size_t nbad;
-	uint64_t lives, objects[BALANCE_ASKED + 1], live, all_live;
+	uint64_t lives, objects[BALANCE_ASKED + 1], live, all_live, inlined;
 };
 
 static struct entry *normal_of(const struct judge *j, uint32_t site)
@@ -314,10 +329,11 @@ static struct entry *normal_of(const struct judge *j, uint32_t site)
 	return at ? &j->normal.data[at - 1] : NULL;
 }
 
-static bool has_end(const struct model *m, const struct counted_row *c)
+/* An event with one of these flags. */
+static bool has_flag(const struct model *m, const struct counted_row *c, unsigned flags)
 {
 	for (uint32_t i = 0; i < c->events; i++)
-		if (m->events[c->first + i].flags & RGD_EVENT_F_ENDED)
+		if (m->events[c->first + i].flags & flags)
 			return true;
 	return false;
 }
@@ -529,9 +545,10 @@ static struct error *judge_object(struct judge *j, uint32_t at)
 			return NULL;
 		verdict = BALANCE_ASKED;
 	} else if (c->state == RGD_COUNTED_ENDED) {
-		if (!has_end(j->b->paths.m, c))
+		if (!has_flag(j->b->paths.m, c, RGD_EVENT_F_ENDED))
 			return NULL;
 		verdict = BALANCE_SURPLUS;
+		j->inlined += has_flag(j->b->paths.m, c, RGD_EVENT_F_INLINE);
 	} else if (!should_be_gone(j, c)) {
 		TRY(is_kept(j, c, &kept));
 		if (!kept && (!j->query->type || c->flags & RGD_COUNTED_F_NO_BLOCK || !j->lives ||
@@ -617,7 +634,8 @@ static struct error *judge_type(struct balance *b, const struct balance_query *q
 
 	for (size_t i = 0; i < n && !e && bad.n < MOST_BAD; i++)
 		if (m->counted[rows[i]].state == RGD_COUNTED_ENDED &&
-		    has_end(m, &m->counted[rows[i]]) && !VEC_PUSH(&bad, rows[i]))
+		    has_flag(m, &m->counted[rows[i]], RGD_EVENT_F_ENDED) &&
+		    !VEC_PUSH(&bad, rows[i]))
 			e = error_memory();
 	j.bad = bad.data;
 	j.nbad = bad.n;
@@ -633,10 +651,10 @@ static struct error *judge_type(struct balance *b, const struct balance_query *q
 		e = add_rows(&j, type);
 	if (b->rows.n == rows_before) /* nobody is to blame: then it is no finding */
 		j.objects[BALANCE_LEAK] = j.objects[BALANCE_SURPLUS] = j.objects[BALANCE_KEPT] = 0;
-	if (!e &&
-	    !VEC_PUSH(&b->types,
-		      ((struct balance_sum){type, j.live, j.lives, j.objects[BALANCE_LEAK],
-					    j.objects[BALANCE_SURPLUS], j.objects[BALANCE_KEPT]})))
+	if (!e && !VEC_PUSH(&b->types,
+			    ((struct balance_sum){type, j.live, j.lives, j.objects[BALANCE_LEAK],
+						  j.objects[BALANCE_SURPLUS],
+						  j.objects[BALANCE_KEPT], j.inlined})))
 		e = error_memory();
 	b->live += j.live;
 	b->ended += j.lives;

@@ -40,6 +40,7 @@ struct balance_row {
 struct balance_sum {
 	uint32_t type;
 	uint64_t live, ended, leaked, surplus, kept;
+	uint64_t inlined; /* of the surplus: by code that nobody saw, RGD_EVENT_F_INLINE */
 };
 
 struct balance_query {

@@ -84,6 +84,7 @@ struct adapter_wrap {
 	int64_t blocks; /* that live; no atomics: the runtime's lock is held by all callers */
 	struct adapter_watch *watch; /* NULL none */
 	const void *last;	     /* the block that was handed out last */
+	void *due; /* blocks that were kept for a while, in a chain: hooks/quarantine.h */
 };
 
 /*

@@ -8,6 +8,7 @@
 #define HOOK_THREAD_SELF() (struct thread *)OUTSIDE(thread_self, 0)
 #define HOOK_PARK_HERE(t) OUTSIDE(freeze_park_here, (uint64_t)(t))
 #include "../guard.h"
+#include "quarantine.h"
 #include "record.h"
 
 #define HOOKS_MAX 8192u
@@ -225,11 +226,13 @@ static bool has_births(const struct seen *s)
 	       atomic_load_explicit(&born_types[s->type->number], memory_order_relaxed);
 }
 
-/* It ended, and nothing of its type begins unseen. */
+/* It ended, and nothing of its type begins unseen; or its very memory is still what it was. */
 static bool is_after_end(const struct tracked *o, const struct seen *s)
 {
-	return o && o->state == RGD_COUNTED_ENDED && !(o->flags & RGD_COUNTED_F_BEFORE) &&
-	       has_births(s);
+	if (!o || o->state != RGD_COUNTED_ENDED)
+		return false;
+	return (!(o->flags & RGD_COUNTED_F_BEFORE) && has_births(s)) ||
+	       (uint8_t)OUTSIDE(quarantine_holds, s->id);
 }
 
 /* True: that was all, the object had ended. */
@@ -278,7 +281,7 @@ static bool role_other(struct shard *shard, struct tracked *o, struct seen *s)
 	}
 	if (o->ignored) {
 		if (s->kind == RGD_EVENT_DESTROY)
-			tracked_end(shard, o, false);
+			tracked_end(shard, o, TRACKED_UNSEEN);
 		return false;
 	}
 	if (is_told(o, s))
@@ -297,8 +300,12 @@ static bool role_other(struct shard *shard, struct tracked *o, struct seen *s)
 		flags = RGD_EVENT_F_DRAIN;
 	}
 	event_add(shard, o, s, flags);
-	if (s->kind == RGD_EVENT_DESTROY || is_last(o, s))
-		tracked_end(shard, o, !(o->flags & RGD_COUNTED_F_BEFORE) || !has_births(s));
+	if (s->kind != RGD_EVENT_DESTROY && !is_last(o, s))
+		return false;
+	if (!(o->flags & RGD_COUNTED_F_BEFORE) || !has_births(s))
+		tracked_end(shard, o, TRACKED_WHOLE);
+	else
+		tracked_end(shard, o, TRACKED_PART);
 	return false;
 }
 
@@ -358,12 +365,12 @@ static void place_text(char *text, size_t size, uintptr_t pc)
 }
 
 /* The stack of the event that ended the object is in the dump, and so is this one's. */
-static __attribute__((noinline)) void say_after_end(const struct seen *s, const struct tracked *o)
+static __attribute__((noinline)) void say_after_end(const struct seen *s)
 {
 	static _Atomic uint32_t lines;
 	char line[256], place[96];
 
-	(void)o;
+	quarantine_used(s->id);
 	if (!config.verbose ||
 	    atomic_fetch_add_explicit(&lines, 1, memory_order_relaxed) >= LINES_MAX)
 		return;
@@ -500,12 +507,27 @@ static inline uint32_t stack_of(struct thread *t, const struct hook_call *call)
 					   call->frame, call->base_pointer);
 }
 
+/*
+ * It ended: whoever still uses it shall find it as it is. Or it was seen for the first time, and who ends it may be code that was inlined: then its end is that
+ * of its block. On request only.
+ */
+static __attribute__((noinline)) void bury(const struct seen *s, unsigned flags)
+{
+	const struct rule_type *type = s->type;
+	bool field = type->count_from == RULE_COUNT_FIELD && !type->count_path.loads;
+
+	if (!type->id)
+		OUTSIDE(quarantine_want, s->id,
+			field ? s->id + (uint64_t)(int64_t)type->count_offset : 0,
+			field ? type->count_width : 0, type->number | flags);
+}
+
 static void record_call(struct thread *t, const struct hook_call *call, bool after)
 {
 	struct seen s;
 	struct shard *shard;
 	struct tracked *o;
-	bool ended = false;
+	bool ended = false, gone = false, first = false;
 
 	s.t = t;
 	s.call = call;
@@ -537,13 +559,57 @@ static void record_call(struct thread *t, const struct hook_call *call, bool aft
 		role_create(shard, o, &s);
 	else
 		ended = role_other(shard, o, &s);
+	if (unlikely(config.tombstones) && s.kind != RGD_EVENT_CREATE && !ended) {
+		gone = o && o->state == RGD_COUNTED_ENDED;
+		first = !o && !s.type->dies_at_zero;
+	}
 	shard_leave(shard);
 	if (unlikely(ended))
-		OUTSIDE(say_after_end, (uint64_t)&s, (uint64_t)o);
+		OUTSIDE(say_after_end, (uint64_t)&s);
+	if (unlikely(gone || first))
+		bury(&s, first ? QUARANTINE_ENDS : 0);
+}
+
+#define KEPT_LATE                                                                                  \
+	(1ull << 32) /* in kept[0]: the call was recorded at its entry, its object had ended */
+
+/*
+ * A call that says only at its return what it did. Its object may have ended before: then it may never return. And what it ends is gone by then, so the
+ * memory is asked for in advance.
+ */
+static __attribute__((noinline)) void keep_end(struct thread *t, struct hook_call *call,
+					       uint64_t object)
+{
+	const struct rule_hook *hook = call->context;
+	struct seen s = {.t = t,
+			 .call = call,
+			 .hook = hook,
+			 .type = hook->rule->type,
+			 .kind = hook->rule->role};
+	struct shard *shard;
+	struct tracked *o;
+	bool late, last;
+
+	s.id = id_of(s.type, object);
+	s.stack = stack_of(t, call);
+	shard = shard_enter(s.id);
+	if (!shard)
+		return;
+	o = tracked_find(shard, s.id);
+	late = was_after_end(shard, o, &s);
+	last = !o || s.kind == RGD_EVENT_DESTROY || o->count == 1;
+	shard_leave(shard);
+	if (late) {
+		call->kept[0] |= KEPT_LATE;
+		OUTSIDE(say_after_end, (uint64_t)&s);
+	} else if (last && s.kind != RGD_EVENT_REF) {
+		bury(&s, 0);
+	}
 }
 
 /* What enter() leaves for leave(). */
-static __attribute__((noinline)) void keep(struct hook_call *call, const struct rule_function *rule)
+static __attribute__((noinline)) void keep(struct thread *t, struct hook_call *call,
+					   const struct rule_function *rule)
 {
 	struct rule_function now = *rule;
 	int64_t memory;
@@ -555,6 +621,9 @@ static __attribute__((noinline)) void keep(struct hook_call *call, const struct 
 		return;
 	if (rule->wraps)
 		wrap_begin(call, id_of(rule->type, object));
+	if (unlikely(config.tombstones) && rule->at_return && rule->role != RULE_CREATE &&
+	    rule->role != RULE_ACQUIRE && rule->role != RULE_SINK)
+		keep_end(t, call, object);
 	if (rule->role == RULE_UNREF && !rule->type->id && rule_count(rule->type, object, &memory))
 		call->kept[1] = (uint64_t)memory << 1 | 1;
 }
@@ -609,10 +678,10 @@ void record_enter(struct hook_call *call)
 		break;
 	case MODE_WRAP:
 		record_call(t, call, false);
-		keep(call, hook->rule);
+		keep(t, call, hook->rule);
 		break;
 	case MODE_RETURN:
-		keep(call, hook->rule);
+		keep(t, call, hook->rule);
 		break;
 	default:
 		break;
@@ -629,7 +698,7 @@ void record_leave(struct hook_call *call)
 		return;
 	if (hook->rule->wraps)
 		wrap_end(call);
-	if (!hook->rule->at_return)
+	if (!hook->rule->at_return || call->kept[0] & KEPT_LATE)
 		return;
 	t = hook_enter(call->frame - 2 * sizeof(uintptr_t));
 	if (unlikely(!t)) {
@@ -642,15 +711,76 @@ void record_leave(struct hook_call *call)
 	hook_leave(t);
 }
 
+/* ---- what was counted inline after the end ------------------------------------------------------------------------------------ */
+
+static uint32_t stack_of_end(const struct tracked *o)
+{
+	for (unsigned i = o->nevents; i-- > 0;)
+		if (!(EVENT_FLAGS(o->events[i].hook) & RGD_EVENT_F_ENDED))
+			return EVENT_STACK(o->events[i].what);
+	return 0;
+}
+
+struct event record_late_event(const struct tracked *o, int64_t change)
+{
+	return (struct event){
+		.what = EVENT_WHAT(RGD_EVENT_UNSEEN, stack_of_end(o)),
+		.before = COUNT_UNKNOWN,
+		.change = (int16_t)change,
+		.hook = EVENT_HOOK_WITH(0, RGD_EVENT_F_ENDED),
+	};
+}
+
+void record_written(uint64_t id, uint32_t type, int64_t change)
+{
+	struct shard *shard = shard_enter(id);
+	struct tracked *o = shard ? tracked_find(shard, id) : NULL;
+	struct event event;
+
+	if (o && o->state == RGD_COUNTED_ENDED && o->type == (uint16_t)type) {
+		event = record_late_event(o, change);
+		tracked_event(shard, o, &event);
+		atomic_fetch_add_explicit(&after_end, 1, memory_order_relaxed);
+	}
+	if (shard)
+		shard_leave(shard);
+}
+
+void record_freed(uint64_t id, uint32_t type)
+{
+	struct shard *shard = shard_enter(id);
+	struct tracked *o = shard ? tracked_find(shard, id) : NULL;
+
+	if (o && o->state == RGD_COUNTED_ALIVE && o->type == (uint16_t)type) {
+		struct event event = {
+			.what = EVENT_WHAT(RGD_EVENT_DESTROY, 0),
+			.before = o->count,
+			.hook = EVENT_HOOK(~0u),
+		};
+
+		tracked_event(shard, o, &event);
+		tracked_end(shard, o,
+			    o->flags & RGD_COUNTED_F_BEFORE && type < RECORD_TYPES &&
+					    atomic_load_explicit(&born_types[type],
+								 memory_order_relaxed)
+				    ? TRACKED_PART
+				    : TRACKED_WHOLE);
+	}
+	if (shard)
+		shard_leave(shard);
+}
+
 /* ---- fork -------------------------------------------------------------------------------------------------------------------- */
 
 void record_fork_prepare(void)
 {
 	tracked_fork_prepare();
+	quarantine_fork_prepare();
 }
 
 void record_fork_done(bool child)
 {
+	quarantine_fork_done(child);
 	tracked_fork_done(child);
 	if (child)
 		record_names_fork_child();
@@ -658,6 +788,7 @@ void record_fork_done(bool child)
 
 void record_jump(void)
 {
+	quarantine_jump();
 	tracked_jump();
 	record_names_jump();
 }

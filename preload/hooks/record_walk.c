@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "../walk.h"
+#include "quarantine.h"
 #include "record.h"
 
 /* One that lives, or a tombstone; ascending by address, the newest of an address last. */
@@ -297,6 +298,24 @@ static void write_sums(struct walk *w, const struct event_sum *sums, size_t n, u
 				    sums[i].times);
 }
 
+/* Where it happened nobody knows: it has the stack of the end. */
+static void write_late(struct walk *w, const struct event *e)
+{
+	unsigned kind = e->change < 0 ? RGD_EVENT_UNREF : RGD_EVENT_REF;
+
+	write_event(w, EVENT_WHAT(kind, EVENT_STACK(e->what)), EVENT_HOOK(~0u),
+		    RGD_EVENT_F_ENDED | RGD_EVENT_F_INLINE, 0, COUNT_UNKNOWN, 0,
+		    (uint64_t)(e->change < 0 ? -e->change : e->change));
+}
+
+static void write_one(struct walk *w, const struct event *e)
+{
+	if (EVENT_KIND(e->what) == RGD_EVENT_UNSEEN && EVENT_FLAGS(e->hook) & RGD_EVENT_F_ENDED)
+		write_late(w, e);
+	else
+		write_event(w, e->what, e->hook, 0, e->thread, e->before, e->change, 1);
+}
+
 static void write_events(struct walk *w, const struct tracked *o)
 {
 	unsigned first =
@@ -304,12 +323,10 @@ static void write_events(struct walk *w, const struct tracked *o)
 
 	/* sums stand for what came after the birth and before the rest */
 	for (unsigned i = 0; i < first; i++)
-		write_event(w, o->events[i].what, o->events[i].hook, 0, o->events[i].thread,
-			    o->events[i].before, o->events[i].change, 1);
+		write_one(w, &o->events[i]);
 	write_sums(w, o->sums, o->nsums, RGD_EVENT_F_FOLDED);
 	for (unsigned i = first; i < o->nevents; i++)
-		write_event(w, o->events[i].what, o->events[i].hook, 0, o->events[i].thread,
-			    o->events[i].before, o->events[i].change, 1);
+		write_one(w, &o->events[i]);
 }
 
 static void write_object(struct walk *w, const struct row *row)
@@ -318,14 +335,20 @@ static void write_object(struct walk *w, const struct row *row)
 	uint64_t interior;
 	uint32_t number = 0, flags = o->flags;
 	bool lies = row->block && walk_resolve(w, o->id, &number, &interior);
+	int64_t late = o->state == RGD_COUNTED_ENDED ? quarantine_change(o->id) : 0;
+	struct event event;
 
 	if (is_alive(o) && !row->block && (o->in_block || !row->readable))
 		flags |= RGD_COUNTED_F_NO_BLOCK;
 	ROW(w, &counted_table, o->state, o->flags & RGD_COUNTED_F_ID ? (uint32_t)o->id : o->id,
 	    lies ? number + 1 : 0, type_number(w, o), 1, plus_one(o->count),
-	    plus_one(row->memory < 0 ? COUNT_UNKNOWN : row->memory), o->nsums + o->nevents, o->lost,
-	    o->epoch, flags);
+	    plus_one(row->memory < 0 ? COUNT_UNKNOWN : row->memory),
+	    o->nsums + o->nevents + (late != 0), o->lost, o->epoch, flags);
 	write_events(w, o);
+	if (late) {
+		event = record_late_event(o, late);
+		write_late(w, &event);
+	}
 }
 
 static void write_life(const struct life *l, void *context)
@@ -371,4 +394,5 @@ void record_counters(struct walk *w)
 		walk_counter(w, names[i], tracked_lost((enum tracked_loss)i));
 	walk_counter(w, "hooks.after.end", record_after_end());
 	walk_counter(w, "hooks.bytes", tracked_bytes());
+	walk_counter(w, "hooks.quarantine.bytes", quarantine_bytes());
 }

@@ -209,7 +209,7 @@ struct tracked *tracked_begin(struct shard *s, uint64_t id, uint16_t type)
 	struct tracked *o = tracked_find(s, id), **bucket;
 
 	if (o && o->state == RGD_COUNTED_ALIVE)
-		tracked_end(s, o, false);
+		tracked_end(s, o, TRACKED_UNSEEN);
 	if (!buckets_room(s) || !(o = object_take(s)))
 		return NULL;
 	o->events_room = 4;
@@ -353,13 +353,13 @@ static void tombstone_add(struct shard *s, struct tracked *o)
 	object_remove(s, o);
 }
 
-void tracked_end(struct shard *s, struct tracked *o, bool whole)
+void tracked_end(struct shard *s, struct tracked *o, enum tracked_known known)
 {
 	if (o->state == RGD_COUNTED_ENDED)
 		return;
-	if (whole && !o->ignored)
+	if (known == TRACKED_WHOLE && !o->ignored)
 		lives_add(o);
-	if (config.tombstones && whole && !o->ignored)
+	if (config.tombstones && known != TRACKED_UNSEEN && !o->ignored)
 		tombstone_add(s, o);
 	else
 		object_remove(s, o);

@@ -179,8 +179,13 @@ static inline struct tracked *known_object(const struct known *k, uint64_t id)
 /* A new one; what lived there before has ended without our seeing it. NULL: no memory (counted). */
 struct tracked *tracked_begin(struct shard *shard, uint64_t id, uint16_t type);
 void tracked_event(struct shard *shard, struct tracked *object, const struct event *event);
-/* Its life is over: it becomes a tombstone, or is forgotten. `whole`: what we know of it is a whole life. */
-void tracked_end(struct shard *shard, struct tracked *object, bool whole);
+/* Its life is over: it becomes a tombstone, or is forgotten. */
+enum tracked_known {
+	TRACKED_UNSEEN, /* nobody saw it end */
+	TRACKED_PART,	/* nobody saw it begin, though others of its type do not begin unseen */
+	TRACKED_WHOLE,	/* what we know of it is a whole life */
+};
+void tracked_end(struct shard *shard, struct tracked *object, enum tracked_known known);
 /* The first event got another stack: the object's birth belongs to a caller further out. */
 void tracked_rename(struct tracked *object, struct event *event, uint32_t what, uint16_t hook);
 

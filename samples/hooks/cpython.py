@@ -15,9 +15,15 @@ class Session:
     pass
 
 
+def hasty(session):
+    api.Py_DecRef(session)
+
+
 for i in range(40):
     session = Session()
     api.Py_IncRef(session)
     if bug != "missing" or i % 10 != 7:
         api.Py_DecRef(session)
+    if bug == "surplus" and i == 39:
+        hasty(session)
     del session

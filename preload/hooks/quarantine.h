@@ -1,0 +1,46 @@
+/*
+ * quarantine.h - memory of counted objects that ended, which its allocator does not get back yet (REFGRAPH_TOMBSTONES).
+ *
+ * Where the memory of an object that ended is used again at once, a call for it cannot be told from one for its successor; the vtable of a C++
+ * object is overwritten before anybody calls Release() once more; and macros that count inline (jansson's, CPython's) write into what is
+ * something else by then. So its block stays as it was when it was freed: as many blocks as there are tombstones, 64 MiB at most, the oldest goes
+ * first. The word of its count is looked at when it goes, and by the walker: who changed it did so after the end.
+ *
+ * AddressSanitizer (Serebryany, Bruening, Potapenko, Vyukov, USENIX ATC 2012) and valgrind delay the reuse of freed memory for the same reason.
+ * Blocks of the process are no other than without it: for the table of live blocks, and so in dumps, what is kept is free. A block that is freed once more is
+ * given back to its allocator, and freed once more.
+ */
+#ifndef REFGRAPH_HOOKS_QUARANTINE_H
+#define REFGRAPH_HOOKS_QUARANTINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct adapter_wrap;
+
+/*
+ * The block in which `object` lies is to be kept when it is freed. The word of its count is at `place`, 0: it has none that could be read.
+ * `type`: its number, with QUARANTINE_ENDS: record_freed() hears of its free. Inside a hook, with no lock.
+ */
+#define QUARANTINE_ENDS (1u << 31)
+void quarantine_want(uint64_t object, uint64_t place, uint64_t width, uint64_t type);
+/* A call that was seen has to do with the object that ended, and changes its count: nobody looks at that any more. */
+void quarantine_used(uint64_t object);
+/* A block that left the table of live ones is about to be freed: false, go on. `owner`: the runtime's allocator that it is of; NULL malloc's. */
+bool quarantine_take(void *block, size_t size, struct adapter_wrap *owner);
+/* A block that no table knows is about to be freed: true, it was kept, and is the caller's now, who frees it twice. */
+bool quarantine_drop(void *block);
+/* A block of this owner that is to be freed now, by him; NULL: none. */
+void *quarantine_due(struct adapter_wrap *owner);
+/* The memory of the object that was here is kept. */
+bool quarantine_holds(uint64_t object);
+/* What its count, as the type reads it, has changed by since it was freed. While no other thread runs. */
+int64_t quarantine_change(uint64_t object);
+uint64_t quarantine_bytes(void);
+
+void quarantine_fork_prepare(void);
+void quarantine_fork_done(bool child);
+void quarantine_jump(void); /* see tracked_jump() */
+
+#endif
