@@ -51,7 +51,7 @@ PHP_THREADS := $(if $(shell grep -s '^.define ZTS 1' $(PHP_HEADERS)/main/php_con
 PHP_DEBUG := $(if $(shell grep -s '^.define ZEND_DEBUG 1' $(PHP_HEADERS)/main/php_config.h),-debug)
 PHP_MODULE := $(O)/adapters/refgraph-php-API$(PHP_API)-$(PHP_THREADS)$(PHP_DEBUG).so
 endif
-PHP_CFLAGS := $(filter-out -Wshadow -Wstrict-prototypes,$(BASE_CFLAGS)) -fPIC -fvisibility=hidden \
+PHP_CFLAGS := $(filter-out -Wshadow -Wstrict-prototypes,$(BASE_CFLAGS)) -fPIC -fvisibility=hidden -fno-plt \
 	$(patsubst -I%,-isystem %,$(shell $(PHP_CONFIG) --includes 2>/dev/null))
 PHP_LDFLAGS := -shared -Wl,-z,now -Wl,-z,relro -Wl,-soname,$(notdir $(PHP_MODULE))
 

@@ -7,240 +7,130 @@
  * block by block. So the heap's flag is off whenever ZendMM itself is at work, in the functions of around[], and from the last
  * RSHUTDOWN on.
  *
- * Numbers of blocks: by chunk (2 MiB), by page (4 KiB), by block. A page of small blocks has blocks of one size only, and so an
- * array with a number for each; it takes 4 bytes a block, 2 to 15 % of the heap. A larger block has its number in the word of
- * its first page, a huge one in the word of page 0, where a chunk has its own head.
+ * Programs that allocate much spend a tenth of their time in ZendMM, whose quick way are 15 instructions: ours shall not be many more.
  */
 #include "php.h"
 
 #include "alloc.h"
+#include "numbers.h"
+#include "sites.h"
 
-#include <zend_alloc_sizes.h>
-
-#define CHUNK_SHIFT 21
-#define MID_BITS 13 /* 47 - 21 bits of a chunk's number in two levels */
-#define SLAB ((size_t)64 << 10)
-
-#define LINE                                                                                       \
-	64u /* arrays of numbers begin at a multiple of it: the word of a page has the size class in its low bits */
-#define PAGE_LARGE 63u
-
-struct chunk {
-	uint64_t
-		page[ZEND_MM_PAGES]; /* 0 nothing | array + class + 1 | number << 32 + PAGE_LARGE */
-	struct chunk *next;	     /* all that are in use */
-	uintptr_t base;
-};
-
-#define SIZE_OF(number, size, elements, pages, x, y) size,
-static const uint32_t class_size[] = {ZEND_MM_BINS_INFO(SIZE_OF, x, y)};
-#define CLASSES (sizeof class_size / sizeof class_size[0])
-
-static zend_mm_heap *heap;
-static int *custom; /* the heap's flag: its first word */
+static struct zendmm_heap *heap;
 static bool ready, in_force;
+static unsigned map_offset;
 
-static struct chunk **top[1u << MID_BITS];
-static struct chunk *chunks, *spare_chunks;
-static void *spare_arrays[CLASSES];
-static char *slab, *slab_end;
-
-static uint8_t class_of[ZEND_MM_MAX_SMALL_SIZE / 8 + 1]; /* by (size + 7) / 8 */
-static uint64_t class_reciprocal[CLASSES];		 /* 2^32 / size, rounded up */
-static uint32_t class_array[CLASSES];			 /* bytes of a page's array */
-
-/* ---- memory of our own: handed back at the end of the request, never to the system ------------------------------------ */
-
-static void *take(size_t size)
+static inline const uint32_t *map_of(uintptr_t chunk)
 {
-	void *p;
-
-	if ((size_t)(slab_end - slab) < size) {
-		slab = host->memory(SLAB);
-		slab_end = slab ? slab + SLAB : slab;
-		if (!slab)
-			return NULL;
-		slab = (char *)(((uintptr_t)slab + LINE - 1) & ~(uintptr_t)(LINE - 1));
-	}
-	p = slab;
-	slab += size;
-	return p;
+	return (const uint32_t *)(chunk + map_offset);
 }
 
-static uint32_t *array_take(unsigned class)
+static zend_mm_heap *engines(void)
 {
-	uint32_t *array = spare_arrays[class];
-
-	if (!array)
-		return take(class_array[class]);
-	spare_arrays[class] = *(void **)array;
-	memset(array, 0, class_array[class]);
-	return array;
-}
-
-static unsigned page_class(uint64_t page)
-{
-	return (unsigned)(page & (LINE - 1)) - 1;
-}
-
-static uint32_t *page_array(uint64_t page)
-{
-	return (uint32_t *)(uintptr_t)(page & ~(uint64_t)(LINE - 1));
-}
-
-static void page_drop(uint64_t *page)
-{
-	uint32_t *array = page_array(*page);
-
-	if (*page && page_class(*page) < CLASSES) {
-		*(void **)array = spare_arrays[page_class(*page)];
-		spare_arrays[page_class(*page)] = array;
-	}
-	*page = 0;
-}
-
-/* ---- the table ---------------------------------------------------------------------------------------------------------- */
-
-static inline struct chunk *chunk_of(uintptr_t block)
-{
-	struct chunk **mid = top[(block >> (CHUNK_SHIFT + MID_BITS)) & ((1u << MID_BITS) - 1)];
-
-	return mid ? mid[(block >> CHUNK_SHIFT) & ((1u << MID_BITS) - 1)] : NULL;
-}
-
-static struct chunk *chunk_make(uintptr_t block)
-{
-	struct chunk ***mid = &top[(block >> (CHUNK_SHIFT + MID_BITS)) & ((1u << MID_BITS) - 1)],
-		     *c;
-
-	if (!*mid && !(*mid = host->memory(sizeof(struct chunk *) << MID_BITS)))
-		return NULL;
-	c = spare_chunks;
-	if (c)
-		spare_chunks = c->next;
-	else
-		c = host->memory(sizeof *c);
-	if (!c)
-		return NULL;
-	c->base = block & ~(ZEND_MM_CHUNK_SIZE - 1);
-	c->next = chunks;
-	chunks = c;
-	(*mid)[(block >> CHUNK_SHIFT) & ((1u << MID_BITS) - 1)] = c;
-	return c;
-}
-
-static void chunks_drop(void)
-{
-	while (chunks) {
-		struct chunk *c = chunks;
-
-		for (unsigned i = 0; i < ZEND_MM_PAGES; i++)
-			page_drop(&c->page[i]);
-		top[(c->base >> (CHUNK_SHIFT + MID_BITS)) & ((1u << MID_BITS) - 1)]
-		   [(c->base >> CHUNK_SHIFT) & ((1u << MID_BITS) - 1)] = NULL;
-		chunks = c->next;
-		c->next = spare_chunks;
-		spare_chunks = c;
-	}
-}
-
-static inline size_t class_index(uintptr_t block, unsigned class)
-{
-	return ((block & (ZEND_MM_PAGE_SIZE - 1)) * class_reciprocal[class]) >> 32;
-}
-
-static inline uint64_t *page_of(struct chunk *c, uintptr_t block)
-{
-	return &c->page[(block / ZEND_MM_PAGE_SIZE) & (ZEND_MM_PAGES - 1)];
-}
-
-/* The first block of a page, a larger block, or the first of a chunk. */
-static __attribute__((noinline)) void put_slow(uintptr_t block, size_t size, uint32_t site)
-{
-	struct chunk *c = chunk_of(block);
-	unsigned class;
-	uint64_t *page;
-	uint32_t *array;
-
-	if (!c)
-		c = chunk_make(block);
-	if (!c)
-		return;
-	page = page_of(c, block);
-	if (size > ZEND_MM_MAX_SMALL_SIZE) {
-		page_drop(page);
-		*page = (uint64_t)site << 32 | PAGE_LARGE;
-		return;
-	}
-	class = class_of[(size + 7) / 8];
-	if (page_class(*page) != class) {
-		page_drop(page);
-		array = array_take(class);
-		if (!array)
-			return;
-		*page = (uintptr_t)array | (class + 1);
-	}
-	page_array(*page)[class_index(block, class)] = site;
-}
-
-static inline __attribute__((always_inline)) void put(uintptr_t block, size_t size, uint32_t site)
-{
-	struct chunk *c = chunk_of(block);
-	unsigned class;
-	uint64_t page;
-
-	if (EXPECTED(size <= ZEND_MM_MAX_SMALL_SIZE) && EXPECTED(c != NULL)) {
-		class = class_of[(size + 7) / 8];
-		page = *page_of(c, block);
-		if (EXPECTED(page_class(page) == class)) {
-			page_array(page)[class_index(block, class)] = site;
-			return;
-		}
-	}
-	put_slow(block, size, site);
-}
-
-static uint32_t number_of(uintptr_t block, uint64_t size)
-{
-	struct chunk *c = chunk_of(block);
-	uint64_t page = c ? *page_of(c, block) : 0;
-
-	if (size > ZEND_MM_MAX_SMALL_SIZE)
-		return page_class(page) == PAGE_LARGE - 1 ? (uint32_t)(page >> 32) : 0;
-	if (!page || page_class(page) >= CLASSES || class_size[page_class(page)] != size)
-		return 0;
-	return page_array(page)[class_index(block, page_class(page))];
+	return (zend_mm_heap *)heap;
 }
 
 /* ---- the handlers --------------------------------------------------------------------------------------------------------- */
 
-static void *handler_malloc(size_t size)
+/* Any block. */
+static __attribute__((noinline)) void *malloc_any(size_t size)
 {
 	void *block;
 
-	*custom = ZEND_MM_CUSTOM_HEAP_NONE;
-	block = _zend_mm_alloc(heap, size);
-	*custom = ZEND_MM_CUSTOM_HEAP_STD;
+	heap->custom = ZEND_MM_CUSTOM_HEAP_NONE;
+	block = _zend_mm_alloc(engines(), size);
+	heap->custom = ZEND_MM_CUSTOM_HEAP_STD;
 	if (EXPECTED(block != NULL))
-		put((uintptr_t)block, size, site_here());
+		number_put((uintptr_t)block, size, site_here());
 	return block;
 }
 
-static void handler_free(void *block)
+static __attribute__((noinline)) void *number_any(void *block, size_t size, uint32_t site)
 {
-	_zend_mm_free(heap, block);
+	number_put((uintptr_t)block, size, site ? site : site_here());
+	return block;
 }
 
-/* A block may stay in a class that is larger than its new size asks for. */
+/*
+ * What _zend_mm_alloc() does for a block of a bin that has a free one, and _zend_mm_free() for a block of a bin, in sight of the
+ * compiler. `one`: a constant.
+ */
+static inline __attribute__((always_inline)) void *malloc_quick(size_t size, bool one)
+{
+	struct zendmm_slot *slot;
+	uint32_t site = 0;
+	unsigned bin;
+	size_t used;
+
+	if (UNEXPECTED(size > ZEND_MM_MAX_SMALL_SIZE))
+		return malloc_any(size);
+	bin = numbers_bin(size);
+	slot = heap->free_slot[bin];
+	if (UNEXPECTED(!slot))
+		return malloc_any(size);
+	used = heap->size + numbers_bins[bin].size;
+	heap->size = used;
+	if (UNEXPECTED(used > heap->peak))
+		heap->peak = used;
+	heap->free_slot[bin] = slot->next;
+	if (!one)
+		site = site_here();
+	else if (UNEXPECTED(!site_quick(&site)))
+		return number_any(slot, size, 0);
+	if (UNEXPECTED(!number_put_near((uintptr_t)slot, bin, site)))
+		return number_any(slot, size, site);
+	return slot;
+}
+
+static void *malloc_one(size_t size)
+{
+	return malloc_quick(size, true);
+}
+
+static void *malloc_many(size_t size)
+{
+	return malloc_quick(size, false);
+}
+
+static void free_any(void *block)
+{
+	_zend_mm_free(engines(), block);
+}
+
+static void free_quick(void *block)
+{
+	uintptr_t chunk = (uintptr_t)block & ~(ZEND_MM_CHUNK_SIZE - 1);
+	size_t page = ((uintptr_t)block & (ZEND_MM_CHUNK_SIZE - 1)) / ZEND_MM_PAGE_SIZE;
+	struct zendmm_slot *slot = block;
+	uint32_t word, bin;
+
+	/* NULL, a huge block, a heap that is broken: the engine knows what to do */
+	if (UNEXPECTED(!page) || UNEXPECTED(*(struct zendmm_heap **)chunk != heap) ||
+	    UNEXPECTED(!zendmm_is_small(word = map_of(chunk)[page]))) {
+		_zend_mm_free(engines(), block);
+		return;
+	}
+	bin = zendmm_bin(word);
+	heap->size -= numbers_bins[bin].size;
+	slot->next = heap->free_slot[bin];
+	heap->free_slot[bin] = slot;
+}
+
+/* A block may stay where it is, in a bin that is larger than its new size asks for. */
 static void *handler_realloc(void *old, size_t size)
 {
+	uint32_t site;
 	void *block;
 
-	*custom = ZEND_MM_CUSTOM_HEAP_NONE;
-	block = _zend_mm_realloc(heap, old, size);
-	*custom = ZEND_MM_CUSTOM_HEAP_STD;
-	if (EXPECTED(block != NULL))
-		put((uintptr_t)block, _zend_mm_block_size(heap, block), site_here());
+	heap->custom = ZEND_MM_CUSTOM_HEAP_NONE;
+	block = _zend_mm_realloc(engines(), old, size);
+	heap->custom = ZEND_MM_CUSTOM_HEAP_STD;
+	if (UNEXPECTED(!block))
+		return NULL;
+	site = site_here();
+	if (block != old)
+		number_put((uintptr_t)block, size, site);
+	else if (UNEXPECTED(!number_change((uintptr_t)block, site)))
+		number_put((uintptr_t)block, _zend_mm_block_size(engines(), block), site);
 	return block;
 }
 
@@ -254,11 +144,11 @@ static struct {
 
 static void call_without(unsigned i, INTERNAL_FUNCTION_PARAMETERS)
 {
-	int flag = *custom;
+	int flag = heap->custom;
 
-	*custom = ZEND_MM_CUSTOM_HEAP_NONE;
+	heap->custom = ZEND_MM_CUSTOM_HEAP_NONE;
 	around[i].next(INTERNAL_FUNCTION_PARAM_PASSTHRU);
-	*custom = flag;
+	heap->custom = flag;
 }
 
 #define AROUND_HANDLER(i)                                                                          \
@@ -296,29 +186,23 @@ static const char *note;
 static uint32_t request_epoch;
 static zend_result (*next_shutdown)(SHUTDOWN_FUNC_ARGS);
 
-static void classes_init(void)
+/* The heap is laid out as struct zendmm_heap says. */
+static bool quick;
+
+static void handlers_set(void)
 {
-	unsigned class = 0;
-
-	for (size_t i = 0; i < sizeof(class_of); i++) {
-		while (class_size[class] < i * 8)
-			class ++;
-		class_of[i] = (uint8_t) class;
-	}
-	for (class = 0; class < CLASSES; class ++) {
-		uint32_t size = class_size[class];
-		size_t bytes = ((ZEND_MM_PAGE_SIZE - 1) / size + 1) * sizeof(uint32_t);
-
-		class_reciprocal[class] = ((1ull << 32) + size - 1) / size;
-		class_array[class] = (uint32_t)((bytes + LINE - 1) & ~(size_t)(LINE - 1));
-	}
+	zend_mm_set_custom_handlers(engines(),
+				    !quick				  ? malloc_any
+				    : host->php_stacks == PHP_STACKS_FULL ? malloc_many
+									  : malloc_one,
+				    quick ? free_quick : free_any, handler_realloc);
 }
 
 static void begin(void)
 {
-	if (in_force || zend_mm_get_heap() != heap || *custom != ZEND_MM_CUSTOM_HEAP_NONE)
+	if (in_force || zend_mm_get_heap() != engines() || heap->custom != ZEND_MM_CUSTOM_HEAP_NONE)
 		return;
-	zend_mm_set_custom_handlers(heap, handler_malloc, handler_free, handler_realloc);
+	handlers_set();
 	in_force = true;
 }
 
@@ -326,9 +210,9 @@ static void end(void)
 {
 	if (!in_force)
 		return;
-	zend_mm_set_custom_handlers(heap, NULL, NULL, NULL);
+	zend_mm_set_custom_handlers(engines(), NULL, NULL, NULL);
 	in_force = false;
-	chunks_drop();
+	numbers_drop();
 	site_forget_all();
 }
 
@@ -371,19 +255,60 @@ static bool flag_is_known(void)
 {
 	bool known;
 
-	zend_mm_set_custom_handlers(heap, handler_malloc, handler_free, handler_realloc);
-	known = *custom == ZEND_MM_CUSTOM_HEAP_STD;
-	zend_mm_set_custom_handlers(heap, NULL, NULL, NULL);
-	return known && *custom == ZEND_MM_CUSTOM_HEAP_NONE;
+	handlers_set();
+	known = heap->custom == ZEND_MM_CUSTOM_HEAP_STD;
+	zend_mm_set_custom_handlers(engines(), NULL, NULL, NULL);
+	return known && heap->custom == ZEND_MM_CUSTOM_HEAP_NONE;
+}
+
+static bool page_is_known(uintptr_t block, unsigned bin)
+{
+	uintptr_t chunk = block & ~(ZEND_MM_CHUNK_SIZE - 1);
+	uint32_t word = map_of(chunk)[(block - chunk) / ZEND_MM_PAGE_SIZE];
+
+	return *(struct zendmm_heap **)chunk == heap && zendmm_is_small(word) &&
+	       zendmm_bin(word) == bin;
+}
+
+/* A block of this bin goes and comes: the list and the sum are as malloc_quick() knows them. */
+static bool bin_is_known(unsigned bin)
+{
+	size_t size = numbers_bins[bin].size, used = heap->size;
+	struct zendmm_slot **list = &heap->free_slot[bin], *next,
+			   *slot = _zend_mm_alloc(engines(), size);
+	bool known = slot && heap->size == used + size && zend_memory_usage(false) == heap->size &&
+		     heap->peak == zend_memory_peak_usage(false);
+
+	if (!slot)
+		return false;
+	next = *list;
+	_zend_mm_free(engines(), slot);
+	known = known && *list == slot && slot->next == next && heap->size == used;
+	if (!known || _zend_mm_alloc(engines(), size) != slot)
+		return false;
+	known = *list == next && heap->size == used + size && page_is_known((uintptr_t)slot, bin);
+	_zend_mm_free(engines(), slot);
+	return known;
+}
+
+/* In the first request's heap, before that begins: the engine drops all of it when its start is done. */
+static bool bins_are_known(void)
+{
+	map_offset = zendmm_map_offset((uintptr_t)heap & ~(ZEND_MM_CHUNK_SIZE - 1));
+	if (!map_offset)
+		return false;
+	for (unsigned bin = 0; bin < ZENDMM_BINS; bin++)
+		if (!bin_is_known(bin))
+			return false;
+	return true;
 }
 
 static void startup(bool late)
 {
-	heap = zend_mm_get_heap();
-	custom = (int *)heap;
+	heap = (struct zendmm_heap *)zend_mm_get_heap();
 	if (!host->php_stacks)
 		return;
-	if (zend_mm_is_custom_heap(heap))
+	if (zend_mm_is_custom_heap(engines()))
 		note = "another allocator stands for ZendMM (USE_ZEND_ALLOC=0): its blocks have "
 		       "native "
 		       "places";
@@ -393,7 +318,9 @@ static void startup(bool late)
 		note = "not the ZendMM that we know: no places of allocations";
 	if (note)
 		return;
-	classes_init();
+	site_epoch = host->epoch;
+	numbers_init();
+	quick = bins_are_known();
 	around_init();
 	ready = true;
 }
@@ -413,7 +340,7 @@ const struct event_handlers alloc_events = {
 void alloc_again(void)
 {
 	if (in_force)
-		*custom = ZEND_MM_CUSTOM_HEAP_STD;
+		heap->custom = ZEND_MM_CUSTOM_HEAP_STD;
 }
 
 const char *alloc_note(void)

@@ -2,7 +2,7 @@
  * alloc.h - where each block of ZendMM was allocated: alloc.c keeps a number for each block, sites.c knows what the numbers mean.
  *
  * ZendMM's blocks are 8 bytes apart and up to 40 million a second come and go, so they are not in the shim's live table. ZendMM
- * itself knows which blocks live (heap.c reads that in the walker); all that is kept here is a number for the place where a block
+ * itself knows which blocks live (zendmm.c reads that in the walker); all that is kept here is a number for the place where a block
  * was last handed out. Freeing costs nothing.
  */
 #ifndef REFGRAPH_PHP_ALLOC_H
@@ -75,7 +75,5 @@ bool site_get(uint32_t site, uint32_t *stack, uint32_t *epoch);
 void site_forget_all(void);
 /* Something was compiled or loaded: addresses of instructions may mean others now. */
 void site_code_changed(void);
-/* Another number whenever that was said, never 0. */
-extern uint32_t site_changes;
 
 #endif

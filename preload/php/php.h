@@ -17,7 +17,8 @@
  *   events.c   chains the engine's pointers once and calls each entry of event_handlers[]: a feature adds one row there
  *   vm.c       when the engine stands still: enter(), still(), leave()
  *   zendmm.c   which blocks of ZendMM live;  memory.c  and how much of it is free, and where
- *   alloc.c    where each of them was allocated;  sites.c  what code that was,  stacks.c  all frames of it,  places.c  names (alloc.h)
+ *   alloc.c    where each of them was allocated;  numbers.c  keeps it;  sites.c  what code that was,  stacks.c  all frames of it,
+ *              places.c  names (alloc.h)
  *   requests.c requests as epochs, snapshots at moments of PHP;  collector.c  the collector's runs
  *   graph.c    finding all containers; one visitor serves finding (discover) and writing (edges)
  *   values.c   zvals, arrays, objects;  code.c  classes, functions;  frames.c  frames, generators, fibers

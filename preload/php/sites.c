@@ -11,18 +11,10 @@
  */
 #include "php.h"
 
-#include "alloc.h"
+#include "sites.h"
 
-#define CACHE_BITS 13
 #define BOOK_BITS 12
 #define BOOKS 1024u /* 4 Mi numbers */
-
-struct cached {
-	const void *key; /* the instruction, or what identifies a stack of many frames */
-	const void *
-		code; /* that it belongs to: the engine's idea of the instruction may be an older frame's, under the JIT */
-	uint32_t epoch, changes, site;
-};
 
 /* What is known of the instruction besides, looked at only when the epoch is another. */
 struct known {
@@ -34,22 +26,17 @@ struct site {
 	uint32_t stack, epoch;
 };
 
-static struct cached cache[1u << CACHE_BITS];
-static struct known known[1u << CACHE_BITS];
-static uint32_t recent[1u << CACHE_BITS]; /* by stack: the number it got last */
+struct site_cached site_cache[1u << SITE_CACHE_BITS];
+const uint32_t *site_epoch;
+static struct known known[1u << SITE_CACHE_BITS];
+static uint32_t recent[1u << SITE_CACHE_BITS]; /* by stack: the number it got last */
 static struct site *books[BOOKS];
 static uint32_t sites = 1; /* 0 is none */
-uint32_t site_changes = 1; /* code was compiled since: what is at an address may be new */
-
-static inline uint32_t slot_of(uintptr_t key)
-{
-	key /= sizeof(zend_op);
-	return (uint32_t)((key ^ key >> CACHE_BITS) & ((1u << CACHE_BITS) - 1));
-}
+uint32_t site_changes = 1;
 
 static inline uint32_t epoch(void)
 {
-	return __atomic_load_n(host->epoch, __ATOMIC_RELAXED);
+	return __atomic_load_n(site_epoch, __ATOMIC_RELAXED);
 }
 
 /* ---- numbers ------------------------------------------------------------------------------------------------------------ */
@@ -62,7 +49,7 @@ static struct site *site_at(uint32_t site)
 /* The number of a stack in the present epoch; one that was met lately is not numbered again. */
 static uint32_t site_of(uint32_t stack)
 {
-	uint32_t book = sites >> BOOK_BITS, *last = &recent[stack & ((1u << CACHE_BITS) - 1)];
+	uint32_t book = sites >> BOOK_BITS, *last = &recent[stack & ((1u << SITE_CACHE_BITS) - 1)];
 
 	if (!stack)
 		return 0;
@@ -166,13 +153,13 @@ static uint32_t stack_make(const zend_execute_data *ex, bool whole)
 /* No code runs. The compiler allocates much, for one file at a time. */
 static uint32_t site_outside(void)
 {
-	static struct cached last;
+	static struct site_cached last;
 	const void *file = CG(in_compilation) ? zend_get_compiled_filename() : NULL;
 
 	if (!last.epoch || last.key != file || last.epoch != epoch() ||
 	    last.changes != site_changes)
-		last = (struct cached){file, NULL, epoch(), site_changes,
-				       site_of(stack_make(NULL, false))};
+		last = (struct site_cached){file, NULL, epoch(), site_changes,
+					    site_of(stack_make(NULL, false))};
 	return last.site;
 }
 
@@ -180,7 +167,7 @@ static uint32_t site_outside(void)
 static __attribute__((noinline)) uint32_t site_miss(const zend_execute_data *ex)
 {
 	const zend_op_array *code;
-	struct cached *c;
+	struct site_cached *c;
 	struct known *k;
 	uint32_t line;
 	uint64_t names;
@@ -192,31 +179,23 @@ static __attribute__((noinline)) uint32_t site_miss(const zend_execute_data *ex)
 	if (place_is_left(ex))
 		return site_of(stack_make(ex, false));
 	code = &ex->func->op_array;
-	c = &cache[slot_of((uintptr_t)ex->opline)];
-	k = &known[slot_of((uintptr_t)ex->opline)];
+	c = site_slot(ex->opline);
+	k = &known[c - site_cache];
 	line = place_line(ex);
 	names = place_names(ex->func);
 	if (c->key != ex->opline || c->code != code->opcodes || k->line != line ||
 	    k->names != names)
 		*k = (struct known){stack_make(ex, false), line, names};
-	*c = (struct cached){ex->opline, code->opcodes, epoch(), site_changes, site_of(k->stack)};
+	*c = (struct site_cached){ex->opline, code->opcodes, epoch(), site_changes,
+				  site_of(k->stack)};
 	return c->site;
 }
 
 static uint32_t site_one(void)
 {
-	const zend_execute_data *ex = EG(current_execute_data);
-	const struct cached *c;
+	uint32_t site;
 
-	while (ex && UNEXPECTED(!ex->func || !ZEND_USER_CODE(ex->func->type)))
-		ex = ex->prev_execute_data;
-	if (UNEXPECTED(!ex))
-		return site_miss(ex);
-	c = &cache[slot_of((uintptr_t)ex->opline)];
-	if (EXPECTED(c->key == ex->opline) && EXPECTED(c->code == ex->func->op_array.opcodes) &&
-	    EXPECTED(c->epoch == epoch()) && EXPECTED(c->changes == site_changes))
-		return c->site;
-	return site_miss(ex);
+	return EXPECTED(site_quick(&site)) ? site : site_miss(EG(current_execute_data));
 }
 
 static __attribute__((noinline)) uint32_t site_many_miss(const zend_execute_data *ex, uint64_t hash)
@@ -224,7 +203,7 @@ static __attribute__((noinline)) uint32_t site_many_miss(const zend_execute_data
 	uint32_t stack = hash ? stack_of_all(ex) : stack_make(ex, true), site = site_of(stack);
 
 	if (hash && stack)
-		cache[hash >> (64 - CACHE_BITS)] = (struct cached){
+		site_cache[hash >> (64 - SITE_CACHE_BITS)] = (struct site_cached){
 			(const void *)(uintptr_t)hash, NULL, epoch(), site_changes, site};
 	return site;
 }
@@ -232,13 +211,13 @@ static __attribute__((noinline)) uint32_t site_many_miss(const zend_execute_data
 static uint32_t site_many(void)
 {
 	const zend_execute_data *ex = EG(current_execute_data);
-	const struct cached *c;
+	const struct site_cached *c;
 	uint64_t hash;
 
 	if (UNEXPECTED(!ex))
 		return site_miss(NULL);
 	hash = stack_hash(ex);
-	c = &cache[hash >> (64 - CACHE_BITS)];
+	c = &site_cache[hash >> (64 - SITE_CACHE_BITS)];
 	if (EXPECTED((uintptr_t)c->key == hash) && EXPECTED(c->epoch == epoch()) && EXPECTED(hash))
 		return c->site;
 	return site_many_miss(ex, hash);

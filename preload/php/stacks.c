@@ -17,7 +17,7 @@
  */
 #include "php.h"
 
-#include "alloc.h"
+#include "sites.h"
 
 #define DEPTH_MOST 256u
 #define SHALLOW 6u /* so many frames are read as fast as they are verified */

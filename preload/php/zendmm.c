@@ -13,41 +13,31 @@
 #include "php.h"
 
 #include "alloc.h"
+#include "numbers.h"
 
 #define CHUNK ((uintptr_t)2 << 20)
 #define PAGE ((uintptr_t)4096)
 #define PAGES 512u
-#define BINS 30u
-#define LARGE_RUN 0x40000000u
-#define SMALL_RUN 0x80000000u
+#define BINS ZENDMM_BINS
+#define LARGE_RUN ZENDMM_LARGE_RUN
+#define SMALL_RUN ZENDMM_SMALL_RUN
 #define LARGE_PAGES(info) ((info)&0x3ffu)
-#define SMALL_BIN(info) ((info)&0x1fu)
+#define SMALL_BIN(info) zendmm_bin(info)
 #define LATER_OFFSET(info) ((info) >> 16 & 0x1ffu)
 
-struct slot {
-	struct slot *next;
-};
 struct huge {
 	uintptr_t address;
 	size_t size;
 	struct huge *next;
 };
-struct heap {
-	int custom;
-	zend_mm_storage *storage;
-	size_t size, peak;
-	struct slot *free_slot[BINS];
-	size_t real_size, real_peak;
-	uintptr_t more[24]; /* limits, flags; then one after the other: */
-};
 enum { HUGE_BLOCKS = -1, MAIN_CHUNK, CACHED_CHUNKS, COUNTS };
 
 struct chunk {
-	struct heap *heap;
+	struct zendmm_heap *heap;
 	struct chunk *next, *previous;
 	uint32_t free_pages, free_tail, number;
 	char reserved[64 - 3 * sizeof(void *) - 3 * sizeof(uint32_t)];
-	struct heap heap_slot; /* in the first one */
+	struct zendmm_heap heap_slot; /* in the first one */
 };
 /* Behind that: a bit for each page that is used, a word for each page. */
 static size_t map_offset;
@@ -92,7 +82,7 @@ struct chunk_state {
 };
 static struct chunk_state *chunks; /* ascending */
 static size_t chunk_count;
-static const struct heap *heap;
+static const struct zendmm_heap *heap;
 static const struct huge *huge_blocks;
 static const struct chunk *cached_chunks;
 static int chunks_stated;
@@ -165,7 +155,12 @@ static bool find_map(uintptr_t chunk)
 	return false;
 }
 
-static bool find_fields(const struct heap *h, uintptr_t chunk)
+unsigned zendmm_map_offset(uintptr_t chunk)
+{
+	return find_map(chunk) ? (unsigned)map_offset : 0;
+}
+
+static bool find_fields(const struct zendmm_heap *h, uintptr_t chunk)
 {
 	const uintptr_t *at = h->more + 1, *end = h->more + sizeof(h->more) / sizeof(*h->more) - 3;
 
@@ -179,7 +174,7 @@ static bool find_fields(const struct heap *h, uintptr_t chunk)
 	return chunks_stated > 0 && chunks_stated < 1 << 22;
 }
 
-static bool believable(struct walk *walk, const struct heap *h)
+static bool believable(struct walk *walk, const struct zendmm_heap *h)
 {
 	uintptr_t chunk = (uintptr_t)h & ~(CHUNK - 1);
 	const struct chunk *c = (const struct chunk *)chunk;
@@ -232,7 +227,7 @@ static bool read_chunks(struct walk *walk)
 static bool read_free(struct walk *walk)
 {
 	for (unsigned bin = 0; bin < BINS; bin++) {
-		for (const struct slot *s = heap->free_slot[bin]; s; s = s->next) {
+		for (const struct zendmm_slot *s = heap->free_slot[bin]; s; s = s->next) {
 			struct chunk_state *c = chunk_of((uintptr_t)s);
 			size_t bit = ((uintptr_t)s & (CHUNK - 1)) / 8;
 
@@ -248,7 +243,7 @@ static bool read_heap(struct walk *walk)
 {
 	chunk_count = 0;
 	lowest = highest = 0;
-	heap = (const struct heap *)zend_mm_get_heap();
+	heap = (const struct zendmm_heap *)zend_mm_get_heap();
 	if (!believable(walk, heap) || !read_chunks(walk) || !read_free(walk)) {
 		chunk_count = 0;
 		heap = NULL;
