@@ -32,6 +32,7 @@ struct unit_range {
 
 struct image {
 	int fd;
+	char *path;
 	Elf *elf;
 	bool has_symtab;
 	bool read_symbols, read_units;
@@ -86,6 +87,7 @@ struct image *image_open(const char *path, const char *build_id)
 	}
 	elf_version(EV_CURRENT);
 	image->fd = fd;
+	image->path = strdup(path);
 	image->elf = elf_begin(fd, ELF_C_READ_MMAP, NULL);
 	if (!image->elf || elf_kind(image->elf) != ELF_K_ELF ||
 	    !has_build_id(image->elf, build_id)) {
@@ -107,6 +109,7 @@ void image_close(struct image *image)
 	free(image->tables[IMAGE_CODE].entries);
 	free(image->tables[IMAGE_DATA].entries);
 	free(image->units);
+	free(image->path);
 	if (image->cfi)
 		dwarf_cfi_end(image->cfi);
 	if (image->dwarf)
@@ -115,6 +118,11 @@ void image_close(struct image *image)
 		elf_end(image->elf);
 	close(image->fd);
 	free(image);
+}
+
+const char *image_path(const struct image *image)
+{
+	return image->path;
 }
 
 bool image_has_symtab(const struct image *image)

@@ -28,6 +28,8 @@ struct image_symbol {
  */
 struct image *image_open(const char *path, const char *build_id);
 void image_close(struct image *image);
+/* The file that was opened; NULL without memory. */
+const char *image_path(const struct image *image);
 
 /* True when the file has a full symbol table (.symtab), not only the exported names. */
 bool image_has_symtab(const struct image *image);

@@ -6,6 +6,8 @@
 #include "symbol/demangle.h"
 #include "symbol/image.h"
 #include "symbol/locate.h"
+#include "symbol/package.h"
+#include "util/str.h"
 
 /* A demangled name, kept because many frames lie in one function. */
 struct readable {
@@ -16,9 +18,10 @@ struct readable {
 struct module {
 	char *path, *build_id;
 	const char *name; /* last part of path */
-	bool opened, sought_debug;
+	bool opened, sought_debug, sought_package;
 	enum locate_result found;
 	struct image *image, *debug;
+	struct package *package;
 	struct readable *readable; /* sorted by the address of `mangled` */
 	size_t readable_count;
 };
@@ -47,6 +50,7 @@ static void close_module(struct module *module)
 	free(module->readable);
 	image_close(module->image);
 	image_close(module->debug);
+	package_close(module->package);
 	free(module->path);
 	free(module->build_id);
 }
@@ -203,6 +207,36 @@ struct image *symbols_debug_image(struct symbols *symbols, long number)
 		return module->image;
 	seek_debug(symbols, module);
 	return module->debug && image_dwarf(module->debug) ? module->debug : NULL;
+}
+
+/* Beside the program or beside its debug file, as the linker's helper was told to write it. */
+static struct package *package_beside(const struct image *image)
+{
+	struct package *found = NULL;
+	struct str path = {0};
+
+	if (!image || !image_path(image))
+		return NULL;
+	str_printf(&path, "%s.dwp", image_path(image));
+	if (!path.failed)
+		found = package_open(str_text(&path));
+	str_free(&path);
+	return found;
+}
+
+struct package *symbols_package(struct symbols *symbols, long number)
+{
+	struct module *module = module_at(symbols, number);
+
+	if (!module)
+		return NULL;
+	if (!module->sought_package) {
+		module->sought_package = true;
+		module->package = package_beside(module->image);
+		if (!module->package)
+			module->package = package_beside(module->debug);
+	}
+	return module->package;
 }
 
 struct image *symbols_code_image(struct symbols *symbols, long number)

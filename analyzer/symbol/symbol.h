@@ -52,6 +52,9 @@ int symbol_format(const struct symbol *symbol, uint64_t offset, char *text, size
 struct image *symbols_debug_image(struct symbols *symbols, long number);
 struct image *symbols_code_image(struct symbols *symbols, long number);
 
+/* The .dwp file that lies beside one of them; NULL: none. */
+struct package *symbols_package(struct symbols *symbols, long number);
+
 /* A line to `out` for each module (the first few) whose addresses were asked for and that has no names here, and why. */
 void symbols_print_notes(const struct symbols *symbols, FILE *out);
 

@@ -19,6 +19,7 @@ struct die_name {
 struct debug {
 	struct debug_world *world;
 	Dwarf *dwarf;
+	struct package *package;
 	bool scanned;
 	VEC(struct debug_variable) variables; /* ascending by address, once scanned */
 	VEC(struct debug_variable)
@@ -645,9 +646,14 @@ static void scan_units(struct debug *debug, Dwarf *dwarf)
 	Dwarf_CU *unit = NULL;
 	Dwarf_Die die, inside;
 	uint8_t type;
+	uint64_t id;
 
 	while (dwarf_get_units(dwarf, unit, &unit, NULL, &type, &die, &inside) == 0) {
 		bool split = type == DW_UT_skeleton && inside.addr;
+
+		if (type == DW_UT_skeleton && !split && debug->package &&
+		    dwarf_cu_info(unit, NULL, NULL, NULL, NULL, &id, NULL, NULL) == 0)
+			split = package_unit(debug->package, &die, id, &inside);
 
 		scan(debug, split ? &inside : &die, "", 0);
 	}
@@ -780,7 +786,7 @@ void debug_world_destroy(struct debug_world *w)
 	free(w);
 }
 
-struct debug *debug_create(struct debug_world *w, Dwarf *dwarf)
+struct debug *debug_create(struct debug_world *w, Dwarf *dwarf, struct package *package)
 {
 	struct debug **bigger = reallocarray(w->debugs, w->ndebugs + 1, sizeof *bigger);
 	struct debug *debug = calloc(1, sizeof *debug);
@@ -794,6 +800,7 @@ struct debug *debug_create(struct debug_world *w, Dwarf *dwarf)
 	w->debugs[w->ndebugs++] = debug;
 	debug->world = w;
 	debug->dwarf = dwarf;
+	debug->package = package;
 	scan_file(debug);
 	return debug;
 }

@@ -7,6 +7,7 @@
 
 #include <elfutils/libdw.h>
 
+#include "symbol/package.h"
 #include "types/ctype.h"
 #include "util/hash.h"
 #include "util/vec.h"
@@ -28,8 +29,8 @@ struct debug_code {
 
 struct debug;
 
-/* `dwarf` must outlive it. NULL without memory. Freed with the world. */
-struct debug *debug_create(struct debug_world *world, Dwarf *dwarf);
+/* `package`: where units are that libdw does not find; NULL: none. Both must outlive it. NULL without memory. Freed with the world. */
+struct debug *debug_create(struct debug_world *world, Dwarf *dwarf, struct package *package);
 /* Bytes of .debug_info: what reading all of it costs. */
 uint64_t debug_cost(Dwarf *dwarf);
 

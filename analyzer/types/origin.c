@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "symbol/image.h"
+#include "symbol/package.h"
 #include "symbol/symbol.h"
 #include "types/infer.h"
 #include "util/bits.h"
@@ -14,6 +15,7 @@ struct debug *types_debug(struct types *t, uint32_t module)
 {
 	struct module_types *found;
 	struct image *image;
+	struct package *package;
 	long number;
 	uint64_t cost;
 
@@ -29,13 +31,14 @@ struct debug *types_debug(struct types *t, uint32_t module)
 	if (!image)
 		return NULL;
 	t->coverage.files++;
-	cost = debug_cost(image_dwarf(image));
+	package = symbols_package(t->symbols, number);
+	cost = debug_cost(image_dwarf(image)) + (package ? package_size(package) : 0);
 	if (t->effort == TYPES_AUTO && cost > t->budget) {
 		t->coverage.skipped++;
 		return NULL;
 	}
 	t->budget -= cost < t->budget ? cost : t->budget;
-	found->debug = debug_create(t->world, image_dwarf(image));
+	found->debug = debug_create(t->world, image_dwarf(image), package);
 	return found->debug;
 }
 

@@ -33,6 +33,22 @@ def damage(data, places, r):
     return bytes(data)
 
 
+def build(name, source):
+    """The program, and the file that is to be damaged: itself, or for typed.dwp what lies beside it."""
+    code, options = source.replace(".dwp", ".c"), []
+    if source.endswith(".dwp"):
+        options = ["-gdwarf-4", "-gsplit-dwarf"]
+    compiler = "g++" if source.endswith("cc") else "gcc"
+    subprocess.run([compiler, "-w", "-g", *options, "-O1", "-pthread", "-I" + os.path.join(ROOT, "include"), "-c", "-o", name + ".o",
+                    os.path.join(PROGRAMS, code)], check=True)
+    subprocess.run([compiler, "-pthread", "-o", name, name + ".o"], check=True)
+    if not options:
+        return name
+    subprocess.run(["dwp", "-e", name, "-o", name + ".dwp"], check=True)
+    os.remove(name + ".dwo")
+    return name + ".dwp"
+
+
 COMMANDS = ((["types", "--json"], ["show-growth"], ["by-type", "--universe", "native", "--where", "size > 0"]),
             (["roots", "--json", "--universe", "native"],))
 
@@ -41,23 +57,21 @@ def main():
     r = random.Random(int(sys.argv[1]) if len(sys.argv) > 1 else 1)
     turns = int(os.environ.get("TURNS", "200"))
     BINARIES["san"] = sanitized() or REFGRAPH
-    for source in sys.argv[2:] or ("typed.c", "typed.cc", "locals.c"):
+    for source in sys.argv[2:] or ("typed.c", "typed.cc", "locals.c", "typed.dwp"):
         name = source.replace(".", "-")
-        compiler = "g++" if source.endswith("cc") else "gcc"
-        subprocess.run([compiler, "-w", "-g", "-O1", "-pthread", "-I" + os.path.join(ROOT, "include"), "-o", name, os.path.join(PROGRAMS, source)],
-                       check=True)
+        file = build(name, source)
         env = dict(os.environ, LD_PRELOAD=SHIM, REFGRAPH_DIR=TMP, REFGRAPH_DUMP=name + ".rgd")
         subprocess.run(["./" + name], env=env, check=True, stdin=subprocess.DEVNULL)
-        whole, places = open(name, "rb").read(), sections(name)
+        whole, places = open(file, "rb").read(), sections(file)
         bad, worse, known = [], 0, Run(COMMANDS[source == "locals.c"][0] + [name + ".rgd"]).out
         for turn in range(turns):
-            with open(name, "wb") as f:
+            with open(file, "wb") as f:
                 f.write(damage(whole, places, r))
             for command in COMMANDS[source == "locals.c"]:
                 run = Run(command + [name + ".rgd"] * (2 if command[0] == "show-growth" else 1), "san", timeout=60)
                 worse += command[0] == COMMANDS[source == "locals.c"][0][0] and run.out != known
                 if run.crashed():
-                    os.rename(name, "%s.bad.%d" % (name, turn))
+                    os.rename(file, "%s.bad.%d" % (file, turn))
                     bad.append(run.crashed())
                     break
         judge("%s: %d damaged files: no crash" % (source, turns), not bad, "%d: %s" % (len(bad), bad[:1]))
