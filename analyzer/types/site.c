@@ -35,6 +35,7 @@ struct trace {
 	struct site *site;
 	struct image *code;
 	Dwarf_Die *function;
+	uint64_t call; /* in the instruction that asked for the memory */
 	uint64_t pc;
 	struct value registers[REGISTERS];
 	bool frame_is_cfa; /* a variable's place on the stack counts from the CFA, else from rbp */
@@ -284,7 +285,17 @@ static bool is_register(const Dwarf_Op *op, unsigned number)
 struct in_register {
 	unsigned number;
 	struct ctype *pointee; /* of what the register holds of the variable; NULL no pointer */
+	bool self;	       /* the variable is a member function's this */
 };
+
+static bool is_self(Dwarf_Die *parameter)
+{
+	Dwarf_Attribute attribute;
+	bool artificial;
+
+	return dwarf_attr_integrate(parameter, DW_AT_artificial, &attribute) &&
+	       dwarf_formflag(&attribute, &artificial) == 0 && artificial;
+}
 
 static struct ctype *only_pointee(struct ctype *type, uint64_t offset)
 {
@@ -320,15 +331,19 @@ static bool visit_register(struct trace *t, Dwarf_Die *die, const void *context)
 			return false;
 	}
 	want->pointee = type ? only_pointee(type, offset) : NULL;
+	want->self = is_self(die);
 	/* a helper's void pointer hides what it is to others */
 	return want->pointee && want->pointee->kind != CTYPE_VOID;
 }
 
-static struct ctype *register_pointee(struct trace *t, unsigned machine)
+static struct ctype *register_pointee(struct trace *t, unsigned machine, bool *self)
 {
-	struct in_register want = {dwarf_number[machine], NULL};
+	struct in_register want = {dwarf_number[machine], NULL, false};
+	bool found = each_variable(t, visit_register, &want);
 
-	return each_variable(t, visit_register, &want) ? want.pointee : NULL;
+	if (self)
+		*self = want.self;
+	return found ? want.pointee : NULL;
 }
 
 struct in_frame {
@@ -404,7 +419,7 @@ static unsigned operand_pointees(struct trace *t, const struct operand *o, uint6
 		if (v->holds == POINTER) {
 			type = v->type;
 		} else if (v->holds == UNKNOWN) {
-			type = register_pointee(t, o->base);
+			type = register_pointee(t, o->base, NULL);
 		}
 		if (!type || !type->size)
 			return 0;
@@ -467,16 +482,66 @@ static struct ctype *parameter(struct debug *debug, Dwarf_Die *function, unsigne
 	return type;
 }
 
+/* "Foo" is the constructor of "ns::Foo<int>". */
+static bool is_constructor(const char *name, const char *class)
+{
+	size_t length = strlen(class), n = strcspn(name, "<");
+	unsigned depth = 0;
+
+	while (length && (depth || class[length - 1] == '>')) {
+		length--;
+		depth += class[length] == '>';
+		depth -= class[length] == '<';
+	}
+	return length >= n && n && strncmp(class + length - n, name, n) == 0 &&
+	       (length == n || class[length - n - 1] == ':');
+}
+
+/*
+ * What is being constructed, the whole ahead of its members: constructors that are inlined around here, and begin behind the call. The
+ * members' are constructed at the same address, and one that happens to come first, or is called as a function, would be taken for all.
+ */
+static void constructed(struct trace *t, Dwarf_Die *scope, unsigned depth)
+{
+	Dwarf_Die child;
+
+	if (depth > MAX_SCOPES || dwarf_child(scope, &child) != 0)
+		return;
+	do {
+		int tag = dwarf_tag(&child);
+		struct ctype *type = NULL;
+		const char *name;
+
+		if ((tag != DW_TAG_lexical_block && tag != DW_TAG_inlined_subroutine) ||
+		    dwarf_haspc(&child, t->pc) != 1)
+			continue;
+		name = dwarf_diename(&child);
+		if (tag == DW_TAG_inlined_subroutine && name && dwarf_haspc(&child, t->call) != 1)
+			type = parameter(t->debug, &child, 0);
+		type = type && type->kind == CTYPE_POINTER ? ctype_target(type) : NULL;
+		if (type && type->name && is_constructor(name, type->name))
+			add_type(t->site, type);
+		constructed(t, &child, depth + 1);
+		return;
+	} while (dwarf_siblingof(&child, &child) == 0);
+}
+
 /* The function is called with the memory as its first argument: a constructor's this, or what it takes a pointer to. */
 static void called(struct trace *t, uint64_t target)
 {
 	struct ctype *type = NULL;
+	const char *name;
 	Dwarf_Die function;
 
 	if (t->registers[RDI].holds == RESULT && debug_function(t->debug, target, &function))
 		type = parameter(t->debug, &function, 0);
-	if (type && type->kind == CTYPE_POINTER)
-		received(t, ctype_target(type));
+	if (!type || type->kind != CTYPE_POINTER)
+		return;
+	type = ctype_target(type);
+	name = dwarf_diename(&function);
+	if (t->function && name && type->name && is_constructor(name, type->name))
+		constructed(t, t->function, 0);
+	received(t, type);
 }
 
 static void store(struct trace *t, const struct instruction *in)
@@ -616,10 +681,13 @@ static void look_at_registers(struct trace *t)
 {
 	for (unsigned r = 0; r < REGISTERS && !t->done; r++) {
 		struct ctype *type;
+		bool self;
 
 		if (r == RSP || t->registers[r].holds != RESULT)
 			continue;
-		type = register_pointee(t, r);
+		type = register_pointee(t, r, &self);
+		if (type && self)
+			constructed(t, t->function, 0);
 		if (type)
 			received(t, type);
 	}
@@ -787,6 +855,7 @@ void site_look(struct debug *debug, struct image *code, uint64_t return_address,
 		return;
 	}
 	t.function = &function;
+	t.call = return_address - 1;
 	t.frame_is_cfa = frame_base_is_cfa(&function);
 	follow(&t, return_address);
 	look_at_function(&t, &function);

@@ -217,6 +217,13 @@ def folded():
     equal("folded: nothing is lost", sum(b for _, b in fold.values()), sum(b for _, b in plain.values()))
 
 
+def members():
+    """The whole, not the member that is constructed first at the same address."""
+    want = {"Connection": (3, 3 * 64), "Label": (3, 3 * 32), "Derived": (3, 3 * 104), "shop::Order<int>": (3, 3 * 48), "long int[]": (3, 3 * 16)}
+    for option in ("-O0", "-O1", "-O2"):
+        equal("members " + option, kinds(dump(build("members" + option, "members.cc", "-g", option))), want)
+
+
 def effort():
     path = os.path.join(TMP, "plain.rgd")
     off = kinds(path, "--types", "off")
@@ -235,5 +242,6 @@ forms_of_c()
 separate()
 classes()
 folded()
+members()
 effort()
 sys.exit(status())
