@@ -51,8 +51,8 @@ static __attribute__((noinline)) void *number_any(void *block, size_t size, uint
 }
 
 /*
- * What _zend_mm_alloc() does for a block of a bin that has a free one, and _zend_mm_free() for a block of a bin, in sight of the
- * compiler. `one`: a constant.
+ * What _zend_mm_alloc() does for a block of a bin that has a free one, _zend_mm_free() for a block of a bin, and _zend_mm_realloc()
+ * for one that stays as it is, in sight of the compiler. `one`: a constant.
  */
 static inline __attribute__((always_inline)) void *malloc_quick(size_t size, bool one)
 {
@@ -96,27 +96,33 @@ static void free_any(void *block)
 	_zend_mm_free(engines(), block);
 }
 
-static void free_quick(void *block)
+/* The word of the block's page; 0: NULL, a huge block, a heap that is broken: the engine knows what to do. */
+static inline uint32_t word_of(const void *block)
 {
 	uintptr_t chunk = (uintptr_t)block & ~(ZEND_MM_CHUNK_SIZE - 1);
 	size_t page = ((uintptr_t)block & (ZEND_MM_CHUNK_SIZE - 1)) / ZEND_MM_PAGE_SIZE;
-	struct zendmm_slot *slot = block;
-	uint32_t word, bin;
 
-	/* NULL, a huge block, a heap that is broken: the engine knows what to do */
-	if (UNEXPECTED(!page) || UNEXPECTED(*(struct zendmm_heap **)chunk != heap) ||
-	    UNEXPECTED(!zendmm_is_small(word = map_of(chunk)[page]))) {
+	if (UNEXPECTED(!page) || UNEXPECTED(*(struct zendmm_heap **)chunk != heap))
+		return 0;
+	return map_of(chunk)[page];
+}
+
+static void free_quick(void *block)
+{
+	struct zendmm_slot *slot = block;
+	uint32_t word = word_of(block), bin = zendmm_bin(word);
+
+	if (UNEXPECTED(!zendmm_is_small(word))) {
 		_zend_mm_free(engines(), block);
 		return;
 	}
-	bin = zendmm_bin(word);
 	heap->size -= numbers_bins[bin].size;
 	slot->next = heap->free_slot[bin];
 	heap->free_slot[bin] = slot;
 }
 
-/* A block may stay where it is, in a bin that is larger than its new size asks for. */
-static void *handler_realloc(void *old, size_t size)
+/* A block that moves, or grows or shrinks by pages. */
+static __attribute__((noinline)) void *realloc_any(void *old, size_t size)
 {
 	uint32_t site;
 	void *block;
@@ -127,11 +133,27 @@ static void *handler_realloc(void *old, size_t size)
 	if (UNEXPECTED(!block))
 		return NULL;
 	site = site_here();
+	/* a block that stays may be of a bin that is larger than its new size asks for */
 	if (block != old)
 		number_put((uintptr_t)block, size, site);
 	else if (UNEXPECTED(!number_change((uintptr_t)block, site)))
 		number_put((uintptr_t)block, _zend_mm_block_size(engines(), block), site);
 	return block;
+}
+
+/* What has room for its new size, and not too much, is not handed out anew: it keeps its place. */
+static void *realloc_quick(void *old, size_t size)
+{
+	uint32_t word = word_of(old), bin = zendmm_bin(word);
+
+	if (zendmm_is_small(word) && size <= numbers_bins[bin].size &&
+	    (!bin || size >= numbers_bins[bin - 1].size))
+		return old;
+	if (!zendmm_is_small(word) && word && size > ZEND_MM_MAX_SMALL_SIZE &&
+	    !((uintptr_t)old & (ZEND_MM_PAGE_SIZE - 1)) &&
+	    (size + ZEND_MM_PAGE_SIZE - 1) / ZEND_MM_PAGE_SIZE == zendmm_pages(word))
+		return old;
+	return realloc_any(old, size);
 }
 
 /* ---- what must not see them ------------------------------------------------------------------------------------------------- */
@@ -195,7 +217,8 @@ static void handlers_set(void)
 				    !quick				  ? malloc_any
 				    : host->php_stacks == PHP_STACKS_FULL ? malloc_many
 									  : malloc_one,
-				    quick ? free_quick : free_any, handler_realloc);
+				    quick ? free_quick : free_any,
+				    quick ? realloc_quick : realloc_any);
 }
 
 static void begin(void)

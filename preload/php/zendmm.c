@@ -21,7 +21,7 @@
 #define BINS ZENDMM_BINS
 #define LARGE_RUN ZENDMM_LARGE_RUN
 #define SMALL_RUN ZENDMM_SMALL_RUN
-#define LARGE_PAGES(info) ((info)&0x3ffu)
+#define LARGE_PAGES(info) zendmm_pages(info)
 #define SMALL_BIN(info) zendmm_bin(info)
 #define LATER_OFFSET(info) ((info) >> 16 & 0x1ffu)
 

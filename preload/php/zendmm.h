@@ -38,6 +38,10 @@ static inline uint32_t zendmm_bin(uint32_t word)
 {
 	return word & 0x1f;
 }
+static inline uint32_t zendmm_pages(uint32_t word) /* of a large block */
+{
+	return word & 0x3ff;
+}
 /* Where a chunk has the words of its pages; 0 not found. */
 unsigned zendmm_map_offset(uintptr_t chunk);
 
