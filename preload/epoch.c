@@ -12,8 +12,10 @@
 
 _Atomic uint32_t epoch_now = 1;
 
+/* The records are a window in an array with room to move in: a server marks each request. */
 trylock_t epoch_lock;
-static struct epoch_record records[RECORDS_MAX];
+static struct epoch_record room[RECORDS_MAX + RECORDS_MAX / 4];
+static struct epoch_record *records = room;
 static uint32_t records_used;
 
 uint64_t wall_clock(void)
@@ -25,15 +27,25 @@ uint64_t wall_clock(void)
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
+/* Without the second oldest: the first, the start, stays. */
+static void record_drop(void)
+{
+	records[1] = records[0];
+	records_used--;
+	records++;
+	if (records + RECORDS_MAX > room + sizeof(room) / sizeof(*room)) {
+		memmove(room, records, records_used * sizeof(*room));
+		records = room;
+	}
+	counter_add(COUNTER_LOST_EPOCHS, 1);
+}
+
 static void record_put(uint32_t number, uint32_t kind, const char *label)
 {
 	struct epoch_record *r;
 
-	if (records_used == RECORDS_MAX) { /* the first, the start, stays */
-		memmove(&records[1], &records[2], (RECORDS_MAX - 2) * sizeof(records[0]));
-		records_used--;
-		counter_add(COUNTER_LOST_EPOCHS, 1);
-	}
+	if (records_used == RECORDS_MAX)
+		record_drop();
 	r = &records[records_used];
 	*r = (struct epoch_record){.number = number, .kind = kind, .time_ns = wall_clock()};
 	if (label)
