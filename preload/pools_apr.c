@@ -31,6 +31,7 @@ enum { NEXT = 0, NODE_INDEX = 16, FIRST_FREE = 24, NODE_END = 32 };
 struct apr {
 	struct walk *w;
 	uint32_t part, child; /* labels */
+	uint32_t pool, node;  /* types */
 	uint64_t left;	      /* steps, so that what is torn does not last for ever */
 };
 
@@ -68,7 +69,7 @@ static bool is_pool(struct apr *a, uintptr_t pool, uintptr_t parent)
 	       (ref ? pools_readable(a->w, ref, 8) && pools_word(ref) == pool : !parent);
 }
 
-static void add_node(struct apr *a, uint32_t number, uintptr_t node)
+static void add_node(struct apr *a, uint32_t number, uintptr_t node, uint32_t type)
 {
 	struct live_block block;
 	struct pooled *row;
@@ -78,8 +79,10 @@ static void add_node(struct apr *a, uint32_t number, uintptr_t node)
 	row = pools_add_block(a->w, number,
 			      &(struct mempool_block){node, pools_word(node + FIRST_FREE) - node,
 						      block.stack, block.epoch});
-	if (row)
-		row->held = pools_word(node + NODE_END) - node;
+	if (!row)
+		return;
+	row->held = pools_word(node + NODE_END) - node;
+	row->type = type;
 }
 
 /* The other nodes, then the one with the pool in it, which holds them and the pools that are part of it. */
@@ -90,10 +93,10 @@ static void add_nodes(struct apr *a, uint32_t number, uintptr_t pool)
 
 	do {
 		if (node != self)
-			add_node(a, number, node);
+			add_node(a, number, node, a->node);
 		node = pools_word(node + NEXT);
 	} while (node != active && a->left-- > 1 && is_node(a->w, node, &block));
-	add_node(a, number, self);
+	add_node(a, number, self, a->pool);
 	if (self != active)
 		pools_add_link(a->w, a->part, active);
 	for (uintptr_t child = pools_word(pool + CHILD); is_pool(a, child, pool);
@@ -218,6 +221,10 @@ void pools_apr(struct walk *w)
 	m = modules_get(module - 1);
 	a.part = walk_label(w, RGD_EDGE_STRONG, RGD_LABEL_PART, 0, walk_string(w, "nodes", 5));
 	a.child = walk_label(w, RGD_EDGE_STRONG, RGD_LABEL_PART, 0, walk_string(w, "pools", 5));
+	a.pool = walk_type(w, RGD_RT_NATIVE,
+			   &(struct walk_type){.name = "apr_pool_t", .module = ""});
+	a.node = walk_type(w, RGD_RT_NATIVE,
+			   &(struct walk_type){.name = "apr_memnode_t", .module = ""});
 	for (unsigned i = 0; i < m->nwritable; i++)
 		if (walk_readable(w, m->writable[i].low, m->writable[i].high - m->writable[i].low))
 			look_at(&a, module, m->writable[i].low, m->writable[i].high);

@@ -150,12 +150,24 @@ static uint32_t common_site(const struct model *m, struct hybrid_sites *h, uint3
 
 /* ---- sites ----------------------------------------------------------------------------------- */
 
+/* All of this library's memory is its pools': who asked is who called it. */
+static bool in_pool_library(const struct model *m, const struct frame *f)
+{
+	static const char apr[] = "libapr-1.so";
+
+	return f->kind == RGD_FRAME_NATIVE && f->module != MODEL_NONE &&
+	       strncmp(base_name(model_string(m, m->modules[f->module].path)), apr,
+		       sizeof apr - 1) == 0;
+}
+
 static uint32_t site_frame(const struct model *m, uint32_t stack)
 {
 	for (uint32_t s = stack; s != MODEL_NONE; s = m->stacks[s].parent) {
 		const struct frame *f = &m->frames[m->stacks[s].frame];
 		const char *function;
 
+		if (in_pool_library(m, f))
+			continue;
 		if (f->kind != RGD_FRAME_NATIVE || !m->namer.is_wrapper)
 			return m->stacks[s].frame;
 		function = frame_function(m, m->stacks[s].frame);

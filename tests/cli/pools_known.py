@@ -50,6 +50,17 @@ def apr():
           ["(kept for later),apr_global_pool,0,0,1,8192", "request,server,1,1160,1,8192", "request,server,1,1160,1,8192",
            "server,apr_global_pool,1,160,1,8192", "sub,request,2,20280,2,28672"])
     equal("apr: nothing is lost, not even possibly", leaks(dump), [])
+    source = [l.strip() for l in open(os.path.join(ROOT, "tests", "cli", "programs", "pools_apr.c"))]
+    line = {w: 1 + next(i for i, l in enumerate(source) if w in l) for w in ("apr_initialize()", "create(&server", "create(&request", "create(&sub", "20000")}
+    sites = {r.split(",")[0]: r.split("(")[1] for r in pools(dump, "name,site") if "pools_apr.c" in r}
+    equal("apr: who created them, not what in libapr did", sites,
+          dict({n: "pools_apr.c:%d)" % line["create(&" + n] for n in ("server", "request", "sub")},
+               **{n: "pools_apr.c:%d)" % line["apr_initialize()"] for n in ("apr_global_pool", "apr_initialize")}))
+    found = subprocess.run([REFGRAPH, "query", "--csv", "select type, site, count(*) where type ~ '^apr_' and site ~ 'pools_apr' group by type, site", dump],
+                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True).stdout
+    equal("apr: nodes by who needed them", sorted((r.split(",")[0], r[r.index("pools_apr.c"):]) for r in found.splitlines()[1:]),
+          sorted([("apr_pool_t", "pools_apr.c:%d),2" % line["apr_initialize()"]), ("apr_pool_t", "pools_apr.c:%d),1" % line["create(&server"]), ("apr_pool_t", "pools_apr.c:%d),2" % line["create(&request"]),
+                  ("apr_pool_t", "pools_apr.c:%d),1" % line["create(&sub"]), ("apr_memnode_t", "pools_apr.c:%d),1" % line["20000"])]))
     d = rgd.Dump(dump)
     sizes, labels = [r[2] for r in d.rows("OBJECTS")], d.rows("LABELS")
     tree = sorted((sizes[source], sizes[edge[2]]) for source, edges in enumerate(d.edges()) for edge in edges
