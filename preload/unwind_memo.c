@@ -57,19 +57,17 @@ struct slot {
 };
 
 /*
- * A whole walk of before, by where it began: the remembered frame that it met, and the slots from that one on inwards. While they say what
- * they said and the frames up to the one that it met are trusted, the stack is the same. Only of walks by rsp, in which no rbp matters.
+ * A rule of the usual kind (CFA = rsp + offset) for the frame that returns to `pc`, worked out: the quick walk asks for the same few thousand
+ * addresses again and again.
  */
-#define LEAF_FRAMES 7
-#define LEAF_BITS 9
-struct leaf {
-	uintptr_t pc, sp;
-	uint64_t print; /* of the frame that was met */
-	uintptr_t met_sp;
-	uint32_t node;
-	uint16_t met, count; /* frames up to it; slots */
-	struct slot slots[LEAF_FRAMES];
+#define STEPS_BITS 12
+struct step {
+	uintptr_t pc;
+	uint32_t rule;
+	uint16_t cfa; /* from its sp */
+	uint16_t rbp; /* the caller's is there, from its sp; NOT_SAVED */
 };
+#define NOT_SAVED 0xffffu
 
 /* A word that leads from frame `index` to its caller and is no return address. */
 struct witness {
@@ -79,6 +77,7 @@ struct witness {
 };
 
 #define MEMO_MAX (STACK_MAX_DEPTH + STACK_MAX_DEPTH / 4)
+#define QUICK_FRAMES 64u /* new ones; below MEMO_MAX */
 
 struct memo {
 	struct own_stack own;
@@ -96,7 +95,7 @@ struct memo {
 	struct memory fresh[MEMO_MAX];		/* innermost first */
 	struct witness witnesses[2 * MEMO_MAX]; /* ascending by index */
 	struct path paths[2 << PATH_SETS_BITS];
-	struct leaf leaves[1 << LEAF_BITS];
+	struct step steps[1 << STEPS_BITS];
 };
 
 /* ---- the trie -------------------------------------------------------------------------------------------------------------- */
@@ -135,12 +134,14 @@ static inline uint32_t path_node(struct memo *memo, uint64_t print)
 	return set[1].print == print ? set[1].node : 0;
 }
 
-static void path_put(struct memo *memo, uint64_t print, uint32_t node)
+/* The first place of a set is for whole stacks: what lies between them, which is asked for only when a stack is new, does not push them out. */
+static void path_put(struct memo *memo, uint64_t print, uint32_t node, bool whole)
 {
 	struct path *set = path_set(memo, print);
 
-	set[1] = set[0];
-	set[0] = (struct path){print, node};
+	if (whole)
+		set[1] = set[0];
+	set[!whole] = (struct path){print, node};
 }
 
 /* The node of the stack of the `n` outermost frames, from the innermost one that is known on. */
@@ -157,7 +158,7 @@ static __attribute__((noinline)) uint32_t node_make(struct memo *memo, size_t n)
 		node = stack_child(node, frame_pc(frame->pc & ~EXACT_PC));
 		if (!node)
 			return 0;
-		path_put(memo, frame->print, node);
+		path_put(memo, frame->print, node, known + 1 == n);
 	}
 	return node;
 }
@@ -173,8 +174,8 @@ static void memo_flush(struct memo *memo, uint32_t generation)
 	memo->n = memo->nwitnesses = 0;
 	memo->generation = generation;
 	memo->limit = depth_limit();
-	for (size_t i = 0; i < 1 << LEAF_BITS; i++)
-		memo->leaves[i].pc = 0;
+	for (size_t i = 0; i < 1 << STEPS_BITS; i++)
+		memo->steps[i].pc = 0;
 }
 
 /* ---- 1. what is still true --------------------------------------------------------------------------------------------------- */
@@ -198,13 +199,14 @@ static inline uintptr_t changed(const struct slot *slot)
 static inline size_t trusted(const struct memo *memo, size_t n)
 {
 	size_t max = memo->barrier < n ? memo->barrier : n;
-	const struct slot *slot = memo->slots, *end = slot + max;
-	if (!max)
+	const struct slot *slot = memo->slots, *end = slot + max - 1;
+
+	if (unlikely(!max))
 		return 0;
-	while (end - slot > 4 &&
+	while (end - slot >= 4 &&
 	       !(changed(slot) | changed(slot + 1) | changed(slot + 2) | changed(slot + 3)))
 		slot += 4;
-	while (slot + 1 < end && !changed(slot))
+	while (slot < end && !changed(slot))
 		slot++;
 	size_t good = (size_t)(slot - memo->slots) + 1;
 	return likely(!memo->nwitnesses) ? good : trusted_witnesses(memo, good);
@@ -212,12 +214,7 @@ static inline size_t trusted(const struct memo *memo, size_t n)
 
 /* ---- 2. what is new ------------------------------------------------------------------------------------------------------------ */
 
-enum walk_end {
-	WALK_JOINED,
-	WALK_ENDED,
-	WALK_CUT,
-	WALK_STUCK /* quick: no further without a call */
-};
+enum walk_end { WALK_JOINED, WALK_ENDED, WALK_CUT };
 
 struct fresh_walk {
 	enum walk_end end;
@@ -287,9 +284,8 @@ static inline bool meets(const struct memory *frame, uintptr_t pc, uintptr_t sp,
  * From the state (pc, sp, rbp) on into memo->fresh, until one of the `good` remembered frames is met. Everything is kept and moved
  * word by word: a wide load of words that were just stored one by one stalls, and a walk is only some 50 cycles long.
  */
-static inline __attribute__((always_inline)) struct fresh_walk
-unwind_new(struct memo *memo, uintptr_t pc, uintptr_t sp, uintptr_t rbp, size_t max, size_t good,
-	   const bool quick)
+static struct fresh_walk unwind_new(struct memo *memo, uintptr_t pc, uintptr_t sp, uintptr_t rbp,
+				    size_t max, size_t good)
 {
 	const struct unwind_origin origin = {pc, sp};
 	struct stack_view view = {sp - 8, memo->own.high};
@@ -304,7 +300,7 @@ unwind_new(struct memo *memo, uintptr_t pc, uintptr_t sp, uintptr_t rbp, size_t 
 			break;
 		}
 		uintptr_t at = pc >> 63 ? pc & ~EXACT_PC : pc - 1;
-		uint32_t rule = quick ? rule_peek(at) : rule_get(at);
+		uint32_t rule = rule_get(at);
 		next->sp = sp;
 		next->pc = pc;
 		next->rbp = rbp;
@@ -312,14 +308,8 @@ unwind_new(struct memo *memo, uintptr_t pc, uintptr_t sp, uintptr_t rbp, size_t 
 		struct memory caller;
 		if (unlikely(!advance(&caller, rule, pc, sp, rbp, &view))) {
 			caller.sp = sp, caller.pc = pc, caller.rbp = rbp, caller.rule = rule;
-			if (!advance_known(&caller, &view)) {
-				if (quick) {
-					how = WALK_STUCK;
-					break;
-				}
-				if (!advance_odd(&caller, &view, &origin))
-					caller.pc = 0;
-			}
+			if (!advance_known(&caller, &view) && !advance_odd(&caller, &view, &origin))
+				caller.pc = 0;
 		}
 		next++;
 		pc = caller.pc, sp = caller.sp, rbp = caller.rbp;
@@ -429,66 +419,18 @@ static __attribute__((noinline)) void push_odd(struct memo *memo, struct memory 
 
 /* ---- the whole ---------------------------------------------------------------------------------------------------------------------- */
 
-static inline struct leaf *leaf_at(struct memo *memo, uintptr_t pc, uintptr_t sp)
+/* The frames of memo->fresh on top of the `good` outermost ones. False: that many are not remembered. */
+static bool push_fresh(struct memo *memo, size_t good, size_t count)
 {
-	return &memo->leaves[(pc ^ sp << 16) * 0x9e3779b97f4a7c15ull >> (64 - LEAF_BITS)];
-}
-
-/* Slots of a leaf and of what it stands on are compared in one go, from the outside in. 0: it is not the same stack. */
-static inline uint32_t leaf_node(struct memo *memo, uintptr_t pc, uintptr_t sp)
-{
-	const struct leaf *leaf = leaf_at(memo, pc, sp);
-	const struct slot *slot = memo->slots, *end = slot + leaf->met - 1;
-	const struct memory *met = &memo->frames[leaf->met - 1];
-	uintptr_t differs = 0;
-
-	if (leaf->pc != pc || leaf->sp != sp || leaf->met > memo->n || met->print != leaf->print ||
-	    met->sp != leaf->met_sp || unlikely(memo->cut || memo->barrier < leaf->met))
-		return 0;
-	for (; slot < end; slot++)
-		differs |= changed(slot);
-	for (slot = leaf->slots, end = slot + leaf->count; slot < end; slot++)
-		differs |= changed(slot);
-	if (differs ||
-	    (unlikely(memo->nwitnesses) && trusted_witnesses(memo, leaf->met) < leaf->met))
-		return 0;
-	return leaf->node;
-}
-
-/* The `count` frames that were remembered last stand on `good` others: none of them cares for rbp. */
-static inline void leaf_keep(struct memo *memo, size_t good, size_t count, uint32_t node)
-{
-	const struct memory *top = &memo->frames[good + count - 1], *met = &memo->frames[good - 1];
-	struct leaf *leaf = leaf_at(memo, top->pc, top->sp);
-
-	leaf->pc = top->pc;
-	leaf->sp = top->sp;
-	leaf->print = met->print;
-	leaf->met_sp = met->sp;
-	leaf->node = node;
-	leaf->met = (uint16_t)good;
-	leaf->count = (uint16_t)count;
-	for (size_t i = 0; i < count; i++) {
-		leaf->slots[i].address = memo->slots[good - 1 + i].address;
-		leaf->slots[i].word = memo->slots[good - 1 + i].word;
-	}
-}
-
-/* The node of the whole stack; 0: none could be made. */
-static inline __attribute__((always_inline)) uint32_t remember(struct memo *memo, size_t good,
-							       size_t count, const bool quick)
-{
-	memo_truncate(memo, good);
 	struct memory *top = memo->frames + good;
 	struct slot *slot = memo->slots + good;
 	const struct memory *fresh = memo->fresh + count;
 	uint64_t print = good ? top[-1].print : print_begin(memo);
-	bool usual = good && count && count <= LEAF_FRAMES;
-	uint32_t node;
+
 	for (; fresh > memo->fresh; top++, slot++) {
 		fresh--;
 		if (unlikely(top == memo->frames + MEMO_MAX))
-			return 0;
+			return false;
 		print = print_on(print, frame_pc(fresh->pc));
 		slot->address = (const uintptr_t *)fresh->sp - 1;
 		slot->word = fresh->pc;
@@ -502,13 +444,39 @@ static inline __attribute__((always_inline)) uint32_t remember(struct memo *memo
 		const struct memory *caller = top > memo->frames ? top - 1 : NULL;
 		if (unlikely(!caller || RULE_KIND(top->rule) != RULE_RSP ||
 			     caller->rule & NEEDS_RBP || top->sp > caller->sp))
-			push_odd(memo, top, caller), usual = false;
+			push_odd(memo, top, caller);
 	}
-	node = path_node(memo, print);
+	return true;
+}
+
+/* The same of frames that are all found by rsp, on one that does not care for rbp; and there is room for them. */
+static inline void push_usual(struct memo *memo, size_t good, size_t count)
+{
+	struct memory *top = memo->frames + good;
+	struct slot *slot = memo->slots + good;
+	uint64_t print = top[-1].print;
+
+	memo->n = good + count;
+	for (const struct memory *fresh = memo->fresh + count; fresh > memo->fresh; top++, slot++) {
+		uintptr_t sp = (--fresh)->sp, pc = fresh->pc;
+
+		slot->address = (const uintptr_t *)sp - 1;
+		slot->word = pc;
+		top->sp = sp;
+		top->pc = pc;
+		top->rule = 0; /* nobody asks for its kind again, or its rbp */
+		top->print = print = print_on(print, pc);
+	}
+}
+
+/* The node of all that is remembered; 0: not known, and with `quick` not asked for. What cannot be kept goes. */
+static inline uint32_t memo_node(struct memo *memo, const bool quick)
+{
+	uint32_t node =
+		path_node(memo, memo->n ? memo->frames[memo->n - 1].print : print_begin(memo));
+
 	if (unlikely(!node) && !quick)
 		node = node_make(memo, memo->n);
-	if (usual && node)
-		leaf_keep(memo, good, count, node);
 	if (unlikely(memo->odd)) {
 		memo_truncate(memo, 0);
 		memo->odd = false;
@@ -516,31 +484,111 @@ static inline __attribute__((always_inline)) uint32_t remember(struct memo *memo
 	return node;
 }
 
-static inline __attribute__((always_inline)) uint32_t
-walk_remembered(struct memo *memo, uintptr_t pc, uintptr_t sp, uintptr_t rbp, const bool quick)
+/* How many remembered frames are further out than `sp` and lead to each other as they did. */
+static inline size_t still_good(const struct memo *memo, uintptr_t sp)
 {
-	unsigned limit = memo->limit, slack = limit / 4;
 	size_t good = memo->n;
-	uint32_t node = leaf_node(memo, pc, sp);
-	if (likely(node))
-		return node;
+
 	while (good && memo->frames[good - 1].sp < sp)
 		good--;
-	good = trusted(memo, good);
-	struct fresh_walk walk = unwind_new(memo, pc, sp, rbp, limit + slack, good, quick);
+	return trusted(memo, good);
+}
+
+static uint32_t walk_remembered(struct memo *memo, uintptr_t pc, uintptr_t sp, uintptr_t rbp)
+{
+	unsigned limit = memo->limit, slack = limit / 4;
+	struct fresh_walk walk = unwind_new(memo, pc, sp, rbp, limit + slack, still_good(memo, sp));
 	bool cut = walk.end == WALK_JOINED ? memo->cut : walk.end == WALK_CUT;
 	size_t total = walk.good + walk.count;
-	if (quick && unlikely(walk.end == WALK_STUCK))
-		return 0;
+
 	if (unlikely(total > limit + slack || (cut && total < limit) || walk.end == WALK_CUT)) {
-		if (quick)
-			return 0;
 		/* the cut moves: half of the slack on either side of it */
-		walk = unwind_new(memo, pc, sp, rbp, limit + slack / 2, 0, false);
+		walk = unwind_new(memo, pc, sp, rbp, limit + slack / 2, 0);
 		cut = walk.end == WALK_CUT;
 	}
 	memo->cut = cut;
-	return remember(memo, walk.good, walk.count, quick);
+	memo_truncate(memo, walk.good);
+	return push_fresh(memo, walk.good, walk.count) ? memo_node(memo, false) : 0;
+}
+
+static inline struct step *step_at(struct memo *memo, uintptr_t pc)
+{
+	return &memo->steps[pc * 0x9e3779b97f4a7c15ull >> (64 - STEPS_BITS)];
+}
+
+/* A step that is not worked out: by its rule, as far as it is known. False: no further without a call. */
+static __attribute__((noinline)) bool step_make(struct memo *memo, struct memory *frame,
+						const struct stack_view *view, bool *usual)
+{
+	uintptr_t pc = frame->pc, sp = frame->sp;
+	uint32_t rule = rule_peek(pc - 1), saved = RULE_SAVED_RBP(rule) * 8;
+	uintptr_t cfa = RULE_OFFSET(rule);
+
+	frame->rule = rule;
+	frame[1] = *frame;
+	if (!advance(&frame[1], rule, pc, sp, frame->rbp, view)) {
+		*usual = false;
+		return advance_known(&frame[1], view);
+	}
+	if (saved <= cfa && cfa < NOT_SAVED)
+		*step_at(memo, pc) =
+			(struct step){pc, rule, (uint16_t)cfa,
+				      saved ? (uint16_t)(cfa - saved) : (uint16_t)NOT_SAVED};
+	return true;
+}
+
+/*
+ * The same as long as it needs no call: every frame's rule is known, a remembered frame is met, and the stack has a node. 0: else. What it
+ * remembers up to there is good all the same.
+ */
+static inline uint32_t walk_quick(struct memo *memo, uintptr_t pc, uintptr_t sp, uintptr_t rbp)
+{
+	const struct stack_view view = {sp - 8, memo->own.high};
+	const struct memory *met = memo->frames + still_good(memo, sp) - 1;
+	struct memory *next = memo->fresh, *end = next + QUICK_FRAMES;
+	size_t good, count, total;
+	bool usual = true;
+
+	if (unlikely(sp & 7))
+		return 0;
+	for (;; next++) {
+		const struct step *step;
+
+		while (met >= memo->frames && met->sp < sp)
+			met--;
+		if (unlikely(met < memo->frames || next == end))
+			return 0;
+		if (meets(met, pc, sp, rbp))
+			break;
+		next->sp = sp;
+		next->pc = pc;
+		next->rbp = rbp;
+		step = step_at(memo, pc);
+		if (unlikely(step->pc != pc || sp + step->cfa > view.high)) {
+			if (!step_make(memo, next, &view, &usual))
+				return 0;
+			pc = next[1].pc, sp = next[1].sp, rbp = next[1].rbp;
+		} else {
+			next->rule = step->rule;
+			if (step->rbp != NOT_SAVED)
+				rbp = *(const uintptr_t *)(sp + step->rbp);
+			sp += step->cfa;
+			pc = ((const uintptr_t *)sp)[-1];
+		}
+		if (unlikely(!is_code(pc)))
+			return 0;
+	}
+	good = (size_t)(met - memo->frames) + 1;
+	count = (size_t)(next - memo->fresh);
+	total = good + count;
+	if (unlikely(total > memo->limit + memo->limit / 4 || (memo->cut && total < memo->limit)))
+		return 0;
+	memo_truncate(memo, good);
+	if (likely(usual && !(met->rule & NEEDS_RBP)))
+		push_usual(memo, good, count);
+	else
+		push_fresh(memo, good, count);
+	return memo_node(memo, true);
 }
 
 /* Fiber stacks, sigaltstack, threads without a record, a signal handler inside a walk. */
@@ -588,7 +636,7 @@ uint32_t memo_stack(uintptr_t return_address, uintptr_t cfa, uintptr_t frame_poi
 	memo->busy = cfa;
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	if (likely(own))
-		node = walk_remembered(memo, return_address, cfa, frame_pointer, false);
+		node = walk_remembered(memo, return_address, cfa, frame_pointer);
 	else
 		node = walk_plain(return_address, cfa, frame_pointer);
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
@@ -612,7 +660,7 @@ uint32_t memo_stack_quick(uintptr_t return_address, uintptr_t cfa, uintptr_t fra
 		return 0;
 	memo->busy = cfa;
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	node = walk_remembered(memo, return_address, cfa, frame_pointer, true);
+	node = walk_quick(memo, return_address, cfa, frame_pointer);
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	memo->busy = 0;
 	return node;

@@ -96,8 +96,9 @@ static void rows_of(const struct tracked *o, struct rows *r)
 	r->full = false;
 	for (unsigned i = 0; i < o->nevents; i++)
 		rows_add(r, o->events[i].what, o->events[i].hook, 1);
-	for (unsigned i = 0; i < o->nsums; i++)
-		rows_add(r, o->sums[i].what, o->sums[i].hook, o->sums[i].times);
+	for (unsigned i = 0; i < o->sums_room; i++)
+		if (o->sums[i].times)
+			rows_add(r, o->sums[i].what, o->sums[i].hook, o->sums[i].times);
 }
 
 /* ---- the rest of a type ------------------------------------------------------------------------------------------------ */
@@ -123,8 +124,9 @@ static void rest_sum(struct life *l, const struct tracked *o)
 {
 	l->objects++;
 	l->lost += o->lost;
-	for (unsigned i = 0; i < o->nsums; i++)
-		rest_row(l, o->sums[i].what, o->sums[i].hook, o->sums[i].times);
+	for (unsigned i = 0; i < o->sums_room; i++)
+		if (o->sums[i].times)
+			rest_row(l, o->sums[i].what, o->sums[i].hook, o->sums[i].times);
 	for (unsigned i = 0; i < o->nevents; i++)
 		rest_row(l, o->events[i].what, o->events[i].hook, 1);
 }

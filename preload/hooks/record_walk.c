@@ -324,7 +324,7 @@ static void write_events(struct walk *w, const struct tracked *o)
 	/* sums stand for what came after the birth and before the rest */
 	for (unsigned i = 0; i < first; i++)
 		write_one(w, &o->events[i]);
-	write_sums(w, o->sums, o->nsums, RGD_EVENT_F_FOLDED);
+	write_sums(w, o->sums, o->sums_room, RGD_EVENT_F_FOLDED);
 	for (unsigned i = first; i < o->nevents; i++)
 		write_one(w, &o->events[i]);
 }

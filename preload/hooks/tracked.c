@@ -240,36 +240,54 @@ static uint64_t key_of(uint32_t what, uint16_t hook)
 	return key * 0xd6e8feb86659fd93ull;
 }
 
-/* The sum of this kind, which moves to the front half: what comes often is found soon. NULL: no room. */
-static struct event_sum *sum_of(struct shard *s, struct tracked *o, uint32_t what, uint16_t hook)
+/* The sum of this kind, or the unused one where it would be. */
+static struct event_sum *sum_at(struct event_sum *sums, unsigned room, uint32_t what, uint16_t hook)
 {
-	struct event_sum *larger, swap;
-	unsigned room;
+	for (unsigned i = (unsigned)(key_of(what, hook) >> 32);; i++) {
+		struct event_sum *sum = &sums[i % room];
 
-	for (unsigned i = 0; i < o->nsums; i++) {
-		if (o->sums[i].what != what || o->sums[i].hook != hook)
-			continue;
-		if (i < 8)
-			return &o->sums[i];
-		swap = o->sums[i];
-		o->sums[i] = o->sums[i / 2];
-		o->sums[i / 2] = swap;
-		return &o->sums[i / 2];
+		if (!sum->times || (sum->what == what && sum->hook == hook))
+			return sum;
 	}
-	if (o->nsums == o->sums_room) {
-		room = o->sums_room ? o->sums_room * 2u : 4;
-		if (room > SUMS_MAX || !(larger = class_take(s, class_of(room))))
-			return NULL;
-		if (o->nsums) {
-			for (unsigned i = 0; i < o->nsums; i++)
-				larger[i] = o->sums[i];
-			class_give(s, class_of(o->sums_room), o->sums);
-		}
-		o->sums = larger;
-		o->sums_room = (uint16_t)room;
+}
+
+/* A quarter of them stays unused. False: there is no room for one more. */
+static bool sums_room(struct shard *s, struct tracked *o)
+{
+	unsigned room = o->sums_room ? o->sums_room * 2u : 4;
+	struct event_sum *larger;
+
+	if (4u * (o->nsums + 1u) <= 3u * o->sums_room)
+		return true;
+	if (room > SUMS_MAX || !(larger = class_take(s, class_of(room))))
+		return false;
+	for (unsigned i = 0; i < room; i++)
+		larger[i].times = 0;
+	for (unsigned i = 0; i < o->sums_room; i++)
+		if (o->sums[i].times)
+			*sum_at(larger, room, o->sums[i].what, o->sums[i].hook) = o->sums[i];
+	if (o->sums)
+		class_give(s, class_of(o->sums_room), o->sums);
+	o->sums = larger;
+	o->sums_room = (uint16_t)room;
+	return true;
+}
+
+/* One more of this kind. False: no room. */
+static bool sum_add(struct shard *s, struct tracked *o, uint32_t what, uint16_t hook)
+{
+	struct event_sum *sum = o->sums ? sum_at(o->sums, o->sums_room, what, hook) : NULL;
+
+	if (!sum || !sum->times) {
+		if (!sums_room(s, o))
+			return false;
+		sum = sum_at(o->sums, o->sums_room, what, hook);
+		sum->what = what;
+		sum->hook = hook;
+		o->nsums++;
 	}
-	o->sums[o->nsums] = (struct event_sum){what, hook, 0};
-	return &o->sums[o->nsums++];
+	sum->times++;
+	return true;
 }
 
 /* The older half of a full list goes into the sums. The birth stays: it is the row that everybody looks for. */
@@ -279,12 +297,8 @@ static void fold(struct shard *s, struct tracked *o)
 	unsigned end = first + EVENTS_MAX / 2;
 
 	for (unsigned i = first; i < end; i++) {
-		struct event_sum *sum = sum_of(s, o, o->events[i].what, o->events[i].hook);
-
-		if (sum) {
-			sum->times++;
+		if (sum_add(s, o, o->events[i].what, o->events[i].hook))
 			continue;
-		}
 		o->lost++;
 		tracked_lose(LOST_EVENTS);
 	}

@@ -18,7 +18,7 @@
 
 #define TRACKED_SHARDS 256u
 #define EVENTS_MAX 64u /* of an object, in their order */
-#define SUMS_MAX 128u  /* and without: distinct (kind, stack, function) */
+#define SUMS_MAX 1024u /* and without: places for distinct (kind, stack, function) */
 #define COUNT_UNKNOWN INT32_MIN
 
 /* enum rgd_event_kind above the number of a stack. */
@@ -39,8 +39,8 @@ struct event {
 
 struct event_sum {
 	uint32_t what;
-	uint16_t hook; /* as in an event */
-	uint64_t times;
+	uint16_t hook;	/* as in an event */
+	uint64_t times; /* 0: this place is not used */
 };
 
 struct tracked {
@@ -61,17 +61,17 @@ struct tracked {
 	bool ignored;	   /* of a type that is not wanted: no events */
 	bool in_block;	   /* began at the start of a live block */
 	/* and the rest */
-	struct tracked *next;  /* of the same bucket; of free ones */
-	struct tracked *later; /* tombstones: the one that ended after it */
-	struct event_sum *sums;
-	uint32_t name; /* of its type; record.c */
+	struct tracked *next;	/* of the same bucket; of free ones */
+	struct tracked *later;	/* tombstones: the one that ended after it */
+	struct event_sum *sums; /* sums_room places, by hash */
+	uint32_t name;		/* of its type; record.c */
 	uint32_t epoch;
 	uint32_t born_in,
 		born_at; /* thread, and which of its events of reference counts that was */
 	uint16_t nsums, sums_room;
 } __attribute__((aligned(64)));
 
-#define TRACKED_CLASSES 6u /* of memory: 64 bytes to 2 KiB */
+#define TRACKED_CLASSES 9u /* of memory: 64 bytes to 16 KiB */
 struct shard {
 	trylock_t lock;
 	uint32_t mask, used; /* of buckets */
