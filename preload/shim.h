@@ -635,7 +635,7 @@ void caller_init(void); /* in the constructor */
 void caller_find(struct thread *t, bool at_exit);
 void caller_forget(struct thread *t);
 
-/* ---- control.c: the control page, the helper thread, triggers --------------------------------------------------------- */
+/* ---- control.c, helper.c, jobs.c: the control page, the helper thread, triggers ------------------------------------ */
 
 void control_init(void);
 /* Around what must not see a second thread (unshare, setns, setuid): stop and join the

@@ -1,5 +1,5 @@
 /*
- * snapshot.h - what control.c, snapshot.c and freeze.c know of each other beyond shim.h.
+ * snapshot.h - what control.c, jobs.c, snapshot.c and freeze.c know of each other beyond shim.h.
  */
 #ifndef REFGRAPH_SNAPSHOT_H
 #define REFGRAPH_SNAPSHOT_H
