@@ -18,6 +18,7 @@ static const struct {
 	[TAG_FUNCTION] = {"function", RGD_TYPE_F_IS_MODULE},
 	[TAG_FRAME] = {"frame", RGD_TYPE_F_INTERNAL},
 	[TAG_GLOBALS] = {"$GLOBALS", RGD_TYPE_F_IS_MODULE},
+	[TAG_CODE] = {"code", RGD_TYPE_F_INTERNAL},
 	[TAG_DATA] = {"array data", RGD_TYPE_F_INTERNAL},
 	[TAG_STORAGE] = {"storage", RGD_TYPE_F_INTERNAL},
 	[TAG_PROPERTIES] = {"table", RGD_TYPE_F_INTERNAL},

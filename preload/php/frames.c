@@ -12,19 +12,33 @@ static bool is_user(const zend_execute_data *frame)
 
 /* ---- one frame ----------------------------------------------------------------------------------------------------------- */
 
+/* A file that a function includes, and eval(), work with the function's table: a variable is where the table says, what the other
+ * frame has in its place is left over. */
+static bool is_of_frame(const zend_array *table, zend_string *name, const zval *place)
+{
+	const zval *z = zend_hash_find(table, name);
+
+	return z && Z_TYPE_P(z) == IS_INDIRECT && Z_INDIRECT_P(z) == place;
+}
+
 /* Those of a frame with a symbol table are in there: $GLOBALS for a script's own. */
 static void variables(struct visitor *v, zend_execute_data *frame)
 {
 	const zend_op_array *f = &frame->func->op_array;
+	const zend_array *table = NULL;
 
 	if (ZEND_CALL_INFO(frame) & ZEND_CALL_HAS_SYMBOL_TABLE) {
-		if (frame->symbol_table == &EG(symbol_table))
+		table = frame->symbol_table;
+		if (table == &EG(symbol_table))
 			return;
-		refer(v, frame->symbol_table, TAG_ARRAY, part(v, "symbol table"), 0);
+		if (!(ZEND_CALL_INFO(frame) & ZEND_CALL_CODE))
+			refer(v, table, TAG_ARRAY, part(v, "symbol table"), 0);
 	}
 	for (int i = 0; i < f->last_var; i++)
-		refer_zval(v, ZEND_CALL_VAR_NUM(frame, i),
-			   label_variable(v, RGD_EDGE_STRONG, RGD_LABEL_LOCAL, f->vars[i]), 0);
+		if (!table || is_of_frame(table, f->vars[i], ZEND_CALL_VAR_NUM(frame, i)))
+			refer_zval(v, ZEND_CALL_VAR_NUM(frame, i),
+				   label_variable(v, RGD_EDGE_STRONG, RGD_LABEL_LOCAL, f->vars[i]),
+				   0);
 }
 
 static void arguments(struct visitor *v, const zval *z, uint32_t n)
@@ -297,6 +311,13 @@ static void page_root(struct visitor *v, const zend_execute_data *frame)
 	if (page && page != last && !(ZEND_CALL_INFO(frame) & ZEND_CALL_GENERATOR))
 		root_storage(&storage, page, "VM stack");
 	last = page;
+}
+
+void frames_declare(struct walk *walk)
+{
+	for (zend_execute_data *f = EG(current_execute_data); f; f = f->prev_execute_data)
+		if (f->func && is_user(f) && !f->func->common.function_name)
+			code_declare(walk, &f->func->op_array);
 }
 
 void frames_roots(struct visitor *v)

@@ -261,6 +261,9 @@ static void references_of(struct visitor *v, uintptr_t object, enum tag tag)
 	case TAG_FUNCTION:
 		function_references(v, (const zend_op_array *)object, false);
 		break;
+	case TAG_CODE:
+		code_node_references(v, (const zend_op *)object);
+		break;
 	case TAG_RESOURCE:
 		resource_references(v, (const zend_resource *)object);
 		break;
@@ -333,6 +336,9 @@ bool graph_discover(struct walk *walk)
 {
 	struct visitor v = {.walk = walk};
 
+	code_declare_all(walk);
+	if (php_in_request())
+		frames_declare(walk);
 	roots_discover(&v);
 	v.class = 0;
 	expand_pending(&v);

@@ -21,7 +21,8 @@
  *              places.c  names (alloc.h)
  *   requests.c requests as epochs, snapshots at moments of PHP;  collector.c  the collector's runs
  *   graph.c    finding all containers; one visitor serves finding (discover) and writing (edges)
- *   values.c   zvals, arrays, objects;  code.c  classes, functions;  frames.c  frames, generators, fibers
+ *   values.c   zvals, arrays, objects;  internals.c  what internal classes keep;  code.c  functions;  classes.c
+ *   frames.c   frames, generators, fibers
  *   describe.c type, size, refcount, properties of each object;  roots.c  where reachability starts
  */
 #ifndef REFGRAPH_PHP_H
@@ -138,6 +139,7 @@ enum tag {
 	TAG_GLOBALS,   /* EG(symbol_table) */
 	TAG_DATA,      /* a leaf: the data of an array */
 	TAG_STORAGE,   /* a leaf: memory of its owner */
+	TAG_CODE,      /* opcodes: what closures share when the script that declared them is gone */
 	TAG_PROPERTIES, /* a leaf: a table whose edges are its owner's (dynamic properties, statics) */
 	TAG_MAX
 };
@@ -227,13 +229,36 @@ void refer_table(struct visitor *v, const HashTable *table, const char *name);
 /* The data of a table. */
 void refer_data(struct visitor *v, const HashTable *table);
 void refer_string(struct visitor *v, const zend_string *s, const char *name);
+void key_references(struct visitor *v, zend_string *key);
+/* Words of memory that only its extension knows, as the present object's. */
+void opaque_words(struct visitor *v, uintptr_t low, uintptr_t high, const char *what);
+
+/* ---- internals.c ---------------------------------------------------------------------------------------------------- */
+
+void internal_references(struct visitor *v, zend_object *object);
+/* NULL: it is none. */
+zend_object_iterator *iterator_of(zend_object *object);
+void iterator_references(struct visitor *v, zend_object_iterator *iterator);
 
 /* ---- code.c --------------------------------------------------------------------------------------------------------- */
 
-void class_references(struct visitor *v, const zend_class_entry *ce);
+void refer_zvals(struct visitor *v, const zval *z, int n, const char *name);
+/* A name in code: nothing when it is interned. */
+void own_string(struct visitor *v, const zend_string *s, const char *name);
+void type_names(struct visitor *v, zend_type type);
+void attributes(struct visitor *v, const HashTable *table);
+/* Before anything is found: this function, all that have a name, have their code, whoever shares it. */
+void code_declare(struct walk *walk, const zend_op_array *f);
+void code_declare_all(struct walk *walk);
+/* Of an object TAG_CODE. */
+void code_node_references(struct visitor *v, const zend_op *opcodes);
 void function_references(struct visitor *v, const zend_op_array *op_array, bool closure);
 /* What zend_register_functions() allocates for the types of a function of C. */
 void internal_function_references(struct visitor *v, const zend_function *f);
+
+/* ---- classes.c ------------------------------------------------------------------------------------------------------ */
+
+void class_references(struct visitor *v, const zend_class_entry *ce);
 
 /* ---- frames.c ------------------------------------------------------------------------------------------------------- */
 
@@ -250,6 +275,8 @@ void fiber_references(struct visitor *v, zend_fiber *fiber);
 /* "f()" or "C::m()" */
 size_t function_name(const zend_function *f, char *out, size_t size);
 void frames_roots(struct visitor *v);
+/* The code of scripts that run. */
+void frames_declare(struct walk *walk);
 
 /* ---- graph.c, describe.c, roots.c -------------------------------------------------------------------------------------- */
 

@@ -55,6 +55,18 @@ static void functions(struct visitor *v)
 	ZEND_HASH_FOREACH_END();
 }
 
+/* A key is not always the name: those of functions and classes are in lower case, and a class may have an alias. */
+static void keys(struct visitor *v, const HashTable *table, const char *what)
+{
+	zend_string *key;
+
+	ZEND_HASH_FOREACH_STR_KEY((HashTable *)table, key)
+	{
+		own_string(v, key, what);
+	}
+	ZEND_HASH_FOREACH_END();
+}
+
 static void named(struct visitor *v)
 {
 	v->class = RGD_ROOT_MODULE;
@@ -63,6 +75,9 @@ static void named(struct visitor *v)
 		refer(v, &EG(symbol_table), TAG_GLOBALS, name(v, "$GLOBALS"), 0);
 	classes(v);
 	functions(v);
+	v->class = RGD_ROOT_RUNTIME;
+	keys(v, CG(class_table), "classes");
+	keys(v, CG(function_table), "functions");
 }
 
 /* ---- the engine's own tables ----------------------------------------------------------------------------------------------------- */
@@ -75,8 +90,13 @@ static void constants(struct visitor *v)
 	{
 		if (Z_REFCOUNTED(c->value))
 			refer_zval(v, &c->value, text(v, "constant %s", ZSTR_VAL(c->name)), 0);
+		if (!(ZEND_CONSTANT_FLAGS(c) & CONST_PERSISTENT)) {
+			root_storage(v, c, "constants");
+			own_string(v, c->name, "constants");
+		}
 	}
 	ZEND_HASH_FOREACH_END();
+	keys(v, EG(zend_constants), "constants");
 }
 
 static void stack_of_zvals(struct visitor *v, const zend_stack *stack, const char *what)
@@ -156,14 +176,19 @@ static void ini_values(struct visitor *v)
 	root_table(v, EG(modified_ini_directives), "ini");
 }
 
-/* The list of resources owns none: who uses one counts it. Those that outlive a request are their list's. */
+/* The list of resources owns none: who uses one counts it; of stream_wrapper_register()'s, the engine. Those that outlive a request
+ * are their list's. */
 static void resources(struct visitor *v)
 {
+	int wrapper = zend_fetch_list_dtor_id("stream factory");
 	zval *z;
 
-	v->kind = RGD_EDGE_BORROWED;
 	ZEND_HASH_FOREACH_VAL(&EG(regular_list), z)
-	refer_zval(v, z, name(v, "resources"), 0);
+	{
+		v->kind = Z_RES_TYPE_P(z) == wrapper ? RGD_EDGE_STRONG : RGD_EDGE_BORROWED;
+		refer_zval(v, z,
+			   name(v, wrapper == Z_RES_TYPE_P(z) ? "stream wrapper" : "resources"), 0);
+	}
 	ZEND_HASH_FOREACH_END();
 	v->kind = RGD_EDGE_STRONG;
 	ZEND_HASH_FOREACH_VAL(&EG(persistent_list), z)
@@ -211,25 +236,6 @@ static void autoloaders(struct visitor *v)
 	root_data(v, list, "autoloaders");
 }
 
-static void keys(struct visitor *v, const HashTable *table, const char *what)
-{
-	zend_string *key;
-
-	ZEND_HASH_FOREACH_STR_KEY((HashTable *)table, key)
-	{
-		if (key && !ZSTR_IS_INTERNED(key))
-			refer(v, key, TAG_STRING, name(v, what), 0);
-	}
-	ZEND_HASH_FOREACH_END();
-	root_data(v, table, what);
-}
-
-static void own_string(struct visitor *v, const zend_string *s, const char *what)
-{
-	if (s && !ZSTR_IS_INTERNED(s))
-		refer(v, s, TAG_STRING, name(v, what), 0);
-}
-
 #define SUPERGLOBALS (sizeof(PG(http_globals)) / sizeof(zval))
 /* $_GET and its like are in $GLOBALS, and here; what the engine keeps of its own besides. */
 static void engine_values(struct visitor *v)
@@ -244,6 +250,17 @@ static void engine_values(struct visitor *v)
 	own_string(v, OG(output_start_filename), "place of the first output");
 	own_string(v, CG(compiled_filename), "file that was compiled last");
 	refer_zval(v, &SG(callback_func), name(v, "header callback"), 0);
+}
+
+/* The script itself is open to the end. */
+static void open_files(struct visitor *v)
+{
+	for (const zend_llist_element *e = CG(open_files).head; e; e = e->next) {
+		const zend_file_handle *f = (const zend_file_handle *)e->data;
+
+		own_string(v, f->filename, "open file");
+		own_string(v, f->opened_path, "open file");
+	}
 }
 
 static void tables(struct visitor *v)
@@ -262,9 +279,13 @@ static void tables(struct visitor *v)
 	session(v);
 	autoloaders(v);
 	engine_values(v);
+	open_files(v);
 	keys(v, &EG(included_files), "included files");
-	if (EG(in_autoload))
+	root_data(v, &EG(included_files), "included files");
+	if (EG(in_autoload)) {
 		keys(v, EG(in_autoload), "classes that are being loaded");
+		root_data(v, EG(in_autoload), "classes that are being loaded");
+	}
 }
 
 /* ---- the engine's own memory: leaves, or its words would be roots ------------------------------------------------------------------ */

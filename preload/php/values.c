@@ -1,9 +1,7 @@
 /*
  * values.c - what arrays, objects, references and constant expressions refer to.
  *
- * Objects of internal classes hold more than their properties. Where the engine's collector knows of it, the class has a
- * get_gc handler of its own: in the walker it may be called, it reads the object and fills a buffer of the copy. Closures,
- * generators, fibers and weak references are read directly: they have names for what they hold.
+ * Objects of internal classes hold more than their properties: internals.c.
  */
 #include "php.h"
 
@@ -11,7 +9,7 @@
 
 /* ---- tables --------------------------------------------------------------------------------------------------------------- */
 
-static void key_references(struct visitor *v, zend_string *key)
+void key_references(struct visitor *v, zend_string *key)
 {
 	if (!ZSTR_IS_INTERNED(key))
 		refer(v, key, TAG_STRING, label_text(v, RGD_EDGE_STRONG, RGD_LABEL_IS_KEY, ""), 0);
@@ -42,7 +40,7 @@ static void elements(struct visitor *v, const HashTable *table, enum rgd_label_c
 		uint64_t value = 0;
 		uint32_t label;
 
-		if (key)
+		if (key && !ZSTR_IS_INTERNED(key))
 			key_references(v, key);
 		if (Z_TYPE_P(z) == IS_INDIRECT && follow)
 			z = Z_INDIRECT_P(z);
@@ -76,8 +74,7 @@ void reference_references(struct visitor *v, const zend_reference *reference)
 	refer_zval(v, &reference->val, part(v, "&"), 0);
 }
 
-/* Words of memory that only its extension knows, as the present object's. */
-static void opaque_words(struct visitor *v, uintptr_t low, uintptr_t high, const char *what)
+void opaque_words(struct visitor *v, uintptr_t low, uintptr_t high, const char *what)
 {
 	if (v->writing && !v->rooting)
 		shim->words(v->walk, label_text(v, RGD_EDGE_CONSERVATIVE, RGD_LABEL_PART, what),
@@ -93,6 +90,34 @@ static void opaque_block(struct visitor *v, const void *block, const char *what)
 		opaque_words(v, (uintptr_t)block, (uintptr_t)block + size, what);
 }
 
+/* As it begins in main/streams/userspace.c. */
+struct user_wrapper {
+	php_stream_wrapper wrapper;
+	char *protocol;
+	zend_class_entry *ce;
+	zend_resource *resource;
+};
+
+static void stream_filters(struct visitor *v, const php_stream_filter_chain *chain)
+{
+	for (const php_stream_filter *f = chain->head; f; f = f->next) {
+		refer_storage(v, f, "filter");
+		refer_zval(v, &f->abstract, part(v, "filter"), 0);
+		if (f->res)
+			refer(v, f->res, TAG_RESOURCE, part(v, "filter"), 0);
+	}
+}
+
+/* php://temp and data: begin their state with the stream of memory that they work on. */
+static const php_stream *inner_stream(const php_stream *stream)
+{
+	const char *label = stream->ops->label;
+
+	return stream->abstract && (!strcmp(label, "TEMP") || !strcmp(label, "RFC2397"))
+		       ? *(const php_stream *const *)stream->abstract
+		       : NULL;
+}
+
 /* Its buffer keeps what was in that memory before: a leaf. */
 static void stream_references(struct visitor *v, const php_stream *stream)
 {
@@ -100,11 +125,16 @@ static void stream_references(struct visitor *v, const php_stream *stream)
 	refer_storage(v, stream->readbuf, "read buffer");
 	refer_storage(v, stream->orig_path, "path");
 	opaque_block(v, stream->abstract, "state");
-	opaque_words(v, (uintptr_t)&stream->readfilters, (uintptr_t)&stream->wrapperthis,
-		     "filters");
+	stream_filters(v, &stream->readfilters);
+	stream_filters(v, &stream->writefilters);
+	if (inner_stream(stream) && inner_stream(stream)->res)
+		refer(v, inner_stream(stream)->res, TAG_RESOURCE, part(v, "stream"), 0);
 	refer_zval(v, &stream->wrapperdata, part(v, "wrapper data"), 0);
 	if (stream->ctx)
 		refer(v, stream->ctx, TAG_RESOURCE, part(v, "context"), 0);
+	if (stream->wrapper && !strncmp(stream->ops->label, "user-space", 10))
+		refer(v, ((const struct user_wrapper *)stream->wrapper)->resource, TAG_RESOURCE,
+		      part(v, "wrapper"), 0);
 }
 
 static void context_references(struct visitor *v, const php_stream_context *context)
@@ -275,117 +305,16 @@ static void dynamic_properties(struct visitor *v, const zend_object *object)
 	table_references(v, properties, RGD_LABEL_ATTRIBUTE);
 }
 
-/* ---- what internal classes keep -------------------------------------------------------------------------------------------- */
-
-/* As in zend_closures.c and zend_weakrefs.c. */
-struct closure {
-	zend_object object;
-	zend_function function;
-	zval this_object;
-	zend_class_entry *called_scope;
-	zif_handler handler;
-};
-struct weak_reference {
-	zend_object *referent;
-	zend_object object;
-};
-struct weak_map {
-	HashTable table;
-	zend_object object;
-};
-
-static void closure_references(struct visitor *v, const struct closure *c)
-{
-	const zend_string *name = c->function.common.function_name;
-
-	refer_zval(v, &c->this_object, label_text(v, RGD_EDGE_STRONG, RGD_LABEL_LOCAL, "$this"), 0);
-	if (name && !ZSTR_IS_INTERNED(name)) /* each closure counts it once more */
-		refer_string(v, name, "name");
-	if (c->function.type == ZEND_USER_FUNCTION)
-		function_references(v, &c->function.op_array, true);
-}
-
-/* Where the object lies in its memory is for the class to say. */
-#define CONTAINER(object, type)                                                                    \
-	((const type *)((const char *)(object) - (object)->handlers->offset))
-
-static void weak_map_references(struct visitor *v, const struct weak_map *map)
-{
-	zend_ulong key;
-	zval *z;
-
-	ZEND_HASH_FOREACH_NUM_KEY_VAL((HashTable *)&map->table, key, z)
-	{
-		const zend_object *object = zend_weakref_key_to_object(key);
-
-		if (v->writing) /* who else refers to it, finds it */
-			refer(v, object, TAG_OBJECT,
-			      label_text(v, RGD_EDGE_WEAK, RGD_LABEL_IS_KEY, ""), 0);
-		refer_zval(v, z, label_text(v, RGD_EDGE_STRONG, RGD_LABEL_KEY_OBJECT, ""),
-			   (uintptr_t)object);
-	}
-	ZEND_HASH_FOREACH_END();
-	refer_data(v, &map->table);
-}
-
-/* What the collector is told; the properties are among it, and written already. */
-static void collected_references(struct visitor *v, zend_object *object)
-{
-	HashTable *before = object->properties, *more;
-	zval *list = NULL;
-	int n = 0;
-
-	more = object->handlers->get_gc(object, &list, &n);
-	if (object->properties != before) { /* made for the occasion, in the copy */
-		if (more == object->properties)
-			more = NULL;
-		object->properties = before;
-	}
-	if (list != object->properties_table)
-		for (int i = 0; i < n; i++)
-			refer_zval(v, &list[i], label_text(v, RGD_EDGE_STRONG, RGD_LABEL_INDEX, ""),
-				   (uint64_t)i);
-	if (more && more != before)
-		table_references(v, more, RGD_LABEL_KEY);
-}
-
-/* The part of the object's memory that is the extension's: words that look like pointers, as such. */
-static void opaque_references(struct visitor *v, const zend_object *object)
-{
-	opaque_words(v, (uintptr_t)object - (uintptr_t)object->handlers->offset, (uintptr_t)object,
-		     "internal");
-}
-
-static bool known_class(struct visitor *v, zend_object *object)
-{
-	const zend_class_entry *ce = object->ce;
-
-	if (ce == zend_ce_closure)
-		closure_references(v, (const struct closure *)object);
-	else if (ce == zend_ce_generator)
-		generator_references(v, (zend_generator *)object);
-	else if (ce == zend_ce_fiber)
-		fiber_references(v, (zend_fiber *)object);
-	else if (ce == zend_ce_weakref) {
-		if (v->writing)
-			refer(v, CONTAINER(object, struct weak_reference)->referent, TAG_OBJECT,
-			      label_text(v, RGD_EDGE_WEAK, RGD_LABEL_PART, "referent"), 0);
-	} else if (zend_string_equals_literal(ce->name, "WeakMap"))
-		weak_map_references(v, CONTAINER(object, struct weak_map));
-	else
-		return false;
-	return true;
-}
-
 void object_references(struct visitor *v, zend_object *object)
 {
+	if (iterator_of(object)) {
+		iterator_references(v, iterator_of(object));
+		return;
+	}
 	if (OBJ_FLAGS(object) & IS_OBJ_FREE_CALLED)
 		return;
 	declared_properties(v, object);
 	dynamic_properties(v, object);
-	if (object->handlers == &std_object_handlers || known_class(v, object))
-		return;
-	if (object->handlers->get_gc && object->handlers->get_gc != zend_std_get_gc)
-		collected_references(v, object);
-	opaque_references(v, object);
+	if (object->handlers != &std_object_handlers)
+		internal_references(v, object);
 }
