@@ -662,6 +662,8 @@ enum rgd_counted_state {
 #define RGD_COUNTED_F_NO_BLOCK                                                                     \
 	4u /* no live block is there: it ended by a way that no rule names, or is no memory of malloc's */
 #define RGD_COUNTED_F_ID 8u /* it is a number (an XID, a descriptor), no address */
+#define RGD_COUNTED_F_KNOWN                                                                        \
+	16u /* such a number stands in a live block, a variable or on a stack that is not its library's: who has it can end it */
 
 /* EVENTS: what happened to them, in order. All VARINT unless said. */
 enum rgd_events_column {

@@ -258,6 +258,21 @@ bool live_flag(uintptr_t address, uint32_t flag)
 	return true;
 }
 
+bool live_mark(uintptr_t address)
+{
+	struct live_block block;
+	live_word *w;
+
+	if (live_is_odd(address) ||
+	    config.peaks) /* then all have the flag, or their sites do not count */
+		return live_find(address, &block);
+	w = live_slot(address);
+	if (!w || !(live_word_get(w) & LIVE_START))
+		return false;
+	live_word_set(w, live_word_get(w) | LIVE_COUNTED);
+	return true;
+}
+
 /*
  * Word 0 is the only word of a block with its top bit set, and a movemask takes the top bits of four words at once.
  * Returns the mask of 16 words, bit i for word i.

@@ -194,7 +194,7 @@ struct live_block {
 #define LIVE_IGNORED (1u << 28)
 /* The program said its type: annotate_type.c. */
 #define LIVE_TYPED (1u << 27)
-/* Its site counts: site_counts.h. */
+/* Its end is more than that of a block: its site counts (site_counts.h), or it is an object whose references are counted (hooks/record.h). */
 #define LIVE_COUNTED (1u << 26)
 #define LIVE_STACK_NUMBER (LIVE_COUNTED - 1)
 bool live_init(void);
@@ -206,6 +206,8 @@ bool live_find(uintptr_t address, struct live_block *block);
 bool live_find_containing(uintptr_t address, struct live_block *block);
 /* Sets a flag of the block that contains the address. False: there is none. */
 bool live_flag(uintptr_t address, uint32_t flag);
+/* LIVE_COUNTED for the block that begins at the address: who finds it so later has the same block before him. False: there is none. */
+bool live_mark(uintptr_t address);
 /* All blocks in ascending order of address, while no other thread runs. The callback returns false to stop. */
 bool live_each(bool (*visit)(const struct live_block *block, void *context), void *context);
 /* The smallest request that keeps blocks 32 bytes apart, for allocators that need it. */

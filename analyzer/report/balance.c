@@ -451,6 +451,20 @@ static bool is_vague(const struct judge *j, const struct counted_row *c)
 		       RGD_RT_GOBJECT; /* the first piece of a page */
 }
 
+/*
+ * An operation of GIO's that is under way has a reference on itself, which it gives back when it calls back: what is reached and counts one more
+ * than its holders is no finding. One that nobody waits for any more is not reached.
+ */
+static uint32_t holds_itself(const struct model *m, const struct counted_row *c)
+{
+	static const char *const types[] = {"GTask", "GSimpleAsyncResult"};
+
+	for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+		if (!strcmp(m->types[c->type].name, types[i]))
+			return 1;
+	return 0;
+}
+
 static bool should_be_gone(const struct judge *j, const struct counted_row *c)
 {
 	uint64_t count = c->memory != MODEL_UNKNOWN ? c->memory : c->count;
@@ -458,7 +472,7 @@ static bool should_be_gone(const struct judge *j, const struct counted_row *c)
 
 	if (count == 0)
 		return false;
-	if (c->flags & RGD_COUNTED_F_NO_BLOCK)
+	if (c->flags & (RGD_COUNTED_F_NO_BLOCK | RGD_COUNTED_F_KNOWN))
 		return false;
 	if (!j->sight->some)
 		return by_life;
@@ -468,7 +482,8 @@ static bool should_be_gone(const struct judge *j, const struct counted_row *c)
 		return by_life;
 	if (!bits_get(j->sight->alive.reached, c->object))
 		return !bits_get(j->sight->indirect, c->object);
-	return j->lives && count != MODEL_UNKNOWN && count > j->sight->holders[c->object] &&
+	return j->lives && count != MODEL_UNKNOWN &&
+	       count > j->sight->holders[c->object] + holds_itself(j->b->paths.m, c) &&
 	       differs(j, false);
 }
 

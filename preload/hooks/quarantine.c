@@ -205,7 +205,8 @@ void quarantine_want(uint64_t object, uint64_t place, uint64_t width, uint64_t t
 	g->same_object = *object_bucket(g->object);
 	*object_bucket(g->object) = (uint32_t)(g - graves) + 1;
 	trylock_release(&lock);
-	live_flag(block.address, LIVE_COUNTED);
+	if (!config.peaks) /* all blocks have it then, or their sites do not count */
+		live_flag(block.address, LIVE_COUNTED);
 	dispose(&old);
 }
 

@@ -179,7 +179,6 @@ static void count_compare(struct shard *shard, struct tracked *o, const struct s
 static struct tracked *object_begin(struct shard *shard, const struct seen *s, unsigned flags)
 {
 	struct tracked *o = tracked_begin(shard, s->id, (uint16_t)s->type->number);
-	struct live_block block;
 
 	if (!o)
 		return NULL;
@@ -188,7 +187,7 @@ static struct tracked *object_begin(struct shard *shard, const struct seen *s, u
 	o->thread = o->born_in = s->t->tid;
 	o->born_at = ++moments;
 	o->flags = (uint8_t)(flags | (s->type->id ? RGD_COUNTED_F_ID : 0));
-	o->in_block = !s->type->id && (uint8_t)OUTSIDE(live_find, s->id, (uint64_t)&block);
+	o->in_block = !s->type->id && (uint8_t)OUTSIDE(live_mark, s->id);
 	return o;
 }
 

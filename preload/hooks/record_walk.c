@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "../walk.h"
+#include "numbers.h"
 #include "quarantine.h"
 #include "record.h"
 
@@ -15,6 +16,7 @@ struct row {
 	uintptr_t block; /* start of the live block that holds it; 0 none */
 	bool readable;	 /* lies in memory */
 	bool mine;	 /* no other adapter has it */
+	bool known;	 /* a number that the program still has somewhere */
 };
 
 static struct {
@@ -98,6 +100,44 @@ static void gather(struct walk *w)
 	sort(found.rows, found.n);
 }
 
+static uint32_t module_of_number(const struct tracked *o)
+{
+	const struct rule_hook *const *hooks;
+	size_t n = rules_hooks(&hooks);
+	unsigned hook = o->nevents ? EVENT_HOOK(o->events[0].hook) : ~0u;
+
+	return hook < n ? hooks[hook]->module + 1 : 0;
+}
+
+/* Rows ascend by type and number; of one type they come together, so types are looked through one by one. */
+static void find_numbers(struct walk *w)
+{
+	struct number *numbers = NULL;
+	size_t n = 0;
+
+	for (size_t i = 0; i < found.n; i++) {
+		const struct tracked *o = found.rows[i].object;
+
+		if (!(o->flags & RGD_COUNTED_F_ID) || o->state != RGD_COUNTED_ALIVE ||
+		    (uint32_t)o->id < NUMBERS_LEAST)
+			continue;
+		if (!numbers)
+			numbers = pool_map(&w->pool, (found.n - i) * sizeof(*numbers));
+		if (!numbers)
+			return;
+		if (n && numbers[n - 1].value > (uint32_t)o->id) {
+			numbers_find(w, numbers, n);
+			for (size_t k = 0; k < n; k++)
+				found.rows[numbers[k].row].known = numbers[k].found;
+			n = 0;
+		}
+		numbers[n++] = (struct number){(uint32_t)o->id, module_of_number(o), false, i};
+	}
+	numbers_find(w, numbers, n);
+	for (size_t k = 0; k < n; k++)
+		found.rows[numbers[k].row].known = numbers[k].found;
+}
+
 /* ---- the adapter ----------------------------------------------------------------------------------------------------------- */
 
 static bool is_alive(const struct tracked *o)
@@ -118,6 +158,13 @@ static void read_memory(struct walk *w, struct row *row)
 		row->memory = count;
 }
 
+/* Not another one, in the place of one that was freed by code that no rule names. */
+static bool is_same_block(const struct tracked *o, const struct live_block *block)
+{
+	return block->stack & LIVE_COUNTED ||
+	       ((config.peaks || block->address & 15) && block->epoch <= o->epoch);
+}
+
 static bool discover(struct walk *w)
 {
 	struct live_block block;
@@ -130,7 +177,7 @@ static bool discover(struct walk *w)
 		if (!is_alive(row->object))
 			continue;
 		if (row->object->in_block
-			    ? live_find(address, &block) && block.epoch <= row->object->epoch
+			    ? live_find(address, &block) && is_same_block(row->object, &block)
 			    : live_find_containing(address, &block))
 			row->block = block.address;
 		else if (row->object->in_block)
@@ -340,6 +387,8 @@ static void write_object(struct walk *w, const struct row *row)
 
 	if (is_alive(o) && !row->block && (o->in_block || !row->readable))
 		flags |= RGD_COUNTED_F_NO_BLOCK;
+	if (row->known)
+		flags |= RGD_COUNTED_F_KNOWN;
 	ROW(w, &counted_table, o->state, o->flags & RGD_COUNTED_F_ID ? (uint32_t)o->id : o->id,
 	    lies ? number + 1 : 0, type_number(w, o), 1, plus_one(o->count),
 	    plus_one(row->memory < 0 ? COUNT_UNKNOWN : row->memory),
@@ -369,6 +418,7 @@ void record_walk(struct walk *w)
 	if (!rules_on())
 		return;
 	gather(w);
+	find_numbers(w);
 	write_hooks(w);
 	if (!table_open(&w->writer, &counted_table, RGD_SEC_COUNTED, counted_columns, 8192) ||
 	    !table_open(&w->writer, &events_table, RGD_SEC_EVENTS, events_columns, 8192))

@@ -136,6 +136,47 @@ def judge_held():
     judge("families: handles that the program keeps are no finding", len(of_timers) == MISSING and not balance("libuv_held", "missing"), len(of_timers))
 
 
+def judge_known_numbers():
+    """The number of a pixmap that stands in the program's memory is not lost; what libxcb's own buffers hold of it does not count."""
+    with open(source("x11")) as f:
+        text = f.read().replace("\treturn 0x200001 + i;", "\tmine[i] = 0x200001 + i;\n\treturn 0x200001 + i;")
+    text = text.replace("static xcb_pixmap_t make", "xcb_pixmap_t mine[40];\n\nstatic xcb_pixmap_t make")
+    program = compile("x11_known", text, "-I" + SAMPLES, "-lxcb")
+    run("x11", program, "missing", dump="x11_known.missing.rgd")
+    left = [o["flags"] & 16 for o in Hooked("x11_known.missing.rgd").alive("pixmap")]
+    judge("families: numbers that the program knows are no finding", left == [16] * MISSING and not balance("x11_known", "missing"), left)
+
+
+UNNAMED = """
+#include <stdlib.h>
+struct thing { long count; char text[56]; } *volatile kept;
+__attribute__((noinline)) struct thing *thing_new(void) { struct thing *t = calloc(1, sizeof(*t)); t->count = 1; return t; }
+__attribute__((noinline)) void thing_unref(struct thing *t) { if (!--t->count) free(t); }
+__attribute__((noinline)) void inner_unref(struct thing *t) { if (!--t->count) free(t); __asm__ volatile(""); }
+int main(void)
+{
+	for (int i = 0; i < 40; i++)
+		thing_unref(thing_new());
+	for (int i = 0; i < 3; i++) {
+		struct thing *t = thing_new();
+		inner_unref(t);
+		*(long *)malloc(sizeof(struct thing)) = 1; /* the same block: lost, but no thing */
+	}
+	return 0;
+}
+"""
+
+
+def judge_unnamed_end():
+    """An object that ends in a function that no rule names is not the block that lies in its place later."""
+    with open(os.path.join(TMP, "unnamed.rules"), "w") as f:
+        f.write("family f things\nlibrary program\nsymbols local\ntype thing\ncount i64 at 0\ncreate thing_new\nunref thing_unref\n")
+    program = compile("unnamed", UNNAMED)
+    run(os.path.join(TMP, "unnamed.rules"), program, dump="unnamed.end.rgd")
+    alive = Hooked("unnamed.end.rgd").alive()
+    judge("families: what ended unseen is not what came after it", alive and all(o["flags"] & 4 for o in alive) and not balance("unnamed", "end"), alive)
+
+
 def main():
     if sys.argv[1:]:  # some only
         for name in sys.argv[1:]:
@@ -146,6 +187,8 @@ def main():
     for name in there:
         judge_sample(name)
     judge_held()
+    judge_known_numbers()
+    judge_unnamed_end()
     judge_cpython()
     judge_php()
 
