@@ -90,9 +90,35 @@ void freeze_park_here(struct thread *t)
 {
 }
 
-bool live_find(uintptr_t address, struct live_block *block)
+bool live_mark(uintptr_t address)
 {
 	return false;
+}
+
+/* Memory that is kept: what record.c says to it is in tests/hooks/families.py. */
+void quarantine_want(uint64_t object, uint64_t place, uint64_t width, uint64_t type)
+{
+}
+
+void quarantine_used(uint64_t object)
+{
+}
+
+bool quarantine_holds(uint64_t object)
+{
+	return false;
+}
+
+void quarantine_fork_prepare(void)
+{
+}
+
+void quarantine_fork_done(bool child)
+{
+}
+
+void quarantine_jump(void)
+{
 }
 
 bool native_followed;
