@@ -369,6 +369,13 @@ bool freeze_thread_blocked(uint32_t tid, long *call, uint64_t *runs)
 	return read_runs(tid, &ns, runs) && read_call(tid, &f, call) == STATE_BLOCKED;
 }
 
+bool freeze_thread_ran(uint32_t tid, uint64_t *ran)
+{
+	uint64_t runs;
+
+	return read_runs(tid, ran, &runs);
+}
+
 bool freeze_thread_rests(uint32_t tid, uint64_t runs)
 {
 	for (size_t i = 0; i < count; i++)

@@ -150,8 +150,10 @@ static void helper_ended(void *unused)
 static void helper_step(void)
 {
 	control_gate_enter(0);
-	if (!atomic_load(&stop))
+	if (!atomic_load(&stop)) {
+		single_end();
 		jobs_step();
+	}
 	control_gate_leave();
 }
 
@@ -216,6 +218,7 @@ void helper_start(bool wait)
 	uint64_t mask = ~(3ull << 31), before;
 	struct thread *t = thread_self();
 	uintptr_t frame = t ? t->hook_frame : 0;
+	bool single, made;
 
 	if (helper_is(HELPER_RUNNING) || !config.helper)
 		return;
@@ -223,7 +226,9 @@ void helper_start(bool wait)
 		t->hook_frame = UINTPTR_MAX;
 	sys(SYS_rt_sigprocmask, SIG_SETMASK, &mask, &before, SYS_SIGSET_SIZE);
 	atomic_store(&helper_there, 0);
-	if (!create_thread()) {
+	single = single_ahead();
+	made = !create_thread();
+	if (made) {
 		atomic_store(&helper_state, HELPER_RUNNING);
 		if (wait)
 			wait_until_there();
@@ -231,6 +236,7 @@ void helper_start(bool wait)
 	} else {
 		control_page_state(RGC_NO_HELPER);
 	}
+	single_keep(made ? t : NULL, single);
 	sys(SYS_rt_sigprocmask, SIG_SETMASK, &before, 0, SYS_SIGSET_SIZE);
 	if (t)
 		t->hook_frame = frame;
@@ -298,5 +304,6 @@ static void find_libc_threads(void)
 void helper_init(void)
 {
 	find_libc_threads();
+	single_init();
 	look_for_filter();
 }

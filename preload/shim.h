@@ -624,6 +624,8 @@ uint32_t freeze_in_hooks(void);
 #define FREEZE_CALL_SLEEPS (-2)
 #define FREEZE_CALL_HIDDEN (-3) /* as FREEZE_CALL_SLEEPS, and no signal wakes it */
 bool freeze_thread_blocked(uint32_t tid, long *call, uint64_t *runs);
+/* How long it ran, in ns (where the kernel does not tell, in switches). False: it is gone. */
+bool freeze_thread_ran(uint32_t tid, uint64_t *ran);
 /* After freeze_world: the thread was left blocked, and has not run since. */
 bool freeze_thread_rests(uint32_t tid, uint64_t runs);
 /* A thread leaves its outermost hook and finds park_pending: as the signal handler would have done. Keeps errno. */
@@ -667,6 +669,15 @@ void control_exit_snapshot(void);
 void control_sandboxed(void);
 /* From thread_tick(), inside a hook: brings the helper back when it is due, watches growth. Takes no lock for long. */
 void control_tick(void);
+
+/* ---- single.c: libc's belief that the program has one thread ------------------------------------------------------------ */
+
+void single_init(void); /* constructor, ahead of our first thread */
+/* By who makes the helper, ahead of it; the answer and its own record go to single_keep() when it is made, NULL when it is not. */
+bool single_ahead(void);
+void single_keep(struct thread *t, bool ahead);
+/* In the helper, ahead of anything that may enter libc: waits until the program's thread takes locks. */
+void single_end(void);
 
 /* ---- snapshot.c: one dump, from the freeze to the rename ---------------------------------------------------------------- */
 
