@@ -33,15 +33,24 @@
 
 /* ---- threads -------------------------------------------------------------------------------------------------------- */
 
-/* Its arguments stay as they are: records of threads are made lazily (threads.c). A library may start one in its constructor, ahead of
- * ours, and hooks go to where nobody can be running: now. */
+/* The thread begins with its record, if it can be had (threads.c). A library may start one in its constructor, ahead of ours, and hooks
+ * go to where nobody can be running: now. */
 EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *),
 			  void *argument)
 {
+	struct thread *t;
+	int status;
+
 	if (!real.pthread_create)
 		shim_start();
 	shim_before_threads();
-	return real.pthread_create(thread, attributes, run, argument);
+	t = thread_unborn(run, argument);
+	if (!t)
+		return real.pthread_create(thread, attributes, run, argument);
+	status = real.pthread_create(thread, attributes, thread_begin, t);
+	if (status)
+		thread_stillborn(t);
+	return status;
 }
 
 /* ---- libraries ------------------------------------------------------------------------------------------------------- */

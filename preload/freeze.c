@@ -132,11 +132,11 @@ static void restart_call(ucontext_t *uc)
 }
 
 /* It was about to wait in wake.c: here is as good. */
-static void came_by_wake(ucontext_t *uc)
+static void came_by_wake(ucontext_t *uc, const struct thread *t)
 {
 	uintptr_t pc = (uintptr_t)uc->uc_mcontext.gregs[REG_RIP];
 
-	uc->uc_mcontext.gregs[REG_RIP] = (long)wake_return(thread_current, pc);
+	uc->uc_mcontext.gregs[REG_RIP] = (long)wake_return(t, pc);
 }
 
 static inline uintptr_t stack_pointer(void)
@@ -173,7 +173,7 @@ static void restart_call(ucontext_t *uc)
 {
 }
 
-static void came_by_wake(ucontext_t *uc)
+static void came_by_wake(ucontext_t *uc, const struct thread *t)
 {
 }
 
@@ -196,9 +196,32 @@ static bool inside_hook(const struct thread *t, uintptr_t sp)
 	return t && hook_inside(t, sp);
 }
 
+static struct thread *record_of(uint32_t tid)
+{
+	for (struct thread *t = threads_first(); t; t = t->next)
+		if (t->tid == tid && __atomic_load_n(&t->state, __ATOMIC_ACQUIRE) != THREAD_FREE)
+			return t;
+	return NULL;
+}
+
+/*
+ * In the handler. Not by thread_current: a thread that a raw clone() made may have thread-local storage of its own making, or that of the
+ * thread that made it.
+ */
+static struct thread *own_record(size_t slot, uint32_t tid)
+{
+	struct thread *t = slot < count && list[slot].tid == tid ? looks[slot].record : NULL;
+
+	if (t && t->tid == tid && __atomic_load_n(&t->state, __ATOMIC_ACQUIRE) != THREAD_FREE)
+		return t;
+	return record_of(tid);
+}
+
 static void handler(int signal, siginfo_t *info, void *context)
 {
 	ucontext_t *uc = context;
+	struct thread *t;
+	uint32_t tid;
 	uint32_t frozen = atomic_load_explicit(&park_world, memory_order_acquire);
 	size_t slot = (size_t)(uintptr_t)info->si_value.sival_ptr;
 
@@ -207,13 +230,15 @@ static void handler(int signal, siginfo_t *info, void *context)
 		return;
 	}
 	atomic_fetch_add_explicit(&signals_seen, 1, memory_order_relaxed);
-	came_by_wake(uc);
+	tid = glue_tid();
+	t = own_record(slot, tid);
+	came_by_wake(uc, t);
 	restart_call(uc);
-	if (inside_hook(thread_current, CONTEXT_SP(uc))) { /* it parks when it leaves the hook */
-		__atomic_store_n(&thread_current->park_pending, 1, __ATOMIC_RELAXED);
+	if (inside_hook(t, CONTEXT_SP(uc))) { /* it parks when it leaves the hook */
+		__atomic_store_n(&t->park_pending, 1, __ATOMIC_RELAXED);
 		return;
 	}
-	if (!(frozen & 1) || slot >= count || list[slot].tid != glue_tid())
+	if (!(frozen & 1) || slot >= count || list[slot].tid != tid)
 		return; /* too late */
 	/* not to list[]: the freezer may be reading what the kernel says of us, which by now is that we wait below */
 	save_registers(&looks[slot].caught, uc);
@@ -438,14 +463,6 @@ static size_t list_add(uint32_t tid)
 	list[count].tid = tid;
 	list[count].state = RGD_THREAD_MISSED;
 	return count++;
-}
-
-static struct thread *record_of(uint32_t tid)
-{
-	for (struct thread *t = threads_first(); t; t = t->next)
-		if (t->tid == tid && __atomic_load_n(&t->state, __ATOMIC_ACQUIRE) != THREAD_FREE)
-			return t;
-	return NULL;
 }
 
 static void list_meet(uint32_t tid)
@@ -934,10 +951,10 @@ void thaw_world(void)
 {
 	if (!(atomic_load_explicit(&park_world, memory_order_relaxed) & 1))
 		return;
+	let_go(); /* while those who end wait for us: later their memory may be gone */
 	ask_records(0);
 	atomic_fetch_add_explicit(&park_world, 1, memory_order_acq_rel);
 	sys(SYS_futex, &park_world, FUTEX_WAKE_PRIVATE, 0x7fffffff);
-	let_go();
 	signal_remove();
 }
 

@@ -334,8 +334,10 @@ struct thread {
 	uintptr_t caller
 		[CALLER_REGISTERS]; /* by DWARF number: what is kept over calls, there; else 0 */
 	bool internal;		    /* the helper */
-	struct wake *wake;	    /* wake.h; NULL none */
-	void *unwind;		    /* private memory of the unwinder in force */
+	void *(*run)(void *);	    /* what the thread begins with: thread_unborn() */
+	void *argument;
+	struct wake *wake; /* wake.h; NULL none */
+	void *unwind;	   /* private memory of the unwinder in force */
 	uint64_t *
 		hook_calls; /* hooks/record.c: by number of the function; sums over all records, as made */
 };
@@ -345,6 +347,11 @@ extern __thread struct thread *thread_current TLS_FAST;
 /* Set by a thread of the shim itself before it asks for its record. */
 extern __thread bool thread_is_ours TLS_FAST;
 struct thread *threads_first(void);
+/* A record for the thread that pthread_create(thread_begin, record) is about to make, which begins with run(argument). NULL: without. */
+struct thread *thread_unborn(void *(*run)(void *), void *argument);
+void *thread_begin(void *t);
+/* It was not made. */
+void thread_stillborn(struct thread *t);
 bool threads_init(void);
 void threads_after_fork_child(void);
 /* Blocks more or less in the live totals; `t` is the calling thread's record or NULL. */

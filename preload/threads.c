@@ -1,8 +1,8 @@
 /*
  * threads.c - one record per thread that ever entered a hook.
  *
- * Records are made lazily, by the thread itself: pthread_create with a start of our own would put a frame of ours under every thread and
- * still miss raw clone(). They are given back by a destructor of a pthread key in its last round, so that the destructors
+ * A thread that pthread_create() makes begins with one: its start is a routine of ours that takes the record and jumps to the program's,
+ * so that no frame of ours lies under it. All others (the first, libc's own, raw clone()) make theirs in their first hook. They are given back by a destructor of a pthread key in its last round, so that the destructors
  * of the program still find the record. What a thread does after that (libc frees its own per-thread memory) gets a fresh
  * record, marked late; it is taken back when the kernel no longer knows the thread. Totals stay in a record when
  * its owner goes: they are sums over all records.
@@ -160,14 +160,16 @@ static void record_reset(struct thread *t)
 	t->internal = thread_is_ours;
 }
 
-static struct thread *record_make(void)
+static struct thread *record_take(void)
 {
 	struct thread *t = record_spare();
 
-	if (!t)
-		t = record_fresh();
-	if (!t)
-		return NULL;
+	return t ? t : record_fresh();
+}
+
+/* It is the calling thread's from now on. Returns the one that is. */
+static struct thread *record_own(struct thread *t)
+{
 	record_reset(t);
 	if (thread_current) { /* a signal handler was faster on this very thread */
 		record_release(t);
@@ -190,6 +192,13 @@ static struct thread *record_make(void)
 	return t;
 }
 
+static struct thread *record_make(void)
+{
+	struct thread *t = record_take();
+
+	return t ? record_own(t) : NULL;
+}
+
 struct thread *thread_self(void)
 {
 	if (thread_current)
@@ -201,6 +210,74 @@ struct thread *thread_self(void)
 		return NULL;
 	return record_make();
 }
+
+/* ---- at birth ------------------------------------------------------------------------------------------------------------- */
+
+#if defined(__x86_64__)
+/* The record is still free for all who look: its fields are nobody's yet. */
+struct thread *thread_unborn(void *(*run)(void *), void *argument)
+{
+	struct thread *t = shim_sandboxed || !thread_self() ? NULL : record_take();
+
+	if (t) {
+		t->run = run;
+		t->argument = argument;
+	}
+	return t;
+}
+
+void thread_stillborn(struct thread *t)
+{
+	record_release(t);
+}
+
+/* Called by thread_begin: where to go on. */
+void *thread_born(struct thread *t, void **argument);
+__attribute__((used, visibility("hidden"))) void *thread_born(struct thread *t, void **argument)
+{
+	void *run = (void *)t->run;
+
+	*argument = t->argument;
+	if (likely(!shim_sandboxed))
+		ERRNO_KEPT(thread_current ? record_release(t) : (void)record_own(t));
+	return run;
+}
+
+/* As called by libc: the stack is as it was when the program's routine begins. */
+__asm__(".pushsection .text\n"
+	"	.balign 16\n"
+	"	.globl thread_begin\n"
+	"	.hidden thread_begin\n"
+	"	.type thread_begin, @function\n"
+	"thread_begin:\n"
+	"	.cfi_startproc\n"
+	"	endbr64\n"
+	"	sub $24, %rsp\n"
+	"	.cfi_adjust_cfa_offset 24\n"
+	"	lea 8(%rsp), %rsi\n"
+	"	call thread_born\n"
+	"	mov 8(%rsp), %rdi\n"
+	"	add $24, %rsp\n"
+	"	.cfi_adjust_cfa_offset -24\n"
+	"	jmp *%rax\n"
+	"	.cfi_endproc\n"
+	"	.size thread_begin, . - thread_begin\n"
+	"	.popsection\n");
+#else
+struct thread *thread_unborn(void *(*run)(void *), void *argument)
+{
+	return NULL;
+}
+
+void thread_stillborn(struct thread *t)
+{
+}
+
+void *thread_begin(void *t)
+{
+	return NULL;
+}
+#endif
 
 bool threads_init(void)
 {

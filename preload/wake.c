@@ -3,6 +3,7 @@
  * all that it may count on besides those (vectors, x87) must stay as it was.
  */
 #include <dlfcn.h>
+#include <signal.h>
 #include <stddef.h>
 #include <time.h>
 
@@ -31,6 +32,7 @@ struct wake {
 	uint32_t frozen;       /* the freeze that it is held in, 0 none; the freezer's */
 	_Atomic uint32_t came; /* the freeze in which it came, by the thread */
 	_Atomic uint32_t visits;
+	uintptr_t alternate, alternate_top; /* its alternate stack, 0 none; when it came */
 };
 _Static_assert(offsetof(struct wake, busy) == 0 && offsetof(struct wake, pc) == 8 &&
 		       offsetof(struct wake, sp) == 16 && offsetof(struct wake, flags) == 24 &&
@@ -116,6 +118,18 @@ __asm__(".pushsection .text\n"
 extern const uint64_t wake_all_signals;
 __attribute__((used, visibility("hidden"))) const uint64_t wake_all_signals = ~0ull;
 
+/* Only the thread itself can ask. */
+static void note_alternate(struct wake *w)
+{
+	stack_t stack;
+
+	w->alternate = w->alternate_top = 0;
+	if (sys(SYS_sigaltstack, 0, &stack) < 0 || stack.ss_flags & SS_DISABLE)
+		return;
+	w->alternate = (uintptr_t)stack.ss_sp;
+	w->alternate_top = w->alternate + stack.ss_size;
+}
+
 void wake_came(struct wake *w);
 __attribute__((used, visibility("hidden"))) void wake_came(struct wake *w)
 {
@@ -124,6 +138,7 @@ __attribute__((used, visibility("hidden"))) void wake_came(struct wake *w)
 	atomic_fetch_add_explicit(&w->visits, 1, memory_order_relaxed);
 	if (!(frozen & 1) || w->frozen != frozen || (uint32_t)sys(SYS_getpid) != glue_pid())
 		return;
+	note_alternate(w);
 	atomic_store_explicit(&w->came, frozen, memory_order_release);
 	park_wait(frozen);
 }
@@ -274,14 +289,13 @@ bool wake_hold(const struct thread *t, uintptr_t sp, uintptr_t pc, uint32_t froz
 }
 
 /*
- * A handler that the thread ran before it came to us left the kernel's frame below its stack pointer, and in it both registers as
- * they were. What is found is wiped out: it would be found again the next time. A handler on a stack of its own is not seen; what
- * it wrote may be in the copy or not.
+ * A handler that the thread ran before it came to us left the kernel's frame below its stack pointer, or at the top of its alternate stack,
+ * and in it both registers as they were. What is found is wiped out: it would be found again the next time.
  */
 #define FRAME_BYTES 16384u
-static bool ran_a_handler(uintptr_t sp)
+static bool frame_below(uintptr_t top, uintptr_t sp)
 {
-	for (uintptr_t at = sp - 16; at > sp - FRAME_BYTES; at -= 8) {
+	for (uintptr_t at = (top & ~(uintptr_t)7) - 16; at > top - FRAME_BYTES; at -= 8) {
 		uintptr_t *saved = (uintptr_t *)at; /* REG_RSP, REG_RIP */
 
 		if ((at & 4095) > 4080 && !sys_can_read(at))
@@ -292,6 +306,15 @@ static bool ran_a_handler(uintptr_t sp)
 		return true;
 	}
 	return false;
+}
+
+/* A thread that is on its alternate stack already gets its next handler below its stack pointer. */
+static bool ran_a_handler(const struct wake *w)
+{
+	bool there = w->alternate && w->sp - w->alternate > w->alternate_top - w->alternate;
+
+	return frame_below(w->sp, w->sp) || (there && sys_can_read(w->alternate_top - 8) &&
+					     frame_below(w->alternate_top, w->sp));
 }
 
 /* How long a thread that is on its way to us may take; it has a processor, as all others stand. */
@@ -305,7 +328,7 @@ bool wake_held(const struct thread *t, uint32_t frozen)
 		return false;
 	for (unsigned i = 0; i < WAY_MS * 10; i++) {
 		if (atomic_load_explicit(&w->came, memory_order_acquire) == frozen)
-			return !ran_a_handler(w->sp);
+			return !ran_a_handler(w);
 		/* the kernel wipes it out before the thread is in the program again */
 		if (__atomic_load_n(named_in(t->thread_pointer), __ATOMIC_ACQUIRE) ==
 		    (uintptr_t)&w->sequence)

@@ -38,7 +38,7 @@ bool wake_hold(const struct thread *t, uintptr_t sp, uintptr_t pc, uint32_t froz
 /* A thread with wake_hold() in this freeze ran: true when nothing but the kernel's part of its call and our wait came of it.
  * Waits for it, a moment at most. */
 bool wake_held(const struct thread *t, uint32_t frozen);
-/* After the thaw. */
+/* Ahead of the thaw: a thread that ends waits for it, so its memory is still there. */
 void wake_let_go(const struct thread *t);
 /* Where the program would be, when pc is where the kernel sent the calling thread; else pc. */
 uintptr_t wake_return(const struct thread *t, uintptr_t pc);

@@ -50,6 +50,25 @@ equal "torn: wakers: held" "$(python3 - "$ROOT" "$TMP/wakers.d" <<-'PY'
 	PY
 )" "$N some"
 
+# those that never allocate are held, too; a handler on an alternate stack is noticed: its thread is not taken for one that slept
+gcc -O1 -g -fno-builtin -pthread -o "$TMP/asleep" "$ROOT/tests/shim/snap/sleepers.c" || { fail "torn: sleepers: build"; exit 1; }
+asleep() { # KIND: what came of ten snapshots
+	mkdir "$TMP/$1"
+	REFGRAPH_DIR=$TMP/$1 REFGRAPH_TEST_FAULT=late-clone LD_PRELOAD=$SHIM "$TMP/asleep" "$1" 10
+	python3 - "$ROOT" "$TMP/$1" <<-'PY'
+		import glob, sys
+		sys.path.insert(0, sys.argv[1] + "/tests/tools")
+		import rgd
+		dumps = [rgd.Dump(path) for path in glob.glob(sys.argv[2] + "/*.rgd")]
+		most = {name: max(d.counters["freeze." + name] for d in dumps) for name in ("held", "retries")}
+		print(len(dumps), "some" if most["held"] else "none", "held,", "few" if most["retries"] < 40 else "many", "retries")
+	PY
+}
+equal "torn: threads that never allocate" "$(asleep quiet)" "failures 0
+10 some held, few retries"
+contains "torn: handlers on an alternate stack" "$(asleep signals)" "failures 0
+10 none held, "
+
 # a program that stands still in the middle of it, for longer than any thread is waited for, as on a machine without a processor for it
 mkdir "$TMP/still"
 REFGRAPH_DIR=$TMP/still REFGRAPH_TEST_FAULT=standstill LD_PRELOAD=$SHIM:$TMP/slow.so "$TMP/torn" resizers $N >"$TMP/still.out" &

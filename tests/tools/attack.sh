@@ -22,14 +22,17 @@ alive() {
 	esac
 }
 
-# storm PID: snapshots until it is gone; prints how many were made. The last good one stays as $TMP/storm.rgd.
+# storm PID MINIMUM: snapshots until it is gone; says when there are enough of them, and prints how many were made. The last good one stays as $TMP/storm.rgd.
 storm() {
-	local pid=$1 made=0
+	local pid=$1 minimum=$2 made=0 failures=0
 	while alive "$pid"; do
 		if timeout 30 "$REFGRAPH" snapshot "$pid" -o "$TMP/storm.new" >/dev/null 2>"$TMP/storm.err"; then
 			made=$((made + 1))
 			mv -f "$TMP/storm.new" "$TMP/storm.rgd"
+		else
+			failures=$((failures + 1))
 		fi
+		[ $made -lt "$minimum" ] && [ $failures -lt 50 ] || : >"$TMP/storm.enough"
 		sleep 0.05
 	done
 	echo $made
@@ -69,10 +72,10 @@ attack() {
 	run_bounded "$TMP/plain.out" "$TMP/plain.err" env LD_PRELOAD="${others%:}" "$@"
 	await $bounded
 	plain_status=$status
-	run_bounded "$TMP/shim.out" "$TMP/shim.err" env REFGRAPH_DIR="$TMP" ${shim_env[@]+"${shim_env[@]}"} \
+	run_bounded "$TMP/shim.out" "$TMP/shim.err" env REFGRAPH_DIR="$TMP" ATTACK_ENOUGH="$TMP/storm.enough" ${shim_env[@]+"${shim_env[@]}"} \
 		LD_PRELOAD="${preload_before:+$preload_before:}$SHIM${preload_after:+:$preload_after}" "$@"
 	local pid=$bounded
-	storm $pid >"$TMP/storm.made" &
+	storm $pid "$minimum" >"$TMP/storm.made" &
 	local stormer=$!
 	await $pid
 	wait $stormer

@@ -12,6 +12,7 @@
 #include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
+#include "enough.h"
 
 static sigjmp_buf back;
 static volatile sig_atomic_t ticks, faults;
@@ -37,7 +38,7 @@ static void *sleeper(void *arg)
 	struct epoll_event event;
 	struct timespec t = {0, 100000000};
 
-	for (int i = 0; i < 10; i++) {
+	for (int i = 0; i < 10 || !enough(); i++) {
 		if (epoll_wait(ep, &event, 1, 100) < 0)
 			++*interrupted;
 		if (nanosleep(&t, NULL))

@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "enough.h"
 
 static void show_descriptors(const char *when)
 {
@@ -21,7 +22,7 @@ static void show_descriptors(const char *when)
 int main(void)
 {
 	show_descriptors("start");
-	for (int i = 0; i < 1000; i++) {
+	for (int i = 0; i < 1000 || !enough(); i++) {
 		int fd = open("/dev/null", O_RDONLY), p[2];
 		if (pipe(p) || fd != 3 || p[0] != 4 || p[1] != 5) {
 			printf("descriptors %d %d %d\n", fd, p[0], p[1]);

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include "enough.h"
 
 static volatile sig_atomic_t sigchld;
 static void on_child(int s)
@@ -28,7 +29,8 @@ int main(void)
 		siginfo_t info = {0};
 
 		clock_gettime(CLOCK_MONOTONIC, &now);
-		if (now.tv_sec > until.tv_sec || (now.tv_sec == until.tv_sec && now.tv_nsec > until.tv_nsec))
+		if ((now.tv_sec > until.tv_sec || (now.tv_sec == until.tv_sec && now.tv_nsec > until.tv_nsec)) &&
+		    enough())
 			break;
 		free(malloc(1000));
 		/* no child now */
