@@ -121,6 +121,7 @@ static struct error *set_option(struct context *c, const struct option_row *row,
 	struct option_value *value = &c->options[row->id];
 
 	value->given = true;
+	value->text = text; /* numbers and choices are passed on as they came */
 	if (row->kind == OPTION_FLAG) {
 		value->flag = flag;
 		return text ? parse_flag(row->name, text, &value->flag) : NULL;
@@ -129,7 +130,6 @@ static struct error *set_option(struct context *c, const struct option_row *row,
 		return parse_number(row->name, text, &value->number);
 	if (row->kind == OPTION_CHOICE && !is_choice(row->argument, text))
 		return error_usage("--%s takes %s, not '%s'", row->name, row->argument, text);
-	value->text = text;
 	return NULL;
 }
 

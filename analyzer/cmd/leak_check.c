@@ -50,6 +50,7 @@ static const struct {
 	{OPT_ERROR_KINDS, "--errors-for-leak-kinds", "definite,possible"},
 	{OPT_HEURISTICS, "--leak-check-heuristics", NULL},
 	{OPT_SUPPRESSIONS, "--suppressions", NULL},
+	{OPT_NUM_CALLERS, "--num-callers", NULL},
 };
 
 struct error *leak_check_offer(const struct context *c)

@@ -6,6 +6,7 @@
 #include "cmd/subject.h"
 #include "out/junit.h"
 #include "report/last_held.h"
+#include "report/leak_stacks.h"
 #include "report/leaks.h"
 #include "report/suppress.h"
 #include "util/bits.h"
@@ -13,6 +14,7 @@
 
 #define DEFAULT_KINDS "definite,possible"
 #define DEFAULT_LIMIT 20u
+#define DEFAULT_CALLERS 12u
 
 enum {
 	KIND,
@@ -65,6 +67,7 @@ struct page {
 	struct leaks leaks;
 	struct suppressions *suppressions;
 	struct last_held *last_held; /* by record; NULL: there is no earlier dump */
+	struct str stacks;	     /* of what the table shows */
 	unsigned shown, fails;	     /* bit sets of kinds */
 };
 
@@ -154,7 +157,10 @@ static struct error *add_row(struct page *p, struct table *t, uint32_t record)
 	table_number(t, OLDEST, r->oldest);
 	table_number(t, NEWEST, r->newest);
 	table_text(t, STACK, str_text(&stack));
-	failed = site.failed || stack.failed;
+	if (p->context->style.format == TABLE_TEXT && !p->context->style.columns)
+		leak_stack_text(m, r, option_number(p->context, OPT_NUM_CALLERS, DEFAULT_CALLERS),
+				&p->stacks);
+	failed = site.failed || stack.failed || p->stacks.failed;
 	str_free(&site);
 	str_free(&stack);
 	return failed ? error_memory() : NULL;
@@ -299,6 +305,8 @@ static struct error *print(struct page *p)
 	if (!e && style->format == TABLE_TEXT) {
 		if (left_out)
 			printf("... and %" PRIu64 " more records; --limit 0 shows all\n", left_out);
+		if (str_text(&p->stacks)[0])
+			printf("\n%s", str_text(&p->stacks));
 		if (table_rows(t))
 			putchar('\n');
 		print_summary(&p->leaks);
@@ -483,6 +491,7 @@ static struct error *run(struct context *context)
 
 	suppressions_destroy(p.suppressions);
 	last_held_free(p.last_held, p.leaks.records.n);
+	str_free(&p.stacks);
 	leaks_deinit(&p.leaks);
 	subject_deinit(&p.subject);
 	return e;

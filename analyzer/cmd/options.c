@@ -163,7 +163,7 @@ const struct option_row option_table[] = {
 	{OPT_LEAK_KINDS, OPTIONS_LEAKS | OPTIONS_RUN, "show-leak-kinds", 0, OPTION_TEXT, "KINDS",
 	 "list these: definite,indirect,possible,garbage,reachable,all,none (definite,possible)"},
 	{OPT_ERROR_KINDS, OPTIONS_LEAKS | OPTIONS_RUN, "errors-for-leak-kinds", 0, OPTION_TEXT, "KINDS",
-	 "exit with status 1 if there are blocks of these kinds"},
+	 "exit with status 1, or run's --error-exitcode, if there are blocks of these kinds"},
 	{OPT_HEURISTICS, OPTIONS_LEAKS | OPTIONS_RUN, "leak-check-heuristics", 0, OPTION_TEXT, "NAMES",
 	 "pointers into blocks that count as pointers to their starts: "
 	 "stdstring,length64,newarray,multipleinheritance,gchead,all,none (all)"},
@@ -175,6 +175,8 @@ const struct option_row option_table[] = {
 	 "--no-default-suppressions: tell also what libraries keep for themselves"},
 	{OPT_GEN_SUPPRESSIONS, OPTIONS_LEAKS | OPTIONS_RUN, "gen-suppressions", 0, OPTION_FLAG, NULL,
 	 "after the summary, an entry for such a file for each record that is listed"},
+	{OPT_NUM_CALLERS, OPTIONS_LEAKS | OPTIONS_RUN, "num-callers", 0, OPTION_NUMBER, "N",
+	 "frames of the stack of each record, below the table; 0: no stacks (12)"},
 
 	{OPT_SNAPSHOT_OUTPUT, OPTIONS_SNAPSHOT, "output", 'o', OPTION_TEXT, "FILE",
 	 "name of the dump"},

@@ -12,6 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "symbol/inlined.h"
+
 struct entry {
 	uint64_t start, end;
 	const char *name;
@@ -28,6 +30,7 @@ struct table {
 struct unit_range {
 	uint64_t start, end;
 	Dwarf_Off die;
+	struct inlined inlined;
 };
 
 struct image {
@@ -108,6 +111,8 @@ void image_close(struct image *image)
 		return;
 	free(image->tables[IMAGE_CODE].entries);
 	free(image->tables[IMAGE_DATA].entries);
+	for (size_t i = 0; i < image->unit_count; i++)
+		inlined_free(&image->units[i].inlined);
 	free(image->units);
 	free(image->path);
 	if (image->cfi)
@@ -296,7 +301,7 @@ static void add_unit(struct image *image, Dwarf_Die *die)
 					  &image->unit_capacity, sizeof(*image->units)))
 			continue;
 		image->units[image->unit_count++] =
-			(struct unit_range){start, end, dwarf_dieoffset(die)};
+			(struct unit_range){start, end, dwarf_dieoffset(die), {0}};
 	}
 }
 
@@ -356,6 +361,8 @@ bool image_line(struct image *image, uint64_t address, const char **file, unsign
 		return false;
 	*file = source;
 	*line = (unsigned)number;
+	if (inlined_is_system(source))
+		inlined_call(&image->units[low - 1].inlined, &die, address, file, line);
 	return true;
 }
 

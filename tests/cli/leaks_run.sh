@@ -50,6 +50,31 @@ for stacks in caller hybrid exact; do
 	check_run --stacks $stacks -- ./frames exit; equal "$stacks: exit() was called" "$(summary)" "3 3 2 "
 	check_run --stacks $stacks -- ./frames check; equal "$stacks: a check was asked for" "$(summary | cut -d' ' -f1-3)" "3 3 2"
 done
+# stacks below the table, out to main(); of code out of a system header the line of the program's own
+cat >shared.cc <<'END'
+#include <memory>
+#include <string>
+struct loop { std::shared_ptr<loop> self; };
+__attribute__((noinline)) void lose(int n)
+{
+	auto l = std::make_shared<loop>(); l->self = l;
+	if (n) lose(n - 1);
+}
+__attribute__((noinline)) void first() { lose(0); }
+int main() { first(); lose(1); }
+END
+g++ -g -O2 -fno-optimize-sibling-calls -o shared shared.cc || fail "shared: compiles"
+lines() { sed -nE '/^#/,/^$/{s/\+0x[0-9a-f]+//;s/^#[0-9]+/#/;p}' err | sed '/^$/d'; }
+check_run -- ./shared
+equal "stacks" "$(lines | sort -u)" "   at lose(int) (shared.cc:6)
+   by first() (shared.cc:9)
+   by lose(int) (shared.cc:7)
+   by main (shared.cc:10)
+# definite, 1 block of std::_Sp_counted_ptr_inplace<loop, std::allocator<void>, (__gnu_cxx::_Lock_policy)2>"
+check_run --num-callers 2 -- ./shared
+equal "two frames" "$(lines | grep -c '^   and 1 more: --num-callers 3 shows them')" 2
+check_run --num-callers 0 -- ./shared; equal "no frames" "$(lines | wc -l) $(grep -c '^definite' err)" "0 3"
+check_run --stacks caller -- ./shared; equal "one frame is in the table" "$(lines | wc -l) $(grep -c '^definite.*lose(int).*(shared.cc:6)' err)" "0 1"
 # a signal that is sent to refgraph alone is meant for the program
 "$REFGRAPH" run --leak-check -- sh -c "trap 'echo got; exit 3' TERM; echo ready; while :; do sleep 0.1; done" >out2 2>err2 &
 mine=$!; test_pids+=("$mine")
