@@ -64,7 +64,7 @@ static struct error *add_event(struct table *t, struct call_paths *paths,
 	add_kind(t, e, text);
 	if (e->before != MODEL_UNKNOWN)
 		table_number(t, BEFORE, e->before);
-	if (e->after != MODEL_UNKNOWN)
+	if (e->after != MODEL_UNKNOWN && e->kind != RGD_EVENT_DESTROY)
 		table_number(t, AFTER, e->after);
 	table_number(t, TIMES, e->times);
 	if (e->hook != MODEL_NONE)

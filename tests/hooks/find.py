@@ -159,6 +159,13 @@ def main():
         equal("find: dlopen, %d times" % times, (p.returncode, p.stderr, sum(x["calls"] for x in h.hooks if x["name"] == "thing_unref")), (0, "", 2 * times))
         lives = [o for o in h.objects if o["state"] == "life"]
         equal("find: %d lives of those things" % times, sum(o["objects"] for o in lives), times)
+    # into a program whose threads run: the loader tells of a library before anybody can be inside
+    threads = compile("loads_threads", "#include <pthread.h>\nstatic volatile long n;\nstatic void *spin(void *x) { for (;;) n++; }\n" + LOADS.replace(
+        "for (int i = 0;", "pthread_t t[3];\n\tfor (int i = 0; i < 3; i++) pthread_create(&t[i], NULL, spin, NULL);\n\tfor (int i = 0;", 1), "-lpthread")
+    p = run(rules(), threads, "20")
+    h = Hooked()
+    equal("find: dlopen while threads run", (p.returncode, p.stderr, h.functions(way="got"), sum(x["calls"] for x in h.hooks if x["name"] == "thing_unref")),
+          (0, "", [], 40))
     # a thread that runs before main does, and before our constructor: started by a constructor of the library
     with open(os.path.join(TMP, "early.c"), "w") as f:
         f.write(EARLY)
