@@ -1,5 +1,5 @@
 /*
- * walk.h - what the files of the walker share: walk.c (phases, objects, edges), intern.c (strings, types, labels,
+ * walk.h - what the files of the walker share: walk.c (phases), walk_index.c, walk_objects.c (objects, edges), intern.c (strings, types, labels,
  * stacks), memory_map.c (what is mapped and readable), roots.c (where reachability starts), facts.c (everything about the
  * process that is not an object). Only snapshot.c includes it besides.
  *
@@ -237,6 +237,22 @@ struct walk {
 
 /* The whole walk; does not return. */
 void walk_main(const struct walk_plan *plan) __attribute__((noreturn));
+/* The end: the parent reads the status from the page. */
+void walk_exit(struct walk *w, int status) __attribute__((noreturn));
+/* The dump is marked; the first reasons that fit are kept. */
+void walk_partial(struct walk *w, const char *why);
+/* The writer's or the pool's trouble ends the walk; asked now and then, not per row. */
+void walk_check(struct walk *w);
+
+/* ---- walk_index.c ------------------------------------------------------------------------------------------------- */
+
+/* For live_each(). */
+bool walk_add_live(const struct live_block *block, void *walk);
+/* Blocks of allocators on top of mmap. */
+void walk_adapters_blocks(struct walk *w);
+void walk_adapters_discover(struct walk *w);
+/* Claims become bytes by object number. */
+void walk_settle_claims(struct walk *w);
 /* A block of malloc or of a runtime's own allocator: the one that starts at address, or, `inside`, that holds it. */
 bool walk_block_find(struct walk *w, uintptr_t address, bool inside, struct live_block *block);
 /* The block that holds the object at this address: false when it lies in none. */
@@ -250,9 +266,14 @@ static inline bool walk_plausible(const struct walk *w, uintptr_t value)
 	return value >= w->nodes.low &&
 	       value - w->nodes.low <= w->nodes.high - w->nodes.low + (1ull << 40);
 }
-const struct adapter *walk_adapter(uint32_t runtime);
 /* What an adapter said of the word there, NULL nothing. */
 const struct interned_label *walk_known_word(const struct walk *w, uintptr_t location);
+
+/* ---- walk_objects.c ----------------------------------------------------------------------------------------------- */
+
+/* Sections OBJECTS, EDGES, PROPERTIES. */
+void walk_objects(struct walk *w);
+const struct adapter *walk_adapter(uint32_t runtime);
 
 /* ---- vtable.c ------------------------------------------------------------------------------------------------------- */
 

@@ -91,6 +91,9 @@ static inline const struct pooled *pooled_of(const struct walk *w, uint32_t numb
 		       : NULL;
 }
 
+/* walk_index.c: as live_find() would say it. */
+void walk_pooled_block(const struct pooled *pooled, struct live_block *block);
+
 /* A mapping of the program's that holds the address, as a block. */
 bool pools_region(uintptr_t address, struct live_block *ret);
 
