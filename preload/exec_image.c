@@ -239,7 +239,8 @@ static bool file_is_foreign(long fd, const char *path)
 		next = script_interpreter(head.text);
 		if (!next)
 			return false;
-		path = strcpy(interpreter, next);
+		memcpy(interpreter, next, strlen(next) + 1);
+		path = interpreter;
 		fd = open_file(path);
 	}
 	if (fd >= 0)

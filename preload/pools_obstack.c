@@ -9,13 +9,19 @@
 
 enum { LIMIT = 0, PREV = 8, CHUNK_HEAD = 16 };
 #define SMALLEST 128u
-#define SLOTS 4096u /* heads that can be looked for at a time */
+#define FIRST_SLOTS 4096u
+#define MOST_SLOTS (1u << 24)
+
+/* A chunk that another one has before it is not the last: what refers to it is a copy of an obstack, from earlier. */
+struct chunk {
+	uintptr_t address;
+	bool inner, found;
+};
 
 struct obstacks {
 	struct walk *w;
-	uintptr_t heads[SLOTS]; /* hash set of last chunks */
-	bool found[SLOTS];
-	uint32_t n;
+	struct chunk *chunks; /* hash set; address 0 = free */
+	uint32_t slots, n;
 };
 
 static bool is_chunk(struct walk *w, uintptr_t chunk, struct live_block *block)
@@ -27,11 +33,42 @@ static bool is_chunk(struct walk *w, uintptr_t chunk, struct live_block *block)
 
 static uint32_t slot_of(const struct obstacks *o, uintptr_t chunk)
 {
-	uint32_t i = (uint32_t)((chunk * 0x9e3779b97f4a7c15ull) >> 40) & (SLOTS - 1);
+	uint32_t i = (uint32_t)((chunk * 0x9e3779b97f4a7c15ull) >> 40) & (o->slots - 1);
 
-	while (o->heads[i] && o->heads[i] != chunk)
-		i = (i + 1) & (SLOTS - 1);
+	while (o->chunks[i].address && o->chunks[i].address != chunk)
+		i = (i + 1) & (o->slots - 1);
 	return i;
+}
+
+/* Room for two more. */
+static bool reserve(struct obstacks *o)
+{
+	struct obstacks larger = {.w = o->w, .slots = o->slots ? o->slots * 2 : FIRST_SLOTS};
+
+	if (o->n + 2 < o->slots / 2)
+		return true;
+	larger.chunks = larger.slots <= MOST_SLOTS
+				? pool_map(&o->w->pool, larger.slots * sizeof *larger.chunks)
+				: NULL;
+	if (!larger.chunks)
+		return false;
+	for (uint32_t i = 0; i < o->slots; i++)
+		if (o->chunks[i].address)
+			larger.chunks[slot_of(&larger, o->chunks[i].address)] = o->chunks[i];
+	if (o->slots)
+		pool_unmap(&o->w->pool, o->chunks, o->slots * sizeof *o->chunks);
+	o->chunks = larger.chunks;
+	o->slots = larger.slots;
+	return true;
+}
+
+static struct chunk *enter(struct obstacks *o, uintptr_t address)
+{
+	struct chunk *c = &o->chunks[slot_of(o, address)];
+
+	o->n += !c->address;
+	c->address = address;
+	return c;
 }
 
 static bool note(const struct live_block *block, void *context)
@@ -46,8 +83,12 @@ static bool note(const struct live_block *block, void *context)
 	prev = pools_word(block->address + PREV);
 	if (prev && !is_chunk(o->w, prev, &before))
 		return true;
-	o->heads[slot_of(o, block->address)] = block->address;
-	return ++o->n < SLOTS / 2;
+	if (!reserve(o))
+		return false;
+	enter(o, block->address);
+	if (prev)
+		enter(o, prev)->inner = true;
+	return true;
 }
 
 static void add(struct obstacks *o, uintptr_t at, uintptr_t chunk)
@@ -81,15 +122,18 @@ static void add(struct obstacks *o, uintptr_t at, uintptr_t chunk)
 static void look_at(struct obstacks *o, uintptr_t at)
 {
 	uintptr_t chunk = pools_word(at), base = pools_word(at + 8), next = pools_word(at + 16);
-	uint32_t slot;
+	struct chunk *c;
 
-	if (!chunk || chunk & 7 || o->heads[slot = slot_of(o, chunk)] != chunk || o->found[slot])
+	if (!chunk || chunk & 7)
+		return;
+	c = &o->chunks[slot_of(o, chunk)];
+	if (!c->address || c->inner || c->found)
 		return;
 	if (pools_word(at + 24) != pools_word(chunk + LIMIT) || base < chunk + CHUNK_HEAD ||
 	    next < base || next > pools_word(at + 24) || !pools_word(at - 8) ||
 	    pools_word(at - 8) > 1u << 30)
 		return;
-	o->found[slot] = true;
+	c->found = true;
 	add(o, at, chunk);
 }
 
@@ -124,21 +168,19 @@ static void look_on_stacks(struct obstacks *o)
 
 void pools_obstack(struct walk *w)
 {
-	struct obstacks *o = pool_map(&w->pool, sizeof *o);
+	struct obstacks o = {.w = w};
 
-	if (!o)
-		return;
-	o->w = w;
-	live_each(note, o);
-	for (uint32_t i = 0; o->n && i < modules_count(); i++) {
+	live_each(note, &o);
+	for (uint32_t i = 0; o.n && i < modules_count(); i++) {
 		const struct module *m = modules_get(i);
 
 		for (unsigned k = 0; !m->own && !m->unloaded && k < m->nwritable; k++)
-			look_through(o, m->writable[k].low, m->writable[k].high);
+			look_through(&o, m->writable[k].low, m->writable[k].high);
 	}
-	if (o->n) {
-		look_on_stacks(o);
-		live_each(look_into, o);
+	if (o.n) {
+		look_on_stacks(&o);
+		live_each(look_into, &o);
 	}
-	pool_unmap(&w->pool, o, sizeof *o);
+	if (o.slots)
+		pool_unmap(&w->pool, o.chunks, o.slots * sizeof *o.chunks);
 }

@@ -75,12 +75,11 @@ static struct error *print(struct context *c, const struct query_result *r)
 		columns[i] = (struct column){.name = r->names.data[i], .type = type_of(r, i)};
 	if (!e)
 		e = table_create(columns, r->ncolumns, &t);
-	for (size_t i = 0; i < r->cells.n && !e; i++) {
-		unsigned column = i % r->ncolumns;
-
+	for (size_t i = 0, column = 0; i < r->cells.n && !e; i++) {
 		if (column == 0)
 			table_row(t);
 		add_cell(t, column, columns[column].type, r, &r->cells.data[i]);
+		column = column + 1 < r->ncolumns ? column + 1 : 0;
 	}
 	if (!e)
 		e = table_print(t, &c->style, stdout);
@@ -106,7 +105,8 @@ static struct error *begin(struct stream *s, const struct query_result *r)
 		return error_memory();
 	for (size_t i = 0; i < r->ncolumns; i++)
 		s->columns[i].name = r->names.data[i];
-	TRY(table_create(s->columns, r->ncolumns, &s->table));
+	/* the stream's owner frees the columns */
+	TRY(table_create(s->columns, r->ncolumns, &s->table)); // NOLINT(clang-analyzer-unix.Malloc)
 	return table_stream(s->table, &s->c->style, stdout);
 }
 

@@ -273,16 +273,16 @@ static uint32_t *record_slot(const struct leaks *l, uint32_t stack, enum leak_ki
 	return &l->record_at[(size_t)(stack == MODEL_NONE ? 0 : stack + 1) * LEAK_KINDS + kind];
 }
 
-static uint32_t record_stack(const struct model *m, uint32_t object)
+static uint32_t record_stack(const struct leaks *l, uint32_t object)
 {
-	return model_whole_stack(m, m->stack[object] ? m->stack[object] - 1 : MODEL_NONE);
+	uint32_t stack = l->alive->model->stack[object];
+
+	return stack ? l->whole[stack - 1] : MODEL_NONE;
 }
 
 uint32_t leaks_record(const struct leaks *l, uint32_t object)
 {
-	const struct model *m = l->alive->model;
-
-	return *record_slot(l, record_stack(m, object), l->kind[object]) - 1;
+	return *record_slot(l, record_stack(l, object), l->kind[object]) - 1;
 }
 
 /* The record for the kind and stack of a block. NULL without memory. */
@@ -290,7 +290,7 @@ static struct leak_record *record_of(struct leaks *l, uint32_t object)
 {
 	const struct model *m = l->alive->model;
 	struct leak_record fresh = {.kind = l->kind[object],
-				    .stack = record_stack(m, object),
+				    .stack = record_stack(l, object),
 				    .example = object,
 				    .oldest = m->epoch[object],
 				    .newest = m->epoch[object]};
@@ -350,6 +350,9 @@ static struct error *make_records(struct search *s)
 	struct leaks *l = s->leaks;
 
 	TRY(big_alloc_sparse(record_room(s->m), sizeof *l->record_at, &l->record_at));
+	TRY(big_alloc(s->m->nstacks, sizeof *l->whole, &l->whole));
+	for (uint32_t i = 0; i < s->m->nstacks; i++)
+		l->whole[i] = model_whole_stack(s->m, i);
 	TRY(record_blocks(s));
 	if (l->records.n)
 		qsort(l->records.data, l->records.n, sizeof *l->records.data, by_bytes);
@@ -408,6 +411,7 @@ void leaks_deinit(struct leaks *l)
 	big_free(l->kind, n, sizeof *l->kind);
 	big_free(l->head, n, sizeof *l->head);
 	big_free(l->record_at, record_room(l->alive->model), sizeof *l->record_at);
+	big_free(l->whole, l->alive->model->nstacks, sizeof *l->whole);
 	VEC_FREE(&l->records);
 	*l = (struct leaks){0};
 }

@@ -64,6 +64,7 @@ struct leaks {
 	struct leak_sum suppressed;
 	struct leak_sum undecided; /* of `sums`: some of the stacks of their site are suppressed */
 	VEC(struct leak_record) records; /* by kind, then bytes lost with them descending */
+	uint32_t *whole;		 /* by stack: model_whole_stack() */
 	uint32_t *record_at;		 /* by stack and kind: see leaks_record() */
 };
 

@@ -79,10 +79,12 @@ uint32_t names_keep(struct names *t, const char *name)
 	if (number != NAMES_NONE)
 		return number;
 	copy = strdup(name);
-	number = copy ? names_add(t, copy) : NAMES_NONE;
+	if (!copy)
+		return NAMES_NONE;
+	number = names_add(t, copy);
 	if (number == NAMES_NONE)
 		free(copy);
-	return number;
+	return number; // NOLINT(clang-analyzer-unix.Malloc): names_free_kept() frees the copy
 }
 
 void names_free_kept(struct names *t)

@@ -109,6 +109,7 @@ static bool refuse(const char *version, const char *note)
 static bool read_build(const struct module_entry *m, char *out, size_t size)
 {
 	const char *text;
+	size_t length;
 
 	if (!m || m->size < 64 || m->size > 1024 || m->api < 20000000 || m->api > 21000000)
 		return refuse("PHP",
@@ -123,11 +124,12 @@ static bool read_build(const struct module_entry *m, char *out, size_t size)
 		return refuse(version_name(m->api),
 			      "a debug build: not supported, native blocks are "
 			      "followed, its objects are not");
-	if (!text || strncmp(text, "API", 3) != 0 || strlen(text) >= size || strchr(text, '/'))
+	length = text ? strlen(text) : 0;
+	if (!text || strncmp(text, "API", 3) != 0 || length >= size || strchr(text, '/'))
 		return refuse(version_name(m->api),
 			      "it does not state its build as API...,NTS: not "
 			      "supported");
-	strcpy(out, text);
+	memcpy(out, text, length + 1);
 	return true;
 }
 
@@ -136,20 +138,23 @@ static bool read_build(const struct module_entry *m, char *out, size_t size)
 /* DIRECTORY-OF-THE-SHIM/adapters/refgraph-php-API20220829-NTS.so */
 static bool module_path(const char *build, char *out, size_t size)
 {
+	static const char before[] = "adapters/refgraph-php-", after[] = ".so";
 	Dl_info info;
 	const char *slash;
+	char *name;
 	size_t length;
 
 	if (!dladdr(&php, &info) || !(slash = strrchr(info.dli_fname, '/')))
 		return false;
 	length = (size_t)(slash + 1 - info.dli_fname);
-	if (length + strlen(build) + 40 > size)
+	if (length + sizeof(before) + strlen(build) + sizeof(after) > size)
 		return false;
 	memcpy(out, info.dli_fname, length);
-	strcpy(out + length, "adapters/refgraph-php-");
-	strcat(out, build);
-	strcat(out, ".so");
-	for (char *p = out + length; *p; p++)
+	memcpy(out + length, before, sizeof(before) - 1);
+	name = out + length + sizeof(before) - 1;
+	memcpy(name, build, strlen(build));
+	memcpy(name + strlen(build), after, sizeof(after));
+	for (char *p = name; *p; p++)
 		if (*p == ',')
 			*p = '-';
 	return true;

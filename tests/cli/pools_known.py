@@ -90,6 +90,8 @@ def obstack():
     equal("obstack: chunks, used, held", pools(dump, "blocks,used,pieces,held"),
           ["1,274,1,4064", "1,80,1,4064", "10,9976,10,10000"])
     equal("obstack: nothing is lost", leaks(dump), [])
+    lost = [l.split()[-1] for l in ask("info", dump).splitlines() if "lost.blocks" in l]
+    equal("obstack: an old copy of one is none, and no block is counted as lost for it", lost, ["0"])
 
 
 apr()

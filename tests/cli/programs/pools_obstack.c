@@ -9,6 +9,7 @@
 #define obstack_chunk_alloc malloc
 #define obstack_chunk_free free
 
+struct obstack early; /* a copy of names as it once was: comes first in memory, and is none */
 static struct obstack names;
 
 int main(void)
@@ -18,7 +19,7 @@ int main(void)
 
 	obstack_begin(&names, 1000);
 	for (int i = 0; i < 100; i++)
-		obstack_alloc(&names, 96); /* 10 in each chunk of 1000 */
+		obstack_alloc(&names, 96), early = i == 55 ? names : early; /* 10 in each chunk of 1000 */
 	obstack_init(&local);
 	held = obstack_alloc(&local, 64);
 	held[1] = calloc(1, 555); /* held by the obstack alone */
