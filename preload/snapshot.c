@@ -553,6 +553,12 @@ void snapshot_begin(const struct snapshot_request *request)
 	}
 	if (control_isolated()) {
 		job.smaps = smaps_read(&job.smaps_size);
+		if (fork_is_heard(plan.smaps, plan.smaps_size)) {
+			fail(&job.result, ENOTSUP,
+			     "the program asks the kernel to be told of each fork of its memory "
+			     "(userfaultfd); the dump's copy would be one");
+			goto over;
+		}
 		if (lineage_get()->parent)
 			page_runs_read(plan.smaps, plan.smaps_size, &plan.pages);
 	}

@@ -29,6 +29,9 @@ uint64_t control_process_key(void);
 void control_main_tls(uintptr_t *low, uintptr_t *high);
 /* True in the helper when its descriptors are its own: what it opens does not show in the program. */
 bool control_isolated(void);
+/* fork_events.c: the clone would not go unnoticed, and might not come back. `smaps` is the text of /proc/self/smaps. Opens descriptors:
+ * where none shows in the program. */
+bool fork_is_heard(const char *smaps, size_t size);
 /* Asks for a snapshot with this reason and waits, at most `limit_ms` (0: the walker's deadline). 0 or an errno. */
 int control_snapshot(const char *reason, const char *label, const char *path, unsigned limit_ms,
 		     struct snapshot_result *result);

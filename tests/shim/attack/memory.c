@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include "enough.h"
 
 #define MB (1ul << 20)
 
@@ -37,7 +38,7 @@ static int temporary(size_t n)
 
 static void live(int ms)
 {
-	for (int i = 0; i < ms; i++) {
+	for (int i = 0; i < ms || !enough(); i++) {
 		free(malloc(100 + i));
 		usleep(1000);
 	}
