@@ -150,10 +150,8 @@ static void helper_ended(void *unused)
 static void helper_step(void)
 {
 	control_gate_enter(0);
-	if (!atomic_load(&stop)) {
-		single_end();
+	if (!atomic_load(&stop))
 		jobs_step();
-	}
 	control_gate_leave();
 }
 

@@ -119,6 +119,7 @@ static void job_over(const struct snapshot_result *r)
 static void job_start(enum job_kind kind, const struct snapshot_request *request)
 {
 	struct snapshot_result result;
+	single_end();
 	job_kind = kind;
 	job_reason = request->reason;
 	snapshot_begin(request);
@@ -162,6 +163,7 @@ static void page_serve(void)
 	case RGC_TRACK:
 		memcpy(label, control_page->label, sizeof label);
 		label[sizeof label - 1] = 0;
+		single_end();
 		if (tracking_switch(label))
 			answer(serial, 0, "");
 		else

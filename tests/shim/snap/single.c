@@ -3,7 +3,7 @@
  *   belief   prints what libc and this executable hold of the number of threads: at the start, in a child of fork(), after a
  *            snapshot, and after a thread came and went
  *   busy     777 blocks of 4300 bytes; then the allocator, a mutex and the loader's lock in turns until standard input ends, each block
- *            checked before it is freed. Prints how many were not what they should be
+ *            checked before it is freed. Prints how many were not what they should be, and libc's belief
  */
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -100,7 +100,7 @@ static int busy(void)
 		wrong += !dlsym(RTLD_DEFAULT, "qsort");
 		pthread_mutex_unlock(&lock);
 	}
-	printf("wrong %d\n", wrong);
+	printf("wrong %d single %d\n", wrong, __libc_single_threaded);
 	return 0;
 }
 
