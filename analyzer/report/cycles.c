@@ -75,10 +75,16 @@ static struct error *choose_edges(struct work *w, bool with_types)
 	for (size_t i = 0; i < words; i++)
 		out[i] &= w->alive->reached[i];
 	for (uint32_t o = 0; o < g->nnodes && !e; o++)
-		for (uint32_t k = g->out_first[o]; k < g->out_first[o + 1]; k++)
-			w->c->edge_class[k] = bits_get(out, o) || bits_get(out, g->out_target[k])
-						      ? CLASS_NONE
-						      : w->alive->edge_class[k];
+		for (uint32_t k = g->out_first[o]; k < g->out_first[o + 1]; k++) {
+			uint8_t class = w->alive->edge_class[k];
+			/* a short std::string points into itself, as others do: there is nothing to cut */
+			bool own = g->out_target[k] == o && class & MODEL_CLASS_INTERIOR;
+
+			w->c->edge_class[k] =
+				own || bits_get(out, o) || bits_get(out, g->out_target[k])
+					? CLASS_NONE
+					: class;
+		}
 	w->graph = *g;
 	w->graph.edge_class = w->c->edge_class;
 	big_free(out, words, sizeof *out);

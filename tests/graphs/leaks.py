@@ -61,7 +61,7 @@ class Heap:
                 kind[i] = ("reachable" if i in exact else "possible" if i in live else "garbage" if i in waiting
                            else "definite" if i in heads else "indirect")
         self.after = after
-        self.looped = {i for i in heads if any(b == i and a in after[i] for a, b, inside in self.edges)}
+        self.looped = {i for i in heads if any(b == i and a in after[i] and not (a == i and inside) for a, b, inside in self.edges)}
         return kind
 
 
@@ -116,5 +116,23 @@ def main():
         rgd.equal("every kind is met", sorted(seen), ["definite", "garbage", "indirect", "possible", "reachable"])
 
 
+def into_itself():
+    """What points into itself, as a short std::string does, is no cycle; what points to its start is one."""
+    dump = rgd.make("itself.rgd", text="""
+object inside block size=40
+object start block size=48
+object held block size=56
+edge inside inside kind=conservative offset=8 interior=16
+edge start start kind=conservative offset=8
+edge held held kind=conservative offset=8 interior=16
+root global g held kind=conservative value=8
+""")
+    rows = [json.loads(l) for l in Run(["cycles", dump, "--json"]).out.splitlines()]
+    rgd.equal("into itself: cycles", [(r["state"], r["bytes"]) for r in rows], [("garbage", 48)])
+    rows = [json.loads(l) for l in Run(["leaks", dump, "--json"]).out.splitlines()]
+    rgd.equal("into itself: root cycles", sorted((r["bytes"], r["cyclic"]) for r in rows if "kind" in r), [(88, 1)])
+
+
 main()
+into_itself()
 sys.exit(rgd.status())
