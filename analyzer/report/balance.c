@@ -694,6 +694,18 @@ static void sight_free(struct model *m, struct sight *s)
 	alive_deinit(&s->alive);
 }
 
+/* All its references are of others that are lost, and its runtime has a collector for such: it will come by. */
+static bool is_collectable(const struct model *m, const struct counted_row *c, const uint32_t *held)
+{
+	uint64_t count = c->memory != MODEL_UNKNOWN ? c->memory : c->count;
+	uint32_t runtime;
+
+	if (c->state != RGD_COUNTED_ALIVE || c->object == MODEL_NONE || count > held[c->object])
+		return false;
+	runtime = m->types[m->type[c->object]].runtime;
+	return runtime == RGD_RT_PHP || runtime == RGD_RT_CPYTHON;
+}
+
 /*
  * Of what is lost, what only others hold that are lost follows from them. The others are those that count a reference of which the dump has no
  * pointer at all; where there is none (they hold each other in a circle) each of them stands for itself.
@@ -730,6 +742,9 @@ static struct error *find_indirect(struct model *m, struct sight *s)
 		s->indirect[i] = seen[i];
 	for (size_t i = 0; i < heads.n && !e; i++)
 		bits_clear(s->indirect, heads.data[i]);
+	for (uint32_t i = 0; i < m->ncounted && !e; i++)
+		if (is_collectable(m, &m->counted[i], held))
+			bits_set(s->indirect, m->counted[i].object);
 	VEC_FREE(&heads);
 	big_free(held, m->nobjects, sizeof *held);
 	big_free(seen, words, sizeof *seen);
@@ -754,6 +769,12 @@ static struct error *find_shared(struct model *m, struct sight *s)
 	}
 	big_free(seen, bits_words(m->nobjects), sizeof *seen);
 	return e;
+}
+
+/* PHP's table of all objects knows it, and nobody else: it keeps the object in reach, but counts no reference. */
+static bool is_orphan(const struct model *m, uint32_t root)
+{
+	return !strcmp(model_string(m, m->roots[root].label), "objects store: orphan");
 }
 
 static struct error *sight_make(struct model *m, struct sight *s)
@@ -784,7 +805,7 @@ static struct error *sight_make(struct model *m, struct sight *s)
 			s->holders[m->graph.out_target[k]] += alive_edge(&s->alive, k);
 	}
 	for (size_t i = 0; i < s->alive.roots.n; i++)
-		s->holders[s->alive.roots.data[i]]++;
+		s->holders[s->alive.roots.data[i]] += !is_orphan(m, s->alive.root_rows.data[i]);
 	s->some = true;
 	return NULL;
 }

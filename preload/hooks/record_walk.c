@@ -381,7 +381,9 @@ static void write_object(struct walk *w, const struct row *row)
 	const struct tracked *o = row->object;
 	uint64_t interior;
 	uint32_t number = 0, flags = o->flags;
-	bool lies = row->block && walk_resolve(w, o->id, &number, &interior);
+	/* in a block, or where another adapter has it, who knows of more memory (ZendMM's) */
+	bool lies = (row->block || row->readable) && walk_resolve(w, o->id, &number, &interior) &&
+		    (row->block || !interior);
 	int64_t late = o->state == RGD_COUNTED_ENDED ? quarantine_change(o->id) : 0;
 	struct event event;
 

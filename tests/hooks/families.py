@@ -122,6 +122,20 @@ def judge_php():
     h = Hooked("php.rgd")
     calls = {x["name"]: x["calls"] for x in h.hooks}
     judge("families: php: births and ends of objects", not p.stderr and calls["zend_objects_new"] == 5 and calls["zend_objects_store_del"] >= 3, (p.stderr, calls))
+    # by FFI, as an extension may
+    for bug, expected in ("correct", []), ("missing", [("stdClass", "leak", 4)]), ("surplus", [("stdClass", "surplus", -1)]):
+        name = "php.%s.rgd" % bug
+        p = run("php", "/usr/bin/php", "-n", "-d", "extension=ffi", "-d", "ffi.enable=1", os.path.join(SAMPLES, "php.php"), bug, dump=name,
+                env={"REFGRAPH_TOMBSTONES": "1000", "REFGRAPH_ON_EXIT": "0", "REFGRAPH_PHP_REQUEST": "1"})
+        if "FFI" in p.stdout + p.stderr:
+            say("skip families: php, by FFI: " + p.stderr)
+            return
+        rows = subprocess.run([REFGRAPH, "balance", "--json", os.path.join(TMP, name)], stdout=subprocess.PIPE, universal_newlines=True).stdout
+        equal("families: php, %s: balance" % bug, [(r["type"], r["finding"], r["net"]) for r in map(json.loads, rows.splitlines())], expected)
+    # what the collector has yet to come by is no leak
+    run("php", "/usr/bin/php", "-n", "-r", "class A {} function f() { $a = new A; $b = new A; $a->x = $b; $b->x = $a; } for ($i = 0; $i < 40; $i++) { f(); new A; }",
+        dump="php.cycles.rgd", env={"REFGRAPH_ON_EXIT": "0", "REFGRAPH_PHP_REQUEST": "1"})
+    equal("families: php: cycles that wait for the collector", balance("php", "cycles"), [])
 
 
 def judge_held():
