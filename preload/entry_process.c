@@ -249,12 +249,11 @@ static __attribute__((used)) long syscall_alone(long number, long a, long b, lon
 		sandbox_ahead();
 		return sandbox_result((int)real_syscall(number, a, b, c, d, e));
 	}
-	if (number == SYS_execve || number == SYS_execveat) {
-		bool waited = entry_exec_begin();
-		long result = real_syscall(number, a, b, c, d, e);
-		entry_exec_failed(waited);
-		return result;
-	}
+	if (number == SYS_execve) /* our own: see entry_exec.c */
+		return execve((const char *)a, (char *const *)b, (char *const *)c);
+	if (number == SYS_execveat)
+		return execveat((int)a, (const char *)b, (char *const *)c, (char *const *)d,
+				(int)e);
 	ALONE(real_syscall(number, a, b, c, d, e));
 }
 

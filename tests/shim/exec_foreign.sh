@@ -20,6 +20,7 @@ cat >ways.c <<'END'
 #include <fcntl.h>
 #include <spawn.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 int main(int argc, char **argv)
@@ -41,6 +42,8 @@ int main(int argc, char **argv)
 		case '6': execle(file, file, NULL, environ);
 		case '7': fexecve(open(file, O_RDONLY), args, environ);
 		case '8': execveat(AT_FDCWD, file, args, environ, 0);
+		case 'r': syscall(SYS_execve, file, args, environ);
+		case 'R': syscall(SYS_execveat, AT_FDCWD, file, args, environ, 0);
 		case '9': execveat(open(".", O_RDONLY), name, args, environ, 0);
 		}
 		_exit(1);
@@ -51,7 +54,7 @@ END
 gcc -w -o ways ways.c || exit 1
 export LC_ALL=C KEPT=kept PATH=$PATH:$TMP
 run() { env LD_PRELOAD="$TMP/other.so:$SHIM" REFGRAPH_DIR="$TMP" "$@" 2>&1; }
-for way in 0 1 2 3 4 5 6 7 8 9 s p; do
+for way in 0 1 2 3 4 5 6 7 8 9 r R s p; do
 	equal "foreign: way $way to start it" "$(run ./ways $way "$TMP/foreign")" "$TMP/other.so kept"
 	equal "foreign: way $way to start another" "$(run ./ways $way "$TMP/show")" "$TMP/other.so:$SHIM kept"
 done
@@ -111,4 +114,7 @@ chmod 711 "$TMP"
 if [ "$(id -u)" = 0 ]; then
 	equal "foreign: not readable by another user" "$(LD_PRELOAD=$TMP/away.so REFGRAPH_DIR=$TMP chroot --userspec=65534:65534 / "$TMP/show" 2>&1)" "none kept"
 else skip "foreign: not readable by another user" "not root"; fi
+# valgrind names each system call that it does not know
+if command -v valgrind >/dev/null; then equal "foreign: below valgrind" "$(run valgrind -q --tool=none /bin/echo nothing more)" "nothing more"
+else skip "foreign: below valgrind" "not installed"; fi
 exit $failed
