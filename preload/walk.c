@@ -287,7 +287,7 @@ static struct walk *walk_create(const struct walk_plan *plan)
 	}
 	w->plan = plan;
 	w->page = plan->page;
-	w->epoch = __atomic_load_n(&epoch_now, __ATOMIC_RELAXED);
+	w->epoch = atomic_load_explicit(&epoch_now, memory_order_relaxed);
 	for (unsigned i = 0; adapters[i]; i++)
 		w->adapter_index[adapters[i]->runtime & 15] = i + 1;
 	return w;
