@@ -4,7 +4,7 @@
 . "$(dirname "$0")/../foreign.sh"
 [ "$(id -u)" != 0 ] || DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends ruby lua5.4 luajit guile-3.0 sbcl ocaml-nox \
 	r-base-core octave maxima swi-prolog-nox emacs-nox musl-tools bubblewrap fakeroot faketime tmux chromium firefox-esr ffmpeg \
-	postgresql inkscape >/dev/null 2>&1
+	postgresql inkscape perl fio ghc rustc >/dev/null 2>&1
 export LC_ALL=C
 has() { command -v "$1" >/dev/null || { skip "$1" "not installed"; return 1; }; }
 
@@ -51,5 +51,9 @@ cat >"$TMP/page.html" <<'END'
 END
 has chromium && same "chromium: zygotes that count threads" sh -c "timeout 100 /usr/lib/chromium/chromium --headless --no-sandbox --disable-gpu --user-data-dir=\$PWD/h --virtual-time-budget=3000 --dump-dom file://$TMP/page.html 2>/dev/null; rm -rf h"
 has firefox-esr && same "firefox" sh -c "export HOME=\$PWD/h; mkdir h; timeout 100 firefox-esr --headless --no-remote --profile \$PWD/h --screenshot \$PWD/a.png file://$TMP/page.html >/dev/null 2>&1; echo \$?; test -s a.png && echo shot; rm -rf h a.png"
+perl -Mthreads -e1 2>/dev/null && same "perl: threads, an alarm" perl -e 'use threads; my @t = map { my $k = $_; threads->create(sub { my %h; $h{$_ * $k} = "v$_" for 1 .. 20000; scalar keys %h }) } 1 .. 4; print $_->join(), "\n" for @t; local $SIG{ALRM} = sub { print "alarm\n" }; alarm 1; sleep 3; exit 6'
+has fio && same "fio: io_uring" sh -c 'fio --name=a --ioengine=io_uring --rw=randrw --size=8m --bs=4k --iodepth=16 --numjobs=3 --thread --time_based --runtime=2 --filename=f --output=/dev/null; echo $?; rm -f f'
+has ghc && same "ghc: its compiler, and a program with green threads" sh -c 'printf "import Control.Concurrent\nimport qualified Data.Map as M\nmain = do { v <- newEmptyMVar; mapM_ (\\\\k -> forkIO (putMVar v \$! M.size (M.fromList [(i*k,show i)|i<-[1..20000::Int]]))) [1..6]; r <- mapM (const (takeMVar v)) [1..6::Int]; print (sum r) }\n" >a.hs; ghc -v0 -threaded -rtsopts a.hs && ./a +RTS -N4; echo $?; rm -f a a.*'
+has rustc && same "rustc: its compiler, and a program with a panic" sh -c 'echo "use std::thread; fn main() { println!(\"{}\", thread::spawn(|| { panic!(\"x\") }).join().is_err()); std::process::exit(3) }" >a.rs; rustc -O a.rs && ./a 2>/dev/null; echo $?; rm -f a'
 dumps_good "published programs"
 exit $failed
