@@ -1,9 +1,11 @@
 """php_groups.py - the groups of tests/bench/run about PHP. Each function gets the module of tests/bench/run as `b`.
 
 The budgets are: CPU 1.1 times the plain program for the graph alone, 1.3 with the place of each allocation; peak memory 1.25 times."""
+import getpass
 import os
 import re
 import shutil
+import socket
 import statistics
 import subprocess
 import sys
@@ -49,34 +51,90 @@ def peers(b, name, command, script, base):
                [*command, "-d", "zend_extension=" + xdebug, "-d", "xdebug.mode=" + mode, "-d", "xdebug.output_dir=" + b.TMP, *more, script], {}, base, None, 1)
 
 
-def requests(b, count=1500):
-    """CPU and memory of php-fpm, all its processes, for so many requests by two clients."""
-    script = os.path.join(HERE, "php", "request.php")
+NGINX = """daemon off; user %(user)s; worker_processes 1; pid %(folder)s/nginx.pid; error_log %(folder)s/nginx.log;
+events { worker_connections 64; }
+http {
+    access_log off;
+    client_body_temp_path %(folder)s/body; fastcgi_temp_path %(folder)s/fastcgi; proxy_temp_path %(folder)s/proxy;
+    uwsgi_temp_path %(folder)s/uwsgi; scgi_temp_path %(folder)s/scgi;
+    server {
+        listen 127.0.0.1:%(port)d;
+        location / {
+            fastcgi_pass unix:%(socket)s;
+            fastcgi_param SCRIPT_FILENAME %(script)s; fastcgi_param REQUEST_METHOD $request_method; fastcgi_param REQUEST_URI $request_uri;
+            fastcgi_param QUERY_STRING $query_string; fastcgi_param SERVER_PROTOCOL $server_protocol;
+        }
+    }
+}
+"""
 
-    def loop(extra):
+
+def by_http(b, server, script, count):
+    """So many requests through nginx, by ab's four clients. How many were answered with 200."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = s.getsockname()[1]
+    config = os.path.join(server.folder, "nginx.conf")
+    with open(config, "w") as out:
+        out.write(NGINX % {"user": getpass.getuser(), "folder": server.folder, "port": port, "socket": server.socket, "script": script})
+    front = subprocess.Popen(["nginx", "-c", config], stderr=subprocess.DEVNULL)
+    try:
+        for _ in range(500):
+            with socket.socket() as s:
+                if not s.connect_ex(("127.0.0.1", port)):
+                    break
+            time.sleep(0.01)
+        good = 0
+        for uri in "/list", "/item/7":
+            said = subprocess.run(["ab", "-q", "-l", "-k", "-c", "4", "-n", str(count // 2), "http://127.0.0.1:%d%s?n=1" % (port, uri)],
+                                  stdout=subprocess.PIPE, text=True).stdout
+            if not re.search(r"Failed requests: +0\n", said) or "Non-2xx" in said:
+                raise RuntimeError("ab: " + said[-300:])
+            good += int(re.search(r"Complete requests: +(\d+)", said).group(1))
+        return good
+    finally:
+        front.terminate()
+        front.wait()
+
+
+def by_fastcgi(b, server, script, count):
+    """The same without a web server in front: two clients of FastCGI."""
+    def ask(i):
+        status, body, _ = server.get(script, uri="/list" if i % 2 else "/item/%d" % i, query="n=%d" % i)
+        return None if status == 200 and body.endswith(" %d" % i) else body
+    load = fpm.Load(ask, 2)
+    load.until(count)
+    load.stop()
+    if load.bad:
+        raise RuntimeError("php-fpm: %s" % load.bad[:1])
+    return load.answers
+
+
+def requests(b, count=3000):
+    """CPU and memory of php-fpm, all its processes, for so many requests: by HTTP, where there are nginx and ab."""
+    script = os.path.join(HERE, "php", "request.php")
+    send, how = (by_http, "by nginx and ab") if shutil.which("nginx") and shutil.which("ab") else (by_fastcgi, "by FastCGI alone")
+
+    def loop(ini):
         def run(env):
             folder = os.path.join(b.TMP, "fpm%d" % time.monotonic_ns())
             os.mkdir(folder)
-            server = fpm.Fpm(folder, env=env, ini=["zend_extension=opcache"] if extra else [])
-
-            def ask(i):
-                status, body, _ = server.get(script, uri="/list" if i % 2 else "/item/%d" % i, query="n=%d" % i)
-                return None if status == 200 and body.endswith(" %d" % i) else body
-            load = fpm.Load(ask, 2)
-            load.until(count)
-            load.stop()
-            server.process.send_signal(fpm.signal.SIGQUIT)
-            _, status, usage = os.wait4(server.process.pid, 0)
-            server.process.returncode = os.waitstatus_to_exitcode(status)
-            server.stop()
-            if load.bad or server.process.returncode:
-                raise RuntimeError("php-fpm: exit status %s, %s" % (server.process.returncode, load.bad[:1]))
-            return (usage.ru_utime + usage.ru_stime) * count / load.answers, usage.ru_maxrss
+            server = fpm.Fpm(folder, env=env, ini=ini)
+            try:
+                answers = send(b, server, script, count)
+            finally:
+                server.process.send_signal(fpm.signal.SIGQUIT)
+                _, status, usage = os.wait4(server.process.pid, 0)
+                server.process.returncode = os.waitstatus_to_exitcode(status)
+                server.stop()
+            if server.process.returncode:
+                raise RuntimeError("php-fpm: exit status %s" % server.process.returncode)
+            return (usage.ru_utime + usage.ru_stime) * count / answers, usage.ru_maxrss
         return run
 
-    for title, extra in ("", False), (" with opcache", True):
-        b.title("PHP: %d requests to php-fpm%s" % (count, title), "CPU of all its processes, ratio to the plain one; tests/bench/php/request.php")
-        b.overhead("php requests" + title, ways(b, loop(extra)), BUDGETS)
+    for title, ini in ("", []), (" with opcache", ["zend_extension=opcache"]):
+        b.title("PHP: %d requests to php-fpm%s, %s" % (count, title, how), "CPU of all its processes, ratio to the plain one; tests/bench/php/request.php")
+        b.overhead("php requests" + title, ways(b, loop(ini)), BUDGETS)
 
 
 HEAP = """<?php
