@@ -252,6 +252,7 @@ enum rgd_label_class {
 #define RGD_LABEL_F_NEWARRAY 16u /* what follows the number of elements */
 #define RGD_LABEL_F_INHERITANCE 32u /* a base class that is not the first */
 #define RGD_LABEL_F_GCHEAD 64u	    /* what follows the head of CPython's collector */
+#define RGD_LABEL_F_PHPTABLE 128u   /* the elements of a table of PHP's, behind its hash */
 
 /* OBJECTS, ascending by address, in groups. */
 enum rgd_objects_column {

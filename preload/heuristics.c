@@ -61,6 +61,53 @@ static bool is_collected(uintptr_t address, uint64_t interior)
 	return false;
 }
 
+/* As zend_hash.c lays them out: places of the first element for each value of the hash, then elements of 32 bytes, half as many. */
+#define NO_PLACE UINT32_MAX
+struct php_element {
+	uint64_t value[2];
+	uint64_t hash, key;
+};
+
+/* Each place is that of an element whose hash leads there. */
+static bool is_hashed(uintptr_t address, uint64_t interior)
+{
+	const uint32_t *places = (const uint32_t *)address;
+	uint32_t count = (uint32_t)(interior / sizeof(*places));
+	const struct php_element *elements = (const struct php_element *)(address + interior);
+
+	for (uint32_t i = 0; i < count; i++)
+		if (places[i] != NO_PLACE &&
+		    (places[i] >= count / 2 || (elements[places[i]].hash & (count - 1)) != i))
+			return false;
+	return true;
+}
+
+static bool is_type(uint32_t word)
+{
+	return word && !(word & ~0x30fu);
+}
+
+/*
+ * An array without keys: two places for none, then values of 16 bytes with a type each. What is not used yet is not set; resources
+ * are counted from 1, and so is the first value of some tables.
+ */
+static bool is_packed(uintptr_t address, uint64_t size)
+{
+	const uint32_t *words = (const uint32_t *)address;
+
+	return size >= 8 + 2 * 16 && words[0] == NO_PLACE && words[1] == NO_PLACE &&
+	       (is_type(words[4]) || (!words[4] && is_type(words[8])));
+}
+
+/* Memory of a table of PHP's: whoever has the table points to its elements. */
+static bool is_php_table(uintptr_t address, uint64_t size, uint64_t interior)
+{
+	if (interior == 8)
+		return is_packed(address, size);
+	return interior >= 64 && !(interior & (interior - 1)) && interior <= size / 5 &&
+	       is_hashed(address, interior);
+}
+
 unsigned heuristics_of(struct walk *w, uint32_t number, uintptr_t address, uint64_t interior)
 {
 	const uint64_t *words = (const uint64_t *)address;
@@ -79,6 +126,8 @@ unsigned heuristics_of(struct walk *w, uint32_t number, uintptr_t address, uint6
 		flags |= RGD_LABEL_F_NEWARRAY;
 	if (is_collected(address, interior))
 		flags |= RGD_LABEL_F_GCHEAD;
+	if (is_php_table(address, block.size, interior))
+		flags |= RGD_LABEL_F_PHPTABLE;
 	if (is_base(w, address, block.size, interior))
 		flags |= RGD_LABEL_F_INHERITANCE;
 	return flags;

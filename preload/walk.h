@@ -213,7 +213,7 @@ struct walk {
 	struct table objects, edges, properties, roots, gc, runtimes, counters, heaps;
 	uint32_t predict[RGD_PREDICT_SLOTS];
 	uint32_t offset_label;
-	uint32_t offset_interior[16]; /* by what the heuristics say: label + 1, 0 not made yet */
+	uint32_t offset_interior[64]; /* by what the heuristics say: label + 1, 0 not made yet */
 
 	/* words of bare blocks, looked up in batches so that memory can be fetched ahead */
 	struct walk_word words[WALK_BATCH];

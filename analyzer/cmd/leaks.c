@@ -101,7 +101,7 @@ static struct error *heuristics_parse(const char *text, unsigned *ret)
 		if (!found && (n != 4 || strncmp(at, "none", n) != 0))
 			return error_usage("--leak-check-heuristics: '%.*s' is none; there are: "
 					   "stdstring, length64, newarray, multipleinheritance, "
-					   "gchead, all, none",
+					   "gchead, phptable, all, none",
 					   (int)n, at);
 		*ret |= found;
 		at += n;

@@ -43,7 +43,9 @@ enum heuristic model_heuristic(unsigned flags)
 		return HEURISTIC_NEWARRAY;
 	if (flags & RGD_LABEL_F_INHERITANCE)
 		return HEURISTIC_INHERITANCE;
-	return flags & RGD_LABEL_F_GCHEAD ? HEURISTIC_GCHEAD : HEURISTIC_NONE;
+	if (flags & RGD_LABEL_F_GCHEAD)
+		return HEURISTIC_GCHEAD;
+	return flags & RGD_LABEL_F_PHPTABLE ? HEURISTIC_PHPTABLE : HEURISTIC_NONE;
 }
 
 static uint16_t label_info(const struct label *l)

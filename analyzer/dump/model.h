@@ -255,7 +255,8 @@ enum heuristic {
 	HEURISTIC_EITHER, /* length64 or newarray: both rules hold */
 	HEURISTIC_INHERITANCE,
 	HEURISTIC_GCHEAD, /* ours, not memcheck's */
-	HEURISTICS	  /* at most 7 */
+	HEURISTIC_PHPTABLE,
+	HEURISTICS /* at most 8 */
 };
 /* From RGD_LABEL_F_*. */
 enum heuristic model_heuristic(unsigned label_flags);

@@ -49,7 +49,7 @@ unsigned leak_kinds_parse(const char *text, const char *separators, const char *
 const char *const leak_heuristic_names[HEURISTICS] = {
 	[HEURISTIC_STDSTRING] = "stdstring", [HEURISTIC_LENGTH64] = "length64",
 	[HEURISTIC_NEWARRAY] = "newarray",   [HEURISTIC_INHERITANCE] = "multipleinheritance",
-	[HEURISTIC_GCHEAD] = "gchead",
+	[HEURISTIC_GCHEAD] = "gchead",	     [HEURISTIC_PHPTABLE] = "phptable",
 };
 
 /* The heuristic that lets this one pass, HEURISTIC_NONE when none of those that count does. */

@@ -73,7 +73,7 @@ struct leaks {
 #define LEAKS_ALL_HEURISTICS                                                                       \
 	(LEAKS_HEURISTIC(HEURISTIC_STDSTRING) | LEAKS_HEURISTIC(HEURISTIC_LENGTH64) |              \
 	 LEAKS_HEURISTIC(HEURISTIC_NEWARRAY) | LEAKS_HEURISTIC(HEURISTIC_INHERITANCE) |            \
-	 LEAKS_HEURISTIC(HEURISTIC_GCHEAD))
+	 LEAKS_HEURISTIC(HEURISTIC_GCHEAD) | LEAKS_HEURISTIC(HEURISTIC_PHPTABLE))
 extern const char *const leak_heuristic_names[HEURISTICS]; /* "stdstring", ...; NULL: none */
 
 /* `heuristics`: LEAKS_HEURISTIC() of those that count. `alive` must outlive it. Loads what it needs. After an error, too,

@@ -13,6 +13,7 @@ class Last {
 	}
 }
 truth_lose();
+truth_keep();
 $known = new Leaked; $known->held = new Held; truth_leak($known);
 $o = new Leaked; $o->held = new Held; truth_leak($o); unset($o);
 $c = new Cycle; $c->self = $c; $c->held = new Held; unset($c);

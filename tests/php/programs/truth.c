@@ -2,7 +2,8 @@
  * truth.c - a PHP extension that writes down what the engine itself holds: truth_write(FILE). One line for each thing with a
  * reference count that is reached from the objects store: "o ADDRESS COUNT CLASS HANDLE", "a ADDRESS COUNT LENGTH", "r ADDRESS COUNT",
  * "s ADDRESS COUNT LENGTH"; after an object its references that a PHP program could name: "- KIND NAME ADDRESS".
- * And it loses things: truth_leak(VALUE) a count, truth_lose() a block of 1000 bytes.
+ * And it loses things: truth_leak(VALUE) a count, truth_lose() a block of 1000 bytes. truth_keep() has two tables of its own with 60
+ * blocks, and a block of zeros with a pointer to where a table of its size would have elements.
  * It shares no code with the shim's adapter.
  */
 #include "php.h"
@@ -140,6 +141,23 @@ PHP_FUNCTION(truth_lose)
 	(void)block;
 }
 
-static const zend_function_entry functions[] = {PHP_FE(truth_write, arguments) PHP_FE(truth_leak, one) PHP_FE(truth_lose, none) PHP_FE_END};
+static HashTable by_name, by_number;
+static char *volatile inside;
+
+PHP_FUNCTION(truth_keep)
+{
+	char name[16];
+
+	ZEND_PARSE_PARAMETERS_NONE();
+	zend_hash_init(&by_name, 8, NULL, NULL, true);
+	zend_hash_init(&by_number, 8, NULL, NULL, true);
+	for (int i = 0; i < 30; i++) {
+		zend_hash_str_add_ptr(&by_name, name, (size_t)snprintf(name, sizeof name, "name %d", i), malloc(40));
+		zend_hash_index_add_ptr(&by_number, (zend_ulong)i + 1, malloc(40));
+	}
+	inside = (char *)calloc(1, 640) + 128;
+}
+
+static const zend_function_entry functions[] = {PHP_FE(truth_keep, none) PHP_FE(truth_write, arguments) PHP_FE(truth_leak, one) PHP_FE(truth_lose, none) PHP_FE_END};
 zend_module_entry truth_module_entry = {STANDARD_MODULE_HEADER, "truth", functions, NULL, NULL, NULL, NULL, NULL, "1", STANDARD_MODULE_PROPERTIES};
 ZEND_GET_MODULE(truth)
