@@ -117,6 +117,14 @@ static void handlers(struct visitor *v)
 		refer(v, EG(prev_exception), TAG_OBJECT, name(v, "exception"), 0);
 }
 
+static void callback(struct visitor *v, const zend_fcall_info *f, const char *what,
+		     const char *argument)
+{
+	refer_zval(v, &f->function_name, name(v, what), 0);
+	for (uint32_t i = 0; i < f->param_count; i++)
+		refer_zval(v, &f->params[i], name(v, argument), 0);
+}
+
 static void shutdown_functions(struct visitor *v)
 {
 	const php_shutdown_function_entry *f;
@@ -124,12 +132,7 @@ static void shutdown_functions(struct visitor *v)
 	if (!BG(user_shutdown_function_names))
 		return;
 	ZEND_HASH_FOREACH_PTR(BG(user_shutdown_function_names), f)
-	{
-		refer_zval(v, &f->fci.function_name, name(v, "shutdown function"), 0);
-		for (uint32_t i = 0; i < f->fci.param_count; i++)
-			refer_zval(v, &f->fci.params[i], name(v, "argument of a shutdown function"),
-				   0);
-	}
+	callback(v, &f->fci, "shutdown function", "argument of a shutdown function");
 	ZEND_HASH_FOREACH_END();
 }
 
@@ -157,8 +160,8 @@ static void tick_functions(struct visitor *v)
 		BG(user_tick_functions) ? BG(user_tick_functions)->head : NULL;
 
 	for (; e; e = e->next) /* an entry begins with what is called */
-		refer_zval(v, &((const zend_fcall_info *)e->data)->function_name,
-			   name(v, "tick function"), 0);
+		callback(v, (const zend_fcall_info *)e->data, "tick function",
+			 "argument of a tick function");
 }
 
 static void ini_values(struct visitor *v)

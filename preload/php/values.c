@@ -98,6 +98,11 @@ struct user_wrapper {
 	zend_resource *resource;
 };
 
+struct user_stream {
+	struct user_wrapper *wrapper;
+	zval object;
+};
+
 static void stream_filters(struct visitor *v, const php_stream_filter_chain *chain)
 {
 	for (const php_stream_filter *f = chain->head; f; f = f->next) {
@@ -106,6 +111,12 @@ static void stream_filters(struct visitor *v, const php_stream_filter_chain *cha
 		if (f->res)
 			refer(v, f->res, TAG_RESOURCE, part(v, "filter"), 0);
 	}
+}
+
+static void user_stream_references(struct visitor *v, const struct user_stream *stream)
+{
+	refer(v, stream->wrapper->resource, TAG_RESOURCE, part(v, "wrapper"), 0);
+	refer_zval(v, &stream->object, part(v, "object"), 0);
 }
 
 /* php://temp and data: begin their state with the stream of memory that they work on. */
@@ -132,9 +143,8 @@ static void stream_references(struct visitor *v, const php_stream *stream)
 	refer_zval(v, &stream->wrapperdata, part(v, "wrapper data"), 0);
 	if (stream->ctx)
 		refer(v, stream->ctx, TAG_RESOURCE, part(v, "context"), 0);
-	if (stream->wrapper && !strncmp(stream->ops->label, "user-space", 10))
-		refer(v, ((const struct user_wrapper *)stream->wrapper)->resource, TAG_RESOURCE,
-		      part(v, "wrapper"), 0);
+	if (stream->abstract && !strncmp(stream->ops->label, "user-space", 10))
+		user_stream_references(v, stream->abstract);
 }
 
 static void context_references(struct visitor *v, const php_stream_context *context)

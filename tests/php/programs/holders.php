@@ -18,7 +18,14 @@ class Statics
 	private $hidden;
 	public static function fill($a, $b): self { $s = new self; $s->declared = $a; $s->hidden = $b; return $s; }
 }
-enum Suit: string { case A = 'a'; case B = 'b'; }
+enum Suit: string { case A = 'a'; case B = 'b'; static function keep() { static $kept; $kept ??= new Held('enum'); } }
+trait Shared { public static $shared; }
+class UsesShared { use Shared; }
+final class Fixed { public function __construct(public readonly array $only) {} }
+class Filter extends php_user_filter { public $held; public function onCreate(): bool { $this->held = new Held('stream filter'); return true; } }
+class Wrapper { public $context, $held; function stream_open($path, $mode, $options, &$opened) { $this->held = new Held('stream wrapper'); return true; } function stream_close() {} }
+class Numbers implements Iterator { public $inner; public $n = 0; function current(): mixed { return $this->n; } function key(): mixed { return 0; } function next(): void { $this->n++; } function rewind(): void {} function valid(): bool { return $this->n < 2; } }
+function numbers() { $it = new Numbers; $it->inner = new Held('foreach'); return $it; }
 
 $global = new Held('global');
 $array = ['key' => ['deep' => [3 => new Held('array')]]];
@@ -50,6 +57,27 @@ $fixed = SplFixedArray::fromArray([new Held('fixed')]);
 $wrapped = new ArrayObject([new Held('array object')]);
 define('CONSTANT', new Held('constant'));
 $context = stream_context_create(['http' => ['notify' => new Held('context')]]);
+Suit::keep();
+UsesShared::$shared = new Held('trait');
+$readonly = new Fixed([new Held('readonly')]);
+$callable = (new Held('callable'))->method(...);
+stream_filter_register('held', 'Filter');
+stream_filter_append($filtered = fopen('php://memory', 'w+'), 'held');
+stream_wrapper_register('held', 'Wrapper');
+${'wrapped stream'} = fopen('held://x', 'r');
+$loop = (function () { foreach (numbers() as $n) yield $n; })();
+$loop->current();
+class Sessions extends SessionHandler { public $held; public function read($id): string|false { return ''; } public function write($id, $data): bool { return true; } public function open($path, $name): bool { return true; } public function close(): bool { return true; } }
+$sessions = new Sessions;
+$sessions->held = new Held('session handler');
+session_set_save_handler($sessions);
+unset($sessions);
+ini_set('session.use_cookies', '0');
+ini_set('session.cache_limiter', '');
+session_start();
+$_SESSION['cart'] = new Held('session data');
+register_tick_function([new Held('tick function'), 'method'], new Held('tick argument'));
+set_error_handler([new Held('former error handler'), 'method']);
 set_error_handler([new Held('error handler'), 'method']);
 set_exception_handler([new Held('exception handler'), 'method']);
 register_shutdown_function(function ($held) {}, new Held('shutdown function'));
