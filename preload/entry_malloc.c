@@ -697,6 +697,8 @@ static inline __attribute__((always_inline)) void *realloc_hook(void *block, siz
 	if (block && !known && native_followed && !tracking_was_sampled && !boot_owns(block))
 		counter_add(COUNTER_UNKNOWN_FREES, 1);
 	moved = real_realloc(block, size);
+	if (likely(moved) && likely(birth_after_realloc(&was, moved) == entry_epoch()))
+		return entry_made(t, moved, size, caller, frame);
 	if (likely(moved)) {
 		entry_record_any(t, moved, size, birth_after_realloc(&was, moved), caller, frame);
 	} else if (known && size) {
