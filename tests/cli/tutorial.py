@@ -16,7 +16,7 @@ def sections():
     """[(title, [(command, expected lines)])]"""
     found, inside = [], False
     for line in open(os.path.join(ROOT, "man", "refgraph-tutorial.7"), encoding="utf8"):
-        line = line.rstrip("\n")
+        line = line.rstrip("\n").replace("\\e", "\\")
         if line.startswith(".Sh "):
             found.append((line[4:], []))
         elif line.startswith(".Bd -literal"):
