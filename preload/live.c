@@ -220,9 +220,9 @@ bool live_find(uintptr_t address, struct live_block *block)
 
 	if (live_is_odd(address))
 		return live_find_odd(address, block);
-	leaf = live_leaf(address);
-	if (!leaf || !(live_word_get(leaf + index) & LIVE_START))
+	if (!live_starts(address))
 		return false;
+	leaf = live_leaf(address);
 	live_fill(leaf, address >> LIVE_LEAF_SHIFT, index, block);
 	return true;
 }
@@ -261,16 +261,11 @@ bool live_flag(uintptr_t address, uint32_t flag)
 bool live_mark(uintptr_t address)
 {
 	struct live_block block;
-	live_word *w;
 
 	if (live_is_odd(address) ||
 	    config.peaks) /* then all have the flag, or their sites do not count */
 		return live_find(address, &block);
-	w = live_slot(address);
-	if (!w || !(live_word_get(w) & LIVE_START))
-		return false;
-	live_word_set(w, live_word_get(w) | LIVE_COUNTED);
-	return true;
+	return live_mark_start(address);
 }
 
 /*

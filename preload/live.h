@@ -101,6 +101,25 @@ static inline uint32_t live_word_get(const live_word *w)
 	return atomic_load_explicit(w, memory_order_relaxed);
 }
 
+/* A block starts there. Not of an odd address. */
+static inline bool live_starts(uintptr_t address)
+{
+	const live_word *leaf = live_leaf(address);
+
+	return leaf && live_word_get(leaf + live_index(address)) & LIVE_START;
+}
+
+/* live_mark() of what is not odd, where marks are not the hooks' own (config.peaks). */
+static inline bool live_mark_start(uintptr_t address)
+{
+	live_word *leaf = live_leaf(address), *w = leaf ? leaf + live_index(address) : NULL;
+
+	if (!w || !(live_word_get(w) & LIVE_START))
+		return false;
+	live_word_set(w, live_word_get(w) | LIVE_COUNTED);
+	return true;
+}
+
 static inline void live_put_far(live_word *w, uint64_t size)
 {
 	if (size >= LIVE_LARGE)

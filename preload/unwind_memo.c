@@ -203,7 +203,7 @@ static inline size_t trusted(const struct memo *memo, size_t n)
 
 	if (unlikely(!max))
 		return 0;
-	while (end - slot >= 4 &&
+	while (slot + 4 <= end &&
 	       !(changed(slot) | changed(slot + 1) | changed(slot + 2) | changed(slot + 3)))
 		slot += 4;
 	while (slot < end && !changed(slot))

@@ -8,6 +8,7 @@
 #define HOOK_THREAD_SELF() (struct thread *)OUTSIDE(thread_self, 0)
 #define HOOK_PARK_HERE(t) OUTSIDE(freeze_park_here, (uint64_t)(t))
 #include "../guard.h"
+#include "../live.h"
 #include "quarantine.h"
 #include "record.h"
 
@@ -176,6 +177,22 @@ static void count_compare(struct shard *shard, struct tracked *o, const struct s
 	tracked_event(shard, o, &unseen);
 }
 
+/* A live block starts at the object. */
+static bool starts_block(uint64_t object)
+{
+	struct live_block block;
+
+	return likely(!live_is_odd(object)) ? live_starts(object)
+					    : (uint8_t)OUTSIDE(live_find, object, (uint64_t)&block);
+}
+
+/* live_mark(), without a call mostly. */
+static bool mark_block(uint64_t object)
+{
+	return likely(!live_is_odd(object) && !config.peaks) ? live_mark_start(object)
+							     : (uint8_t)OUTSIDE(live_mark, object);
+}
+
 static struct tracked *object_begin(struct shard *shard, const struct seen *s, unsigned flags)
 {
 	struct tracked *o = tracked_begin(shard, s->id, (uint16_t)s->type->number);
@@ -187,7 +204,7 @@ static struct tracked *object_begin(struct shard *shard, const struct seen *s, u
 	o->thread = o->born_in = s->t->tid;
 	o->born_at = ++moments;
 	o->flags = (uint8_t)(flags | (s->type->id ? RGD_COUNTED_F_ID : 0));
-	o->in_block = !s->type->id && (uint8_t)OUTSIDE(live_mark, s->id);
+	o->in_block = !s->type->id && mark_block(s->id);
 	return o;
 }
 
@@ -429,9 +446,13 @@ static void wrap_end(const struct hook_call *call)
  */
 static bool passes_by(const struct seen *s)
 {
-	uint64_t id = id_of(s->type, s->id);
-	const struct tracked *o = known_object(known_of(s->t, id), id);
+	const struct tracked *o;
+	uint64_t id;
 
+	if (likely(!config.track_types[0])) /* all are wanted */
+		return false;
+	id = id_of(s->type, s->id);
+	o = known_object(known_of(s->t, id), id);
 	return o && o->ignored && s->kind != RGD_EVENT_CREATE && s->kind != RGD_EVENT_DESTROY;
 }
 
@@ -469,7 +490,7 @@ static bool is_object(const struct seen *s)
 {
 	struct live_block block;
 
-	return s->type->id || !native_followed ||
+	return s->type->id || !native_followed || starts_block(s->id) ||
 	       (uint8_t)OUTSIDE(live_find_containing, s->id, (uint64_t)&block) ||
 	       (uint32_t)OUTSIDE(modules_find, s->id);
 }

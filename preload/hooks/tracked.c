@@ -146,14 +146,14 @@ void tracked_jump(void)
 
 /* ---- objects --------------------------------------------------------------------------------------------------------------- */
 
-/* Room for one more: as many buckets as objects. Tables that were too small stay; together they are as large as the newest. */
+/* Room for one more: twice as many buckets as objects at least. Tables that were too small stay; together they are as large as the newest. */
 static bool buckets_room(struct shard *s)
 {
-	uint32_t old = s->buckets ? s->mask + 1 : 0, n = old ? old * 2 : 32;
+	uint32_t old = s->buckets ? s->mask + 1 : 0, n = old ? old * 2 : 64;
 	size_t size = n * sizeof(*s->buckets);
 	struct tracked **before = s->buckets, **fresh;
 
-	if (s->used < old)
+	if (s->used < old / 2)
 		return true;
 	fresh = size <= CHUNK / 4 ? shard_bump(s, size) : tracked_map(size);
 	if (!fresh)

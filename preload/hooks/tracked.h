@@ -16,7 +16,7 @@
 
 #include "../glue.h"
 
-#define TRACKED_SHARDS 256u
+#define TRACKED_SHARDS 64u
 #define EVENTS_MAX 64u /* of an object, in their order */
 #define SUMS_MAX 1024u /* and without: places for distinct (kind, stack, function) */
 #define COUNT_UNKNOWN INT32_MIN
@@ -45,14 +45,14 @@ struct event_sum {
 
 struct tracked {
 	/* what each event needs, in one cache line */
-	uint64_t id; /* its address, or its number; 0: nobody's any more */
+	uint64_t id;	      /* its address, or its number; 0: nobody's any more */
+	struct tracked *next; /* of the same bucket; of free ones */
 	uint64_t life;
 	struct event *events;
 	int32_t count;	 /* references after the last event */
 	int32_t skew;	 /* what the object itself said beyond that, because a call was under way */
 	uint32_t thread; /* of the last event */
 	uint32_t ref_in, ref_at; /* as born_in, born_at: of the last reference taken */
-	uint32_t lost;		 /* events that are neither in the list nor in the sums */
 	uint16_t type;		 /* number of the rule_type */
 	uint16_t nevents, events_room;
 	uint16_t deferred; /* unrefs that somebody else carries out later */
@@ -61,15 +61,16 @@ struct tracked {
 	bool ignored;	   /* of a type that is not wanted: no events */
 	bool in_block;	   /* began at the start of a live block */
 	/* and the rest */
-	struct tracked *next;	/* of the same bucket; of free ones */
 	struct tracked *later;	/* tombstones: the one that ended after it */
 	struct event_sum *sums; /* sums_room places, by hash */
 	uint32_t name;		/* of its type; record.c */
+	uint32_t lost;		/* events that are neither in the list nor in the sums */
 	uint32_t epoch;
 	uint32_t born_in,
 		born_at; /* thread, and which of its events of reference counts that was */
 	uint16_t nsums, sums_room;
 } __attribute__((aligned(64)));
+_Static_assert(offsetof(struct tracked, later) == 64, "one cache line");
 
 #define TRACKED_CLASSES 9u /* of memory: 64 bytes to 16 KiB */
 struct shard {
@@ -109,9 +110,9 @@ static inline struct tracked **tracked_bucket(const struct shard *shard, uint64_
 /* Takes the lock of the object's shard; NULL: not to be had (counted). */
 static inline struct shard *shard_enter(uint64_t id)
 {
-	struct shard *s = &tracked_shards[tracked_mix(id) >> 56];
+	struct shard *s = &tracked_shards[tracked_mix(id) >> 58];
 
-	_Static_assert(TRACKED_SHARDS == 256, "the shift above");
+	_Static_assert(TRACKED_SHARDS == 64, "the shift above");
 	if (likely(trylock_once(&s->lock)) || tracked_lock(&s->lock))
 		return s;
 	tracked_lose(LOST_LOCKS);

@@ -54,32 +54,6 @@ uint64_t hook_outside(const void *function, uint64_t a, uint64_t b, uint64_t c, 
 	return ((uint64_t(*)(uint64_t, uint64_t, uint64_t, uint64_t))(uintptr_t)function)(a, b, c, d);
 }
 
-/* No block is held back here: quarantine.c has its own tests. */
-void quarantine_want(uint64_t object, uint64_t place, uint64_t width, uint64_t type)
-{
-}
-
-void quarantine_used(uint64_t object)
-{
-}
-
-bool quarantine_holds(uint64_t object)
-{
-	return false;
-}
-
-void quarantine_fork_prepare(void)
-{
-}
-
-void quarantine_fork_done(bool child)
-{
-}
-
-void quarantine_jump(void)
-{
-}
-
 /* Never at hand: entry_full_stack() is asked each time. */
 uint32_t memo_stack_quick(uintptr_t caller, uintptr_t cfa, uintptr_t frame_pointer)
 {
@@ -88,6 +62,13 @@ uint32_t memo_stack_quick(uintptr_t caller, uintptr_t cfa, uintptr_t frame_point
 
 void freeze_park_here(struct thread *t)
 {
+}
+
+live_word *_Atomic live_top[LIVE_LEAVES];
+
+bool live_find(uintptr_t address, struct live_block *block)
+{
+	return false;
 }
 
 bool live_mark(uintptr_t address)
