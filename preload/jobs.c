@@ -116,12 +116,21 @@ static void job_over(const struct snapshot_result *r)
 	page_live();
 }
 
+static const char stands_in_malloc[] =
+	"the program's thread does not come out of malloc(); is it stopped there?";
+
 static void job_start(enum job_kind kind, const struct snapshot_request *request)
 {
-	struct snapshot_result result;
-	single_end();
+	struct snapshot_result result = {0};
+
 	job_kind = kind;
 	job_reason = request->reason;
+	if (!single_end(kind == JOB_LOCAL)) {
+		result.status = EBUSY;
+		log_format(result.message, sizeof result.message, "%s", stands_in_malloc);
+		job_over(&result);
+		return;
+	}
 	snapshot_begin(request);
 	if (!snapshot_active()) {
 		snapshot_poll(&result);
@@ -163,8 +172,9 @@ static void page_serve(void)
 	case RGC_TRACK:
 		memcpy(label, control_page->label, sizeof label);
 		label[sizeof label - 1] = 0;
-		single_end();
-		if (tracking_switch(label))
+		if (!single_end(false))
+			answer(serial, EBUSY, stands_in_malloc);
+		else if (tracking_switch(label))
 			answer(serial, 0, "");
 		else
 			answer(serial, EINVAL, "the shim knows no mode of this name");

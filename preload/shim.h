@@ -683,8 +683,9 @@ void single_init(void); /* constructor, ahead of our first thread */
 /* By who makes the helper, ahead of it; the answer and its own record go to single_keep() when it is made, NULL when it is not. */
 bool single_ahead(void);
 void single_keep(struct thread *t, bool ahead);
-/* In the helper, ahead of anything that may enter libc: waits until the program's thread takes locks. */
-void single_end(void);
+/* In the helper, ahead of anything that may enter libc: waits until the program's thread takes locks. False: it does not come out of
+ * malloc(); libc must not be entered now. `waits_for_us`: a thread of the program waits for what the helper is about to do. */
+bool single_end(bool waits_for_us);
 
 /* ---- snapshot.c: one dump, from the freeze to the rename ---------------------------------------------------------------- */
 

@@ -11,6 +11,7 @@
  *   - a call of the allocator, which lies inside a bracket of ours;
  *   - a mutex, a few instructions between the question and the store: they are over when the thread has run a moment
  *     longer, or is blocked in the kernel, where nothing of it happens.
+ * Where the first does not end (a debugger holds the program there, a handler of a signal blocks on top of it), the work is refused.
  * A signal handler that interrupts those few instructions and then stays is not noticed. What could meet there are two who read the
  * loader's list.
  *
@@ -19,6 +20,7 @@
 #include <dlfcn.h>
 #include <time.h>
 
+#include "control.h"
 #include "entry.h"
 
 /* As the program sees it, which may be a copy in the executable, and libc's own. NULL: libc has none. */
@@ -26,6 +28,7 @@ static volatile char *programs, *libcs;
 /* Who made the helper, while libc believes it to be alone. */
 static struct thread *_Atomic alone;
 static _Atomic bool making; /* it is not decided yet */
+static bool ending; /* it was taken back, the thread is not known to be past: in the helper */
 
 void single_init(void)
 {
@@ -53,6 +56,7 @@ void single_keep(struct thread *t, bool ahead)
 
 	if (kept)
 		*programs = *libcs = 1;
+	ending = false;
 	atomic_store(&alone, kept ? t : NULL);
 	atomic_store(&making, false);
 }
@@ -65,20 +69,25 @@ static bool asks_for_memory(long call)
 }
 
 #define MOMENT_NS 50000u
-/* Has the thread left behind what it began before it had run for so long? */
-static bool is_past(const struct thread *t, uint64_t ran_before)
+/*
+ * Has the thread left behind what it began before it had run for so long? A handler of a signal that came in the middle of malloc()
+ * may block for as long as it likes: what counts is the bracket. Only a thread that waits for this very snapshot cannot leave it.
+ */
+static bool is_past(const struct thread *t, uint64_t ran_before, bool waits_for_us)
 {
-	bool outside = __atomic_load_n(&t->hook_frame, __ATOMIC_RELAXED) == 0;
+	bool outside = waits_for_us || __atomic_load_n(&t->hook_frame, __ATOMIC_RELAXED) == 0;
 	uint64_t ran, times;
 	long call;
 
+	if (!outside)
+		return false;
 	if (freeze_thread_blocked(t->tid, &call, &times))
-		return call >= 0 ? !asks_for_memory(call) : outside;
-	return outside && (!freeze_thread_ran(t->tid, &ran) || ran - ran_before > MOMENT_NS);
+		return !asks_for_memory(call);
+	return !freeze_thread_ran(t->tid, &ran) || ran - ran_before > MOMENT_NS;
 }
 
 #define NAPS_MAX 2000u
-void single_end(void)
+bool single_end(bool waits_for_us)
 {
 	struct timespec nap = {0, 1000000};
 	struct thread *t;
@@ -86,13 +95,23 @@ void single_end(void)
 
 	while (atomic_load(&making))
 		sys(SYS_nanosleep, &nap, NULL);
-	t = atomic_exchange(&alone, NULL);
-	if (!t || !believed())
-		return; /* pthread_create() took it back: the thread is in there, or was */
-	*programs = *libcs = 0;
-	/* a nap first: what the thread stored before it read the words is to be seen, too */
-	sys(SYS_nanosleep, &nap, NULL);
-	freeze_thread_ran(t->tid, &ran);
-	for (unsigned i = 0; i < NAPS_MAX && !is_past(t, ran); i++)
+	t = atomic_load(&alone);
+	if (!t)
+		return true;
+	if (believed()) {
+		*programs = *libcs = 0;
+		/* a nap first: what the thread stored before it read the words is to be seen, too */
 		sys(SYS_nanosleep, &nap, NULL);
+		ending = true;
+	}
+	/* else pthread_create() took it back, and the thread is in there, or was; or we did, and it was not past then */
+	freeze_thread_ran(t->tid, &ran);
+	for (unsigned i = 0; ending && !is_past(t, ran, waits_for_us); i++) {
+		if (i == NAPS_MAX || helper_stopping())
+			return false;
+		sys(SYS_nanosleep, &nap, NULL);
+	}
+	ending = false;
+	atomic_store(&alone, NULL);
+	return true;
 }
