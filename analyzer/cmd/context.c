@@ -268,6 +268,20 @@ struct error *context_newest_dump(struct context *c)
 	return NULL;
 }
 
+/* A type may well have the name of a file, so that this is a hint and no error. */
+static void tell_files(const struct context *c)
+{
+	struct stat st;
+
+	for (size_t i = 0; i < c->nargs; i++) {
+		if (stat(c->args[i], &st) == 0 && S_ISREG(st.st_mode))
+			fprintf(stderr,
+				"refgraph: %s is a file here, but no dump: taken for a name in the "
+				"dump\n",
+				c->args[i]);
+	}
+}
+
 static struct error *wrong_count(const struct command *k, const char *what)
 {
 	return error_usage("%s: %s\nusage: refgraph %s %s", k->name, what, k->name, k->usage);
@@ -295,6 +309,7 @@ static struct error *sort_out_dumps(struct context *c)
 	if (c->ndumps < k->min_dumps) {
 		if (k->min_dumps > 1)
 			return wrong_count(k, "too few dumps");
+		tell_files(c);
 		return context_newest_dump(c);
 	}
 	return NULL;

@@ -205,7 +205,7 @@ const struct option_row option_table[] = {
 	{OPT_PHP_EPOCH_FUNCTION, OPTIONS_RUN, "php-epoch-function", 0, OPTION_TEXT, "NAME",
 	 "each call of this PHP function begins an epoch"},
 	{OPT_DUMP, OPTIONS_RUN, "dump", 0, OPTION_TEXT, "NAME",
-	 "names of dumps: %e program, %p pid, %n number, %t time"},
+	 "names of dumps: %e program, %p pid, %n number, %t time; may begin with a folder"},
 	{OPT_DIRECTORY, OPTIONS_RUN, "dir", 'C', OPTION_TEXT, "DIR", "folder of dumps"},
 	{OPT_SIGNAL, OPTIONS_RUN, "signal", 0, OPTION_TEXT, "NAME",
 	 "a snapshot on this signal (USR2)"},

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -19,40 +20,42 @@ enum { EXIT_OURS = 125, EXIT_CANNOT_RUN = 126, EXIT_NOT_FOUND = 127 };
 
 #define SHIM_NAME "librefgraph.so"
 
+enum value_kind { VALUE_AS_IS, VALUE_FOLDER, VALUE_NAME, VALUE_TIME, VALUE_SIZE };
+
 /* Options that become variables of the program's environment. --NAME gives the value, --no-NAME the second word. */
 static const struct {
 	const char *variable;
 	enum option_id option;
-	bool is_path;
+	enum value_kind kind;
 	const char *yes, *no; /* a flag's words; NULL: the option's text */
 } variables[] = {
 	{"REFGRAPH_STACKS", OPT_STACKS},
-	{"REFGRAPH_SAMPLE", OPT_SAMPLE},
+	{"REFGRAPH_SAMPLE", OPT_SAMPLE, VALUE_SIZE},
 	{"REFGRAPH_STACK_DEPTH", OPT_STACK_DEPTH},
 	{"REFGRAPH_UNWINDER", OPT_UNWINDER},
 	{"REFGRAPH_PYTHON_STACKS", OPT_PYTHON_STACKS},
 	{"REFGRAPH_PHP_STACKS", OPT_PHP_STACKS},
 	{"REFGRAPH_PHP_REQUEST", OPT_PHP_REQUEST},
-	{"REFGRAPH_PHP_MEMORY", OPT_PHP_MEMORY},
+	{"REFGRAPH_PHP_MEMORY", OPT_PHP_MEMORY, VALUE_SIZE},
 	{"REFGRAPH_PHP_EPOCH_FUNCTION", OPT_PHP_EPOCH_FUNCTION},
-	{"REFGRAPH_DUMP", OPT_DUMP},
-	{"REFGRAPH_DIR", OPT_DIRECTORY, true},
+	{"REFGRAPH_DUMP", OPT_DUMP, VALUE_NAME},
+	{"REFGRAPH_DIR", OPT_DIRECTORY, VALUE_FOLDER},
 	{"REFGRAPH_SIGNAL", OPT_SIGNAL},
-	{"REFGRAPH_EVERY", OPT_EVERY},
-	{"REFGRAPH_GROWTH", OPT_GROWTH},
+	{"REFGRAPH_EVERY", OPT_EVERY, VALUE_TIME},
+	{"REFGRAPH_GROWTH", OPT_GROWTH, VALUE_SIZE},
 	{"REFGRAPH_DEADLINE", OPT_DEADLINE},
-	{"REFGRAPH_ON_EXIT", OPT_ON_EXIT, false, "1", "0"},
-	{"REFGRAPH_ON_FATAL", OPT_ON_FATAL, false, "1", "0"},
-	{"REFGRAPH_VALUES", OPT_VALUES, false, "1", "0"},
-	{"REFGRAPH_VERBOSE", OPT_VERBOSE, false, "1", "0"},
+	{"REFGRAPH_ON_EXIT", OPT_ON_EXIT, VALUE_AS_IS, "1", "0"},
+	{"REFGRAPH_ON_FATAL", OPT_ON_FATAL, VALUE_AS_IS, "1", "0"},
+	{"REFGRAPH_VALUES", OPT_VALUES, VALUE_AS_IS, "1", "0"},
+	{"REFGRAPH_VERBOSE", OPT_VERBOSE, VALUE_AS_IS, "1", "0"},
 	{"REFGRAPH_TRACK_TYPES", OPT_TRACK_TYPE},
 	{"REFGRAPH_TOMBSTONES", OPT_TOMBSTONES},
-	{"REFGRAPH_PYTHON_TRACER", OPT_PYTHON_TRACER, false, "on", "off"},
-	{"REFGRAPH_PEAKS", OPT_PEAKS, false, "1", "0"},
-	{"REFGRAPH_PYTHON", OPT_PYTHON, false, "on", "off"},
-	{"REFGRAPH_NATIVE", OPT_NATIVE, false, "on", "off"},
-	{"REFGRAPH_CHILDREN", OPT_CHILDREN, false, "on", "off"},
-	{"REFGRAPH_HELPER", OPT_HELPER, false, "on", "off"},
+	{"REFGRAPH_PYTHON_TRACER", OPT_PYTHON_TRACER, VALUE_AS_IS, "on", "off"},
+	{"REFGRAPH_PEAKS", OPT_PEAKS, VALUE_AS_IS, "1", "0"},
+	{"REFGRAPH_PYTHON", OPT_PYTHON, VALUE_AS_IS, "on", "off"},
+	{"REFGRAPH_NATIVE", OPT_NATIVE, VALUE_AS_IS, "on", "off"},
+	{"REFGRAPH_CHILDREN", OPT_CHILDREN, VALUE_AS_IS, "on", "off"},
+	{"REFGRAPH_HELPER", OPT_HELPER, VALUE_AS_IS, "on", "off"},
 };
 
 static struct error *put(const char *name, const char *value)
@@ -74,6 +77,67 @@ static struct error *put_folder(const char *name, const char *path)
 	return put(name, absolute);
 }
 
+/* A number that is not 0, and one of the units or none. As the shim reads it, which could only warn on the program's stderr. */
+static bool is_quantity(const char *text, const char *const *units)
+{
+	char *end;
+
+	if (*text < '0' || *text > '9' || strtoull(text, &end, 10) == 0)
+		return false;
+	for (; *units; units++)
+		if (!strcasecmp(end, *units))
+			return true;
+	return !*end;
+}
+
+static const char *const time_units[] = {"s", "m", "h", "d", NULL};
+static const char *const size_units[] = {"B", "K", "M", "G", "T", "KiB", "MiB", "GiB", "TiB", NULL};
+
+/* --dump FOLDER/NAME: the folder as by --directory. */
+static struct error *put_name(const struct context *context, const char *variable, const char *text)
+{
+	const char *slash = strrchr(text, '/'), *name = slash ? slash + 1 : text;
+	char folder[PATH_MAX];
+
+	if (!*name || !strcmp(name, ".") || !strcmp(name, ".."))
+		return error_usage(
+			"--dump needs the name of a file, '%s' is none; try --dump %%e.%%p.%%n.rgd",
+			text);
+	if (!slash)
+		return put(variable, name);
+	if (context->options[OPT_DIRECTORY].given)
+		return error_usage("--dump %s names a folder, and so does --dir", text);
+	if ((size_t)(slash - text) >= sizeof(folder))
+		return error_usage("--dump: the path is too long");
+	memcpy(folder, text, (size_t)(slash - text));
+	folder[slash - text] = 0;
+	TRY(put_folder("REFGRAPH_DIR", slash == text ? "/" : folder));
+	return put(variable, name);
+}
+
+static struct error *put_option(const struct context *context, size_t i, const char *text)
+{
+	const char *name = variables[i].variable;
+
+	switch (variables[i].kind) {
+	case VALUE_FOLDER:
+		return put_folder(name, text);
+	case VALUE_NAME:
+		return put_name(context, name, text);
+	case VALUE_TIME:
+		if (!is_quantity(text, time_units))
+			return error_usage("'%s' is no time between snapshots; try 10s, 5m, 1h",
+					   text);
+		return put(name, text);
+	case VALUE_SIZE:
+		if (!is_quantity(text, size_units))
+			return error_usage("'%s' is no number of bytes; try 512K, 64M, 1G", text);
+		return put(name, text);
+	default:
+		return put(name, text);
+	}
+}
+
 static struct error *set_variables(const struct context *context)
 {
 	for (size_t i = 0; i < sizeof(variables) / sizeof(*variables); i++) {
@@ -88,8 +152,7 @@ static struct error *set_variables(const struct context *context)
 			snprintf(number, sizeof(number), "%llu", (unsigned long long)value->number);
 			text = number;
 		}
-		TRY(variables[i].is_path ? put_folder(variables[i].variable, text)
-					 : put(variables[i].variable, text));
+		TRY(put_option(context, i, text));
 	}
 	return NULL;
 }

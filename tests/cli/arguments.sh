@@ -13,6 +13,8 @@ touch -d '1 hour ago' old.rgd
 # ---- dumps
 equal "arguments: no dump given: the newest here" "$("$REFGRAPH" count Node 2>err)" 3
 equal "arguments: ... and says which" "$(cat err)" "refgraph: reading new.rgd, the newest dump in this folder"
+touch a.c; "$REFGRAPH" count a.c >/dev/null 2>err
+equal "arguments: a file that is no dump: a hint" "$(head -1 err)" "refgraph: a.c is a file here, but no dump: taken for a name in the dump"
 touch old.rgd; touch -d '1 hour ago' new.rgd
 equal "arguments: newest by time, not by name" "$("$REFGRAPH" count Node 2>/dev/null)" 2
 mkdir empty

@@ -35,6 +35,21 @@ REFGRAPH_PYTHON_STACKS=site
 REFGRAPH_SIGNAL=USR2
 REFGRAPH_STACKS=caller
 REFGRAPH_VALUES=1"
+equal run_dump_with_folder "$("$REFGRAPH" run --no-helper --dump 'dumps of mine/%e.rgd' "$show" | grep 'REFGRAPH_D' | sort)" \
+"REFGRAPH_DIR=$TMP/dumps of mine
+REFGRAPH_DUMP=%e.rgd"
+refuses() # NAME STATUS WORDS OPTIONS...: before the program runs
+{
+	local name=$1 status=$2 words=$3 s
+	shift 3
+	"$REFGRAPH" run --no-helper "$@" "$show" >out 2>err; s=$?
+	equal "$name" "$s $(wc -c <out) $(grep -cF -- "$words" err)" "$status 0 1"
+}
+refuses run_bad_time 2 "'30ms' is no time between snapshots; try 10s, 5m, 1h" --every 30ms
+refuses run_bad_size 2 "'64X' is no number of bytes; try 512K, 64M, 1G" --growth 64X
+refuses run_dump_of_no_name 2 "'dumps of mine/' is none" --dump "dumps of mine/"
+refuses run_dump_in_no_folder 3 "cannot use this folder for dumps" --dump "no such/x.rgd"
+refuses run_two_folders 2 "names a folder, and so does --dir" --dir . --dump "dumps of mine/x.rgd"
 echo 'int other_preload;' | gcc -x c -shared -fPIC -o "$TMP/other.so" - || exit 1
 equal run_keeps_preload "$(LD_PRELOAD=$TMP/other.so "$REFGRAPH" run --no-helper "$show" | head -1)" "LD_PRELOAD=$SHIM:$TMP/other.so"
 mkdir old; cp other.so old/librefgraph.so
