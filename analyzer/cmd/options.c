@@ -166,7 +166,7 @@ const struct option_row option_table[] = {
 	 "exit with status 1, or run's --error-exitcode, if there are blocks of these kinds"},
 	{OPT_HEURISTICS, OPTIONS_LEAKS | OPTIONS_RUN, "leak-check-heuristics", 0, OPTION_TEXT, "NAMES",
 	 "pointers into blocks that count as pointers to their starts: "
-	 "stdstring,length64,newarray,multipleinheritance,gchead,phptable,all,none (all)"},
+	 "stdstring, length64, newarray, multipleinheritance, gchead, phptable; all, none (all)"},
 	{OPT_JUNIT, OPTIONS_LEAKS | OPTIONS_RUN, "junit", 0, OPTION_TEXT, "FILE",
 	 "write the records as JUnit's XML, for continuous integration"},
 	{OPT_SUPPRESSIONS, OPTIONS_LEAKS | OPTIONS_RUN, "suppressions", 0, OPTION_TEXT, "FILE",
