@@ -63,8 +63,7 @@ static bool has_build_id(Elf *elf, const char *want)
 	return strcmp(hex, want) == 0;
 }
 
-/* A path from a dump may name anything; O_NONBLOCK keeps a FIFO or a device from holding us. */
-static int open_regular(const char *path)
+int image_open_regular(const char *path)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	struct stat st;
@@ -79,7 +78,7 @@ static int open_regular(const char *path)
 struct image *image_open(const char *path, const char *build_id)
 {
 	struct image *image;
-	int fd = open_regular(path);
+	int fd = image_open_regular(path);
 
 	if (fd < 0)
 		return NULL;

@@ -22,6 +22,9 @@ struct image_symbol {
 	uint64_t size;
 };
 
+/* For reading, -1 when it is no regular file: a path from a dump may name anything, and O_NONBLOCK keeps a FIFO or a device from
+ * holding us. */
+int image_open_regular(const char *path);
 /*
  * NULL when `path` is no regular ELF file, or its build-id (lower-case hex) is not `build_id`. "" matches only a file
  * without a build-id; NULL matches any file.

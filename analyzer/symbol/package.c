@@ -2,13 +2,12 @@
 #include "symbol/package.h"
 
 #include <dwarf.h>
-#include <fcntl.h>
 #include <gelf.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "symbol/image.h"
 #include "util/vec.h"
 
 /* The sections that are cut up, by their numbers in the index; those of version 2 (DWARF 4) that differ have names of their own. */
@@ -122,23 +121,11 @@ static bool read_index(struct package *p)
 	return true;
 }
 
-static int open_regular(const char *path)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	struct stat st;
-
-	if (fd >= 0 && (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))) {
-		close(fd);
-		fd = -1;
-	}
-	return fd;
-}
-
 struct package *package_open(const char *path)
 {
 	struct package *p;
 	GElf_Ehdr header;
-	int fd = open_regular(path);
+	int fd = image_open_regular(path);
 
 	if (fd < 0)
 		return NULL;
