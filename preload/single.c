@@ -4,7 +4,8 @@
  * glibc locks nothing while it has made no thread: malloc() and free() skip the arena's lock and change free lists by plain stores, a
  * pthread mutex is a plain store, too, and so are the counts of std::shared_ptr. Our helper ends that for every program; a program
  * that builds and frees trees took twice its time for nothing but that. So libc is told again that there is one thread, as long as
- * this is true for all that libc does: the helper sleeps in a system call, and enters libc for a snapshot or another mode; marks and questions it answers by itself.
+ * this is true for all that libc does: the helper sleeps in a system call, and enters libc for a snapshot or another mode; marks and
+ * questions it answers by itself.
  *
  * Ahead of those it takes the belief back, for good, and then must not meet the program's thread in the middle of something that was
  * begun without locks. There are two kinds of it:

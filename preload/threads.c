@@ -2,10 +2,10 @@
  * threads.c - one record per thread that ever entered a hook.
  *
  * A thread that pthread_create() makes begins with one: its start is a routine of ours that takes the record and jumps to the program's,
- * so that no frame of ours lies under it. All others (the first, libc's own, raw clone()) make theirs in their first hook. They are given back by a destructor of a pthread key in its last round, so that the destructors
- * of the program still find the record. What a thread does after that (libc frees its own per-thread memory) gets a fresh
- * record, marked late; it is taken back when the kernel no longer knows the thread. Totals stay in a record when
- * its owner goes: they are sums over all records.
+ * so that no frame of ours lies under it. All others (the first, libc's own, raw clone()) make theirs in their first hook. They
+ * are given back by a destructor of a pthread key in its last round, so that the destructors of the program still find the record.
+ * What a thread does after that (libc frees its own per-thread memory) gets a fresh record, marked late; it is taken back when the
+ * kernel no longer knows the thread. Totals stay in a record when its owner goes: they are sums over all records.
  */
 #include <limits.h>
 #include <pthread.h>

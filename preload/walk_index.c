@@ -38,17 +38,23 @@ bool walk_block_find(struct walk *w, uintptr_t address, bool inside, struct live
 	return false;
 }
 
+/* One step of the adapter at `i`, NULL: it has none; should it crash, the page says whose it was. */
+static void adapter_step(struct walk *w, unsigned i, bool (*step)(struct walk *),
+			 const char *partial)
+{
+	if (w->plan->skip & 1u << i || !step)
+		return;
+	__atomic_store_n(&w->page->adapter, i + 1, __ATOMIC_RELAXED);
+	if (!step(w))
+		walk_partial(w, partial);
+	__atomic_store_n(&w->page->adapter, 0, __ATOMIC_RELAXED);
+}
+
 /* Blocks of allocators on top of mmap. */
 void walk_adapters_blocks(struct walk *w)
 {
-	for (unsigned i = 0; adapters[i]; i++) {
-		if (w->plan->skip & 1u << i || !adapters[i]->blocks)
-			continue;
-		__atomic_store_n(&w->page->adapter, i + 1, __ATOMIC_RELAXED);
-		if (!adapters[i]->blocks(w))
-			walk_partial(w, "not all blocks of a runtime were found");
-	}
-	__atomic_store_n(&w->page->adapter, 0, __ATOMIC_RELAXED);
+	for (unsigned i = 0; adapters[i]; i++)
+		adapter_step(w, i, adapters[i]->blocks, "not all blocks of a runtime were found");
 }
 
 static bool claim_keep(struct walk *w, uint64_t claim)
@@ -186,14 +192,9 @@ bool walk_is_weak(const struct walk *w, uintptr_t location)
 
 void walk_adapters_discover(struct walk *w)
 {
-	for (unsigned i = 0; adapters[i]; i++) {
-		if (w->plan->skip & 1u << i || !adapters[i]->discover)
-			continue;
-		__atomic_store_n(&w->page->adapter, i + 1, __ATOMIC_RELAXED);
-		if (!adapters[i]->discover(w))
-			walk_partial(w, "not all objects of a runtime were found");
-	}
-	__atomic_store_n(&w->page->adapter, 0, __ATOMIC_RELAXED);
+	for (unsigned i = 0; adapters[i]; i++)
+		adapter_step(w, i, adapters[i]->discover,
+			     "not all objects of a runtime were found");
 }
 
 /* Claims become bytes by object number. */

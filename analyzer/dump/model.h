@@ -245,6 +245,11 @@ struct edge {
 #define MODEL_CLASS_KIND(c) ((c)&7u)
 #define MODEL_CLASS_TRAVERSED 8u
 #define MODEL_CLASS_INTERIOR 16u
+/* An object that points into itself, as a short std::string does: no cycle that anybody made, and nothing to cut. */
+static inline bool model_class_own(unsigned class, uint32_t object, uint32_t target)
+{
+	return target == object && class & MODEL_CLASS_INTERIOR;
+}
 /* Of interior edges, which of the heuristics takes them for pointers to the start. */
 #define MODEL_CLASS_HEURISTIC(c) ((unsigned)(c) >> 5)
 enum heuristic {

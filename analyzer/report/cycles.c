@@ -77,8 +77,7 @@ static struct error *choose_edges(struct work *w, bool with_types)
 	for (uint32_t o = 0; o < g->nnodes && !e; o++)
 		for (uint32_t k = g->out_first[o]; k < g->out_first[o + 1]; k++) {
 			uint8_t class = w->alive->edge_class[k];
-			/* a short std::string points into itself, as others do: there is nothing to cut */
-			bool own = g->out_target[k] == o && class & MODEL_CLASS_INTERIOR;
+			bool own = model_class_own(class, o, g->out_target[k]);
 
 			w->c->edge_class[k] =
 				own || bits_get(out, o) || bits_get(out, g->out_target[k])

@@ -194,11 +194,9 @@ static void gather(struct search *s, uint32_t head)
 
 		for (uint32_t e = g->out_first[node]; e < g->out_first[node + 1]; e++) {
 			uint32_t target = g->out_target[e];
-			/* a short std::string points into itself: no cycle that anybody made */
-			bool own = target == node && g->edge_class[e] & MODEL_CLASS_INTERIOR;
 
-			if (own || !a->follow.pass[g->edge_class[e]] ||
-			    bits_get(s->waiting, target))
+			if (model_class_own(g->edge_class[e], node, target) ||
+			    !a->follow.pass[g->edge_class[e]] || bits_get(s->waiting, target))
 				continue;
 			if (target == head)
 				bits_set(s->cyclic, head);

@@ -1,8 +1,8 @@
 /*
  * quarantine.c - see quarantine.h.
  *
- * A ring of graves in the order in which objects ended. A grave is WANTED until the block is freed; the flag that sends its end the general way is that of sites
- * that count (LIVE_COUNTED), so free() pays nothing for it elsewhere.
+ * A ring of graves in the order in which objects ended. A grave is WANTED until the block is freed; the flag that sends its end the general
+ * way is that of sites that count (LIVE_COUNTED), so free() pays nothing for it elsewhere.
  */
 #include "quarantine.h"
 
@@ -111,16 +111,6 @@ static uint64_t load(const struct grave *g)
 	return word;
 }
 
-static int64_t count_of(const struct rule_type *type, uint64_t word)
-{
-	unsigned unused = 64 - 8u * type->count_width;
-	int64_t count = type->count_signed ? (int64_t)(word << unused) >> unused : (int64_t)word;
-
-	if (type->count_mask)
-		count &= (int64_t)type->count_mask;
-	return count >> type->count_shift;
-}
-
 static int64_t change_of(const struct grave *g)
 {
 	const struct rule_type *const *types;
@@ -130,8 +120,8 @@ static int64_t change_of(const struct grave *g)
 	if (!g->place || now == g->word || g->type >= rules_types(&types))
 		return 0;
 	/* two counts without a sign: from 0 on it goes to the largest */
-	change = (int64_t)((uint64_t)count_of(types[g->type], now) -
-			   (uint64_t)count_of(types[g->type], g->word));
+	change = (int64_t)((uint64_t)rule_count_in_word(types[g->type], now) -
+			   (uint64_t)rule_count_in_word(types[g->type], g->word));
 	if (types[g->type]->count_width == 4)
 		change = (int32_t)change;
 	return change >= -CHANGE_MOST && change <= CHANGE_MOST ? change : 0;

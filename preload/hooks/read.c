@@ -103,6 +103,19 @@ static int64_t widen(uint64_t value, unsigned width, bool is_signed)
 	return is_signed ? (int64_t)(value << unused) >> unused : (int64_t)value;
 }
 
+/* What the rule says of the number that was read. */
+static int64_t count_in(const struct rule_type *type, int64_t number)
+{
+	if (type->count_mask)
+		number &= (int64_t)type->count_mask;
+	return (number >> type->count_shift) + type->count_bias;
+}
+
+int64_t rule_count_in_word(const struct rule_type *type, uint64_t word)
+{
+	return count_in(type, widen(word, type->count_width, type->count_signed));
+}
+
 bool rule_count(const struct rule_type *type, uint64_t object, int64_t *count)
 {
 	uint64_t word = object;
@@ -112,18 +125,15 @@ bool rule_count(const struct rule_type *type, uint64_t object, int64_t *count)
 		if (!walk_path(&type->count_path, &word) || !is_address(word))
 			return false;
 		word = load(word + (uint64_t)(int64_t)type->count_offset, type->count_width);
-		*count = widen(word, type->count_width, type->count_signed);
+		*count = rule_count_in_word(type, word);
 	} else if (type->count_from == RULE_COUNT_CALL) {
 		function = atomic_load_explicit(&type->count_call.address, memory_order_acquire);
 		if (!function)
 			return false;
-		*count = (int32_t)OUTSIDE(function, object);
+		*count = count_in(type, (int32_t)OUTSIDE(function, object));
 	} else {
 		return false;
 	}
-	if (type->count_mask)
-		*count &= (int64_t)type->count_mask;
-	*count = (*count >> type->count_shift) + type->count_bias;
 	return true;
 }
 

@@ -236,10 +236,14 @@ static void put_birth(struct shard *shard, struct tracked *o, const struct seen 
 }
 
 /* Of this type some object was seen to begin; else all that is known of any is what came later. */
-static bool has_births(const struct seen *s)
+static bool has_births(uint32_t type)
 {
-	return s->type->number < RECORD_TYPES &&
-	       atomic_load_explicit(&born_types[s->type->number], memory_order_relaxed);
+	return type < RECORD_TYPES && atomic_load_explicit(&born_types[type], memory_order_relaxed);
+}
+
+static enum tracked_known known_at_end(const struct tracked *o, uint32_t type)
+{
+	return o->flags & RGD_COUNTED_F_BEFORE && has_births(type) ? TRACKED_PART : TRACKED_WHOLE;
 }
 
 /* It ended, and nothing of its type begins unseen; or its very memory is still what it was. */
@@ -247,7 +251,7 @@ static bool is_after_end(const struct tracked *o, const struct seen *s)
 {
 	if (!o || o->state != RGD_COUNTED_ENDED)
 		return false;
-	return (!(o->flags & RGD_COUNTED_F_BEFORE) && has_births(s)) ||
+	return (!(o->flags & RGD_COUNTED_F_BEFORE) && has_births(s->type->number)) ||
 	       (uint8_t)OUTSIDE(quarantine_holds, s->id);
 }
 
@@ -316,12 +320,8 @@ static bool role_other(struct shard *shard, struct tracked *o, struct seen *s)
 		flags = RGD_EVENT_F_DRAIN;
 	}
 	event_add(shard, o, s, flags);
-	if (s->kind != RGD_EVENT_DESTROY && !is_last(o, s))
-		return false;
-	if (!(o->flags & RGD_COUNTED_F_BEFORE) || !has_births(s))
-		tracked_end(shard, o, TRACKED_WHOLE);
-	else
-		tracked_end(shard, o, TRACKED_PART);
+	if (s->kind == RGD_EVENT_DESTROY || is_last(o, s))
+		tracked_end(shard, o, known_at_end(o, s->type->number));
 	return false;
 }
 
@@ -779,12 +779,7 @@ void record_freed(uint64_t id, uint32_t type)
 		};
 
 		tracked_event(shard, o, &event);
-		tracked_end(shard, o,
-			    o->flags & RGD_COUNTED_F_BEFORE && type < RECORD_TYPES &&
-					    atomic_load_explicit(&born_types[type],
-								 memory_order_relaxed)
-				    ? TRACKED_PART
-				    : TRACKED_WHOLE);
+		tracked_end(shard, o, known_at_end(o, type));
 	}
 	if (shard)
 		shard_leave(shard);

@@ -199,6 +199,8 @@ size_t rules_hooks(const struct rule_hook *const **hooks);
 bool rule_object(const struct rule_function *rule, const struct hook_call *call, uint64_t *object);
 /* References as the object says it, at this moment. False: the type has no count that can be read (RULE_COUNT_RESULT: use call->result). */
 bool rule_count(const struct rule_type *type, uint64_t object, int64_t *count);
+/* Where the count is a field: what this word of it, not widened, stands for. */
+int64_t rule_count_in_word(const struct rule_type *type, uint64_t word);
 bool rule_floating(const struct rule_type *type, uint64_t object);
 /* What decides the name of this object's type: objects of one rule_type with equal keys have one name. Cheap: cache by it. */
 uint64_t rule_name_key(const struct rule_type *type, uint64_t object);

@@ -147,11 +147,6 @@ void numbers_drop(void)
 	}
 }
 
-static inline size_t block_index(uintptr_t block, unsigned bin)
-{
-	return ((block & (ZEND_MM_PAGE_SIZE - 1)) * numbers_bins[bin].reciprocal) >> 32;
-}
-
 static inline uint64_t *page_of(struct chunk *c, uintptr_t block)
 {
 	return &c->page[(block / ZEND_MM_PAGE_SIZE) & (ZEND_MM_PAGES - 1)];
@@ -188,7 +183,7 @@ static __attribute__((noinline)) void put_first(uintptr_t block, size_t size, ui
 	if (!array)
 		return;
 	*page = (uintptr_t)array | (bin + 1);
-	array[block_index(block, bin)] = number;
+	array[numbers_index(block, &numbers_bins[bin])] = number;
 	stay_near(block, bin, *page);
 }
 
@@ -202,7 +197,7 @@ void number_put(uintptr_t block, size_t size, uint32_t number)
 		bin = numbers_bin(size);
 		page = *page_of(c, block);
 		if (EXPECTED(page_bin(page) == bin)) {
-			page_array(page)[block_index(block, bin)] = number;
+			page_array(page)[numbers_index(block, &numbers_bins[bin])] = number;
 			stay_near(block, bin, page);
 			return;
 		}
@@ -218,7 +213,7 @@ bool number_change(uintptr_t block, uint32_t number)
 	if (!page || !*page)
 		return false;
 	if (page_bin(*page) < ZENDMM_BINS)
-		page_array(*page)[block_index(block, page_bin(*page))] = number;
+		page_array(*page)[numbers_index(block, &numbers_bins[page_bin(*page)])] = number;
 	else
 		*page = (uint64_t)number << 32 | PAGE_LARGE;
 	return true;
@@ -233,5 +228,5 @@ uint32_t number_of(uintptr_t block, size_t size)
 		return page_bin(page) == PAGE_LARGE - 1 ? (uint32_t)(page >> 32) : 0;
 	if (!page || page_bin(page) >= ZENDMM_BINS || bin_size[page_bin(page)] != size)
 		return 0;
-	return page_array(page)[block_index(block, page_bin(page))];
+	return page_array(page)[numbers_index(block, &numbers_bins[page_bin(page)])];
 }

@@ -42,6 +42,12 @@ static inline unsigned numbers_bin(size_t size)
 	return numbers_bin_of[(size + 7) / 8];
 }
 
+/* Of a block in the array of its page. */
+static inline size_t numbers_index(uintptr_t block, const struct numbers_bin *bin)
+{
+	return ((block & (ZEND_MM_PAGE_SIZE - 1)) * bin->reciprocal) >> 32;
+}
+
 /* A block of a bin: the quick way of number_put(). False: not that quickly. */
 static inline bool number_put_near(uintptr_t block, unsigned bin, uint32_t number)
 {
@@ -49,7 +55,7 @@ static inline bool number_put_near(uintptr_t block, unsigned bin, uint32_t numbe
 
 	if ((block & ~((uintptr_t)ZEND_MM_PAGE_SIZE - 1)) != b->page)
 		return false;
-	b->array[((block & (ZEND_MM_PAGE_SIZE - 1)) * b->reciprocal) >> 32] = number;
+	b->array[numbers_index(block, b)] = number;
 	return true;
 }
 
