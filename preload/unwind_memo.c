@@ -128,10 +128,9 @@ static inline struct path *path_set(struct memo *memo, uint64_t print)
 static inline uint32_t path_node(struct memo *memo, uint64_t print)
 {
 	const struct path *set = path_set(memo, print);
+	uint32_t node = set[1].print == print ? set[1].node : 0;
 
-	if (likely(set[0].print == print))
-		return set[0].node;
-	return set[1].print == print ? set[1].node : 0;
+	return set[0].print == print ? set[0].node : node;
 }
 
 /* The first place of a set is for whole stacks: what lies between them, which is asked for only when a stack is new, does not push them out. */
@@ -538,13 +537,39 @@ static __attribute__((noinline)) bool step_make(struct memo *memo, struct memory
 }
 
 /*
+ * True: frame `met` and all further out lead to each other as they did. The usual answer without a branch that depends on what is read: each
+ * mispredicted one costs as much as ten frames.
+ */
+static inline bool leads_on(const struct memo *memo, const struct memory *met)
+{
+	size_t n = (size_t)(met - memo->frames);
+	const struct slot *slot = memo->slots, *end = slot + n;
+	uintptr_t differs = 0;
+
+	if (unlikely(n >= memo->barrier))
+		return false;
+	if (likely(n >= 8)) {
+		for (; slot + 8 < end; slot += 8)
+			differs |= changed(slot) | changed(slot + 1) | changed(slot + 2) |
+				   changed(slot + 3) | changed(slot + 4) | changed(slot + 5) |
+				   changed(slot + 6) | changed(slot + 7);
+		slot = end - 8; /* some of them again */
+	}
+	for (; slot < end; slot++)
+		differs |= changed(slot);
+	if (unlikely(differs))
+		return false;
+	return likely(!memo->nwitnesses) || trusted_witnesses(memo, n + 1) == n + 1;
+}
+
+/*
  * The same as long as it needs no call: every frame's rule is known, a remembered frame is met, and the stack has a node. 0: else. What it
  * remembers up to there is good all the same.
  */
 static inline uint32_t walk_quick(struct memo *memo, uintptr_t pc, uintptr_t sp, uintptr_t rbp)
 {
 	const struct stack_view view = {sp - 8, memo->own.high};
-	const struct memory *met = memo->frames + still_good(memo, sp) - 1;
+	const struct memory *met = memo->frames + memo->n - 1;
 	struct memory *next = memo->fresh, *end = next + QUICK_FRAMES;
 	size_t good, count, total;
 	bool usual = true;
@@ -558,8 +583,16 @@ static inline uint32_t walk_quick(struct memo *memo, uintptr_t pc, uintptr_t sp,
 			met--;
 		if (unlikely(met < memo->frames || next == end))
 			return 0;
-		if (meets(met, pc, sp, rbp))
-			break;
+		if (meets(met, pc, sp, rbp)) {
+			if (likely(leads_on(memo, met)))
+				break;
+			/* the same place of another stack, or the first that is: on to what is left of it */
+			met = memo->frames + trusted(memo, (size_t)(met - memo->frames) + 1) - 1;
+			if (unlikely(met < memo->frames))
+				return 0;
+			if (meets(met, pc, sp, rbp))
+				break;
+		}
 		next->sp = sp;
 		next->pc = pc;
 		next->rbp = rbp;

@@ -542,6 +542,23 @@ static __attribute__((noinline)) void bury(const struct seen *s, unsigned flags)
 			field ? type->count_width : 0, type->number | flags);
 }
 
+/*
+ * What the lock will be taken for is asked of memory ahead of the walk, which takes longer than that. Without the lock: what is read here only
+ * decides which lines come.
+ */
+static inline void look_ahead(struct thread *t, uint64_t id)
+{
+	const struct known *k = known_of(t, id);
+	const struct shard *shard = shard_of(id);
+	const struct tracked *o = k->object;
+
+	__builtin_prefetch(shard, 1);
+	if (likely(k->id == id && id))
+		__builtin_prefetch(o->events + o->nevents, 1);
+	else if (shard->buckets)
+		__builtin_prefetch(tracked_bucket(shard, id));
+}
+
 static void record_call(struct thread *t, const struct hook_call *call, bool after)
 {
 	struct seen s;
@@ -556,6 +573,7 @@ static void record_call(struct thread *t, const struct hook_call *call, bool aft
 	s.name = 0;
 	if (!read_call(&s) || is_wrapped(&s))
 		return;
+	look_ahead(t, s.id);
 	s.stack = stack_of(t, call);
 	shard = s.kind == RGD_EVENT_CREATE ? enter_named(&s) : shard_enter(s.id);
 	if (!shard)

@@ -107,12 +107,17 @@ static inline struct tracked **tracked_bucket(const struct shard *shard, uint64_
 	return &shard->buckets[tracked_mix(id) >> 20 & shard->mask];
 }
 
+static inline struct shard *shard_of(uint64_t id)
+{
+	_Static_assert(TRACKED_SHARDS == 64, "the shift");
+	return &tracked_shards[tracked_mix(id) >> 58];
+}
+
 /* Takes the lock of the object's shard; NULL: not to be had (counted). */
 static inline struct shard *shard_enter(uint64_t id)
 {
-	struct shard *s = &tracked_shards[tracked_mix(id) >> 58];
+	struct shard *s = shard_of(id);
 
-	_Static_assert(TRACKED_SHARDS == 64, "the shift above");
 	if (likely(trylock_once(&s->lock)) || tracked_lock(&s->lock))
 		return s;
 	tracked_lose(LOST_LOCKS);
