@@ -41,6 +41,10 @@ enum entry_mode {
 };
 extern uint32_t entry_mode;
 
+/* What of a block's first word says how it may be freed: LIVE_START alone of these, the usual way. LIVE_COUNTED is among them only where
+ * its end is more than the block's (peaks, tombstones): otherwise that mark goes with the word, and is all there is to do. */
+extern uint32_t entry_end_flags;
+
 static inline uint32_t entry_epoch(void)
 {
 	/* as in stack_site_key() */
@@ -127,8 +131,7 @@ static inline __attribute__((always_inline)) bool entry_forget_usual(struct thre
 	live_word *w = live_slot((uintptr_t)block);
 	uint32_t size;
 
-	if (unlikely(!w) ||
-	    unlikely((live_word_get(w) & (LIVE_START | LIVE_SAMPLED | LIVE_COUNTED)) != LIVE_START))
+	if (unlikely(!w) || unlikely((live_word_get(w) & entry_end_flags) != LIVE_START))
 		return false;
 	size = live_small(live_word_get(w + 1));
 	if (unlikely(size == LIVE_SIZE_FAR)) {

@@ -26,6 +26,7 @@ size_t request_min;
 size_t request_min_inside;
 bool native_followed;
 uint32_t entry_mode;
+uint32_t entry_end_flags = LIVE_START | LIVE_SAMPLED | LIVE_COUNTED;
 const char *native_note = "not started";
 
 /* ---- before the real functions are known ---------------------------------------------------------------------------- */
@@ -299,6 +300,8 @@ void entry_mode_set(void)
 	entry_mode = native_followed ? modes[stacks_mode] : ENTRY_NOTHING;
 	if (config.peaks && (entry_mode == ENTRY_SITE || entry_mode == ENTRY_EXACT))
 		entry_mode = ENTRY_COUNTED;
+	if (!config.peaks && !config.tombstones)
+		entry_end_flags &= ~LIVE_COUNTED;
 }
 
 /* The whole native stack by the unwinder in force, or the site alone when there is none yet. */
