@@ -462,6 +462,8 @@ enum rgd_counters_column {
 	RGD_COUNTER_NAME = 0 /* VARINT string */,
 	RGD_COUNTER_VALUE = 1 /* VARINT */
 };
+/* There when hooks follow only one object in so many (REFGRAPH_TRACK_OBJECTS): its number. */
+#define RGD_COUNTER_HOOKS_EVERY "hooks.objects.every"
 
 /* PROPERTIES: sparse facts about objects, sorted by object. */
 enum rgd_properties_column {

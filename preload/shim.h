@@ -93,8 +93,9 @@ struct config {
 		[4096]; /* REFGRAPH_RULES=gobject:/path/my.rules: whose references are counted; "" nobody's */
 	char track_types
 		[512]; /* REFGRAPH_TRACK_TYPES: globs of the types that hooks follow; "" all */
-	uint32_t tombstones;  /* REFGRAPH_TOMBSTONES: objects that are kept after their end */
-	uint64_t hook_memory; /* REFGRAPH_HOOK_MEMORY: the most that hooks remember */
+	uint32_t track_objects; /* REFGRAPH_TRACK_OBJECTS: hooks follow one in so many */
+	uint32_t tombstones;	/* REFGRAPH_TOMBSTONES: objects that are kept after their end */
+	uint64_t hook_memory;	/* REFGRAPH_HOOK_MEMORY: the most that hooks remember */
 	int test_fault; /* REFGRAPH_TEST_FAULT=crash|hang|enomem|...: planted faults for our own tests */
 };
 /* config.test_fault, as the words in config.c's table. */

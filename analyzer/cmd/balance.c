@@ -93,8 +93,20 @@ static void add_branch(struct page *p, struct table *t, const struct balance_tre
 
 /* ---- printing ---------------------------------------------------------------------------------------------------------- */
 
+/* What --track-objects of refgraph run left out. */
+static void print_sample(const struct page *p)
+{
+	uint64_t every;
+
+	if (model_counter(p->m, RGD_COUNTER_HOOKS_EVERY, &every) && every > 1)
+		printf("of each type, one object in %" PRIu64
+		       " was followed: the numbers are those of the sample\n",
+		       every);
+}
+
 static void print_balanced(const struct page *p)
 {
+	print_sample(p);
 	printf("balanced: %" PRIu64 " objects ended, %" PRIu64
 	       " live; none has a reference that nobody gave back\n",
 	       p->balance.ended, p->balance.live);
@@ -102,6 +114,7 @@ static void print_balanced(const struct page *p)
 
 static void print_head(const struct page *p)
 {
+	print_sample(p);
 	for (size_t i = 0; i < p->balance.types.n; i++) {
 		const struct balance_sum *s = &p->balance.types.data[i];
 
@@ -206,7 +219,7 @@ static struct error *make(struct page *p, struct ids *objects)
 	struct universe universe;
 
 	TRY(context_model(c, 0, &p->m));
-	TRY(model_load(p->m, MODEL_COUNTED | MODEL_TYPES));
+	TRY(model_load(p->m, MODEL_COUNTED | MODEL_TYPES | MODEL_COUNTERS));
 	if (!p->m->nhooks)
 		return error_usage("%s knows of no counted references: start the program with "
 				   "refgraph run --rules NAMES",

@@ -228,6 +228,8 @@ const struct option_row option_table[] = {
 	 "follow reference counts by these rules: gobject,cairo, all, or files (refgraph rules)"},
 	{OPT_TRACK_TYPE, OPTIONS_RUN, "track-type", 0, OPTION_TEXT, "GLOBS",
 	 "with rules: follow the references of these types only, separated by commas"},
+	{OPT_TRACK_OBJECTS, OPTIONS_RUN, "track-objects", 0, OPTION_NUMBER, "N",
+	 "with rules: follow the references of one object in N only: costs a fraction"},
 	{OPT_TOMBSTONES, OPTIONS_RUN, "tombstones", 0, OPTION_NUMBER, "N",
 	 "with rules: so many objects stay known after their end, for double unrefs"},
 	{OPT_PYTHON_TRACER, OPTIONS_RUN, "python-tracer", 0, OPTION_FLAG, NULL,

@@ -20,7 +20,7 @@ enum { EXIT_OURS = 125, EXIT_CANNOT_RUN = 126, EXIT_NOT_FOUND = 127 };
 
 #define SHIM_NAME "librefgraph.so"
 
-enum value_kind { VALUE_AS_IS, VALUE_FOLDER, VALUE_NAME, VALUE_TIME, VALUE_SIZE };
+enum value_kind { VALUE_AS_IS, VALUE_FOLDER, VALUE_NAME, VALUE_TIME, VALUE_SIZE, VALUE_PART };
 
 /* Options that become variables of the program's environment. --NAME gives the value, --no-NAME the second word. */
 static const struct {
@@ -49,6 +49,7 @@ static const struct {
 	{"REFGRAPH_VALUES", OPT_VALUES, VALUE_AS_IS, "1", "0"},
 	{"REFGRAPH_VERBOSE", OPT_VERBOSE, VALUE_AS_IS, "1", "0"},
 	{"REFGRAPH_TRACK_TYPES", OPT_TRACK_TYPE},
+	{"REFGRAPH_TRACK_OBJECTS", OPT_TRACK_OBJECTS, VALUE_PART},
 	{"REFGRAPH_TOMBSTONES", OPT_TOMBSTONES},
 	{"REFGRAPH_PYTHON_TRACER", OPT_PYTHON_TRACER, VALUE_AS_IS, "on", "off"},
 	{"REFGRAPH_PEAKS", OPT_PEAKS, VALUE_AS_IS, "1", "0"},
@@ -90,6 +91,7 @@ static bool is_quantity(const char *text, const char *const *units)
 	return !*end;
 }
 
+#define TRACK_OBJECTS_MAX (1ull << 20) /* the shim's own bound */
 static const char *const time_units[] = {"s", "m", "h", "d", NULL};
 static const char *const size_units[] = {"B", "K", "M", "G", "T", "KiB", "MiB", "GiB", "TiB", NULL};
 
@@ -132,6 +134,11 @@ static struct error *put_option(const struct context *context, size_t i, const c
 	case VALUE_SIZE:
 		if (!is_quantity(text, size_units))
 			return error_usage("'%s' is no number of bytes; try 512K, 64M, 1G", text);
+		return put(name, text);
+	case VALUE_PART:
+		if (strtoull(text, NULL, 10) - 1 >= TRACK_OBJECTS_MAX)
+			return error_usage("'%s' is no part of all objects; one in N: 1 to %llu",
+					   text, TRACK_OBJECTS_MAX);
 		return put(name, text);
 	default:
 		return put(name, text);

@@ -261,6 +261,16 @@ const char *model_property_text(const struct model *m, uint32_t object, enum rgd
 	return model_property(m, object, key, &string) ? model_string(m, string) : NULL;
 }
 
+bool model_counter(const struct model *m, const char *name, uint64_t *ret)
+{
+	for (uint32_t i = 0; i < m->ncounters; i++)
+		if (strcmp(model_string(m, m->counters[i].name), name) == 0) {
+			*ret = m->counters[i].value;
+			return true;
+		}
+	return false;
+}
+
 const char *model_runtime_name(unsigned runtime)
 {
 	static const char *const names[] = {"native", "cpython", "php", "gobject", "refhook"};

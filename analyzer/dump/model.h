@@ -467,6 +467,8 @@ uint32_t model_find_address(const struct model *model, uint64_t address, uint64_
 
 /* The object's properties, *n of them. MODEL_PROPERTIES. */
 const struct property *model_properties(const struct model *model, uint32_t object, uint32_t *n);
+/* A counter of the dump by its name; false: it has none of this name. */
+bool model_counter(const struct model *model, const char *name, uint64_t *ret);
 /* True and *ret when the object has this property. MODEL_PROPERTIES. */
 bool model_property(const struct model *model, uint32_t object, enum rgd_property key,
 		    uint64_t *ret);

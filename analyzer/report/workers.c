@@ -14,16 +14,6 @@ static uint64_t number(const char *text, int base)
 	return text ? strtoull(text, NULL, base) : 0;
 }
 
-static bool counter_value(const struct model *m, const char *name, uint64_t *ret)
-{
-	for (uint32_t i = 0; i < m->ncounters; i++)
-		if (strcmp(model_string(m, m->counters[i].name), name) == 0) {
-			*ret = m->counters[i].value;
-			return true;
-		}
-	return false;
-}
-
 /* The name behind a counter's prefix; NULL: it is another. */
 static const char *named_counter(const struct model *m, uint32_t i, const char *prefix)
 {
@@ -39,7 +29,7 @@ static uint64_t tasks_done(const struct model *m)
 	uint64_t n = 0, sum = 0;
 	bool some = false;
 
-	if (counter_value(m, "tasks.done", &n))
+	if (model_counter(m, "tasks.done", &n))
 		return n;
 	for (uint32_t i = 0; i < m->ncounters; i++)
 		if (named_counter(m, i, "task.done ")) {

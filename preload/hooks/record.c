@@ -456,13 +456,24 @@ static bool passes_by(const struct seen *s)
 	return o && o->ignored && s->kind != RGD_EVENT_CREATE && s->kind != RGD_EVENT_DESTROY;
 }
 
+/*
+ * REFGRAPH_TRACK_OBJECTS: an object is followed from its birth to its end or never, as its address (or number) decides. So what is known of one is
+ * whole, and a call for another costs no look-up.
+ */
+static inline bool is_followed(uint64_t object)
+{
+	uint64_t hash = object * 0xd6e8feb86659fd93ull >> 32;
+
+	return likely(config.track_objects == 1) || hash * config.track_objects >> 32 == 0;
+}
+
 static bool read_call(struct seen *s)
 {
 	const struct rule_function *rule = s->hook->rule;
 
 	s->type = rule->type;
 	s->kind = rule->role;
-	if (!rule_object(rule, s->call, &s->id) || passes_by(s))
+	if (!rule_object(rule, s->call, &s->id) || !is_followed(s->id) || passes_by(s))
 		return false;
 	if (s->kind == RGD_EVENT_SINK && !sinks(s))
 		return false;
@@ -655,7 +666,7 @@ static __attribute__((noinline)) void keep(struct thread *t, struct hook_call *c
 
 	call->kept[0] = moments;
 	now.at_return = false; /* so nobody asks whether it will succeed */
-	if (!rule->object.argument || !rule_object(&now, call, &object))
+	if (!rule->object.argument || !rule_object(&now, call, &object) || !is_followed(object))
 		return;
 	if (rule->wraps)
 		wrap_begin(call, id_of(rule->type, object));
@@ -664,6 +675,13 @@ static __attribute__((noinline)) void keep(struct thread *t, struct hook_call *c
 		keep_end(t, call, object);
 	if (rule->role == RULE_UNREF && !rule->type->id && rule_count(rule->type, object, &memory))
 		call->kept[1] = (uint64_t)memory << 1 | 1;
+}
+
+/* The register alone tells that the object is not followed. */
+static inline bool passes_at_once(const struct rule_function *rule, const struct hook_call *call)
+{
+	return config.track_objects != 1 && !rule->object.loads && rule->object.argument &&
+	       !rule->type->id && !is_followed(call->argument[rule->object.argument - 1]);
 }
 
 /* By function, so that a call that is only counted costs next to nothing. */
@@ -712,7 +730,8 @@ void record_enter(struct hook_call *call)
 	counted(&t->hook_calls[hook->number], 1);
 	switch (mode_of(hook)) {
 	case MODE_ENTRY:
-		record_call(t, call, false);
+		if (!passes_at_once(hook->rule, call))
+			record_call(t, call, false);
 		break;
 	case MODE_WRAP:
 		record_call(t, call, false);

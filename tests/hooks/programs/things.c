@@ -91,9 +91,14 @@ static NOINLINE void rude_handler(struct thing *thing)
 	sink++;
 }
 
+static int telling; /* where the objects lie that are leaked */
+
 static NOINLINE void serve(const char *name, int fails)
 {
 	struct thing *thing = thing_new(name);
+
+	if (telling && fails)
+		printf("%p\n", (void *)thing);
 
 	good_handler(thing);
 	sink += bad_handler(thing, fails);
@@ -216,7 +221,11 @@ int main(int argc, char **argv)
 		run_leak(20, 0);
 	else if (!strcmp(what, "leak"))
 		run_leak(20, 3);
-	else if (!strcmp(what, "jump")) {
+	else if (!strcmp(what, "many")) {
+		telling = 1;
+		run_leak(3000, 1000);
+		fflush(stdout);
+	} else if (!strcmp(what, "jump")) {
 		run_jumps();
 		run_leak(20, 3);
 	} else if (!strcmp(what, "forget")) {
