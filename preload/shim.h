@@ -337,8 +337,9 @@ struct thread {
 	bool internal;		    /* the helper */
 	void *(*run)(void *);	    /* what the thread begins with: thread_unborn() */
 	void *argument;
-	struct wake *wake; /* wake.h; NULL none */
-	void *unwind;	   /* private memory of the unwinder in force */
+	struct wake *wake;	    /* wake.h; NULL none */
+	void *unwind;		    /* private memory of the unwinder in force */
+	struct around_pool *around; /* hooks/around.c: the calls under way */
 	uint64_t *
 		hook_calls; /* hooks/record.c: by number of the function; sums over all records, as made */
 };

@@ -12,6 +12,7 @@
 
 #include "glue.h"
 #include "guard.h"
+#include "hooks/around.h"
 #include "hooks/rules.h"
 #include "park_signal.h"
 #include "wake.h"
@@ -59,6 +60,7 @@ static void record_owner_ends(void *value)
 		return;
 	}
 	thread_ended = true;
+	around_thread_ends((uintptr_t)__builtin_frame_address(0), t->stack_top);
 	thread_current = NULL;
 	record_release(t);
 }

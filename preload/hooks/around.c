@@ -6,7 +6,9 @@
  * greenlets) or left need no care. Unwinders find the way through by the same register (the thunk's call frame information), and
  * when an exception passes by, our personality routine gives the record back. A call that longjmp leaves is marked (entry_process.c hooks
  * that): its record is taken again when no other is left, for who copies stacks may still come back by it. What is left by other jumps keeps its
- * record for good. When all of a thread's are taken its calls have an enter() and no leave().
+ * record until the thread ends. When all of a thread's are taken its calls have an enter() and no leave().
+ *
+ * A thread's records belong to its struct thread, and go with that to the next thread: who makes a thread for each request makes many.
  *
  * The call that leads into the function is a real one, and so is the return behind leave(): they are foreseen by the processor, and
  * a shadow stack (CET) agrees with all of it.
@@ -26,6 +28,7 @@
 struct around_pool {
 	struct around calls[CALLS_MAX];
 	uint32_t hint;
+	uint32_t top; /* none beyond was ever claimed */
 	struct around_pool *next;
 };
 static __thread struct around_pool *own_pool TLS_FAST;
@@ -61,6 +64,22 @@ static struct around_pool *pool_make(void)
 	while (!atomic_compare_exchange_weak_explicit(&pools, &pool->next, pool,
 						      memory_order_release, memory_order_relaxed))
 		;
+	return pool;
+}
+
+/* Of the calling thread, at its first such call; a signal's handler may make its own meanwhile. */
+static __attribute__((noinline)) struct around_pool *pool_own(void)
+{
+	struct thread *t = thread_current;
+	struct around_pool *pool;
+
+	if (!t)
+		t = (struct thread *)OUTSIDE(thread_self, 0);
+	pool = t ? t->around : NULL;
+	if (!pool)
+		pool = pool_make();
+	if (t && !t->around)
+		t->around = pool;
 	return own_pool = pool;
 }
 
@@ -85,7 +104,7 @@ static struct around *around_claim(void)
 {
 	struct around_pool *pool = own_pool;
 
-	if (unlikely(!pool) && !(pool = pool_make()))
+	if (unlikely(!pool) && !(pool = pool_own()))
 		return NULL;
 	for (uint32_t i = 0; i < 2 * CALLS_MAX; i++) {
 		uint32_t at = (pool->hint + i) % CALLS_MAX;
@@ -93,6 +112,8 @@ static struct around *around_claim(void)
 		if (!claim(&pool->calls[at], i < CALLS_MAX ? AROUND_FREE : AROUND_JUMPED))
 			continue;
 		pool->hint = at + 1;
+		if (unlikely(at >= pool->top))
+			pool->top = at + 1;
 		return &pool->calls[at];
 	}
 	return NULL;
@@ -102,13 +123,26 @@ void around_jump(uintptr_t from, uintptr_t to)
 {
 	struct around_pool *pool = own_pool;
 
-	for (uint32_t i = 0; pool && i < CALLS_MAX; i++) {
+	for (uint32_t i = 0; pool && i < pool->top; i++) {
 		struct around *a = &pool->calls[i];
 
 		/* at `to` itself lies what setjmp's caller passed on */
 		if (a->busy == AROUND_BUSY && a->call.frame > from && a->call.frame <= to)
 			__atomic_store_n(&a->busy, AROUND_JUMPED, __ATOMIC_RELEASE);
 	}
+}
+
+void around_thread_ends(uintptr_t from, uintptr_t to)
+{
+	struct around_pool *pool = own_pool;
+
+	for (uint32_t i = 0; pool && i < pool->top; i++) {
+		struct around *a = &pool->calls[i];
+
+		if (a->busy && a->call.frame > from && a->call.frame <= to)
+			__atomic_store_n(&a->busy, AROUND_FREE, __ATOMIC_RELEASE);
+	}
+	own_pool = NULL;
 }
 
 /* Is there one (CET)? Its words are the return addresses as they were called: two calls cannot come back as one. */

@@ -29,6 +29,8 @@ enum around_busy {
 
 /* The calling thread is about to jump from stack pointer `from` to `to`, on one stack: calls between them do not return, as far as C is concerned. */
 void around_jump(uintptr_t from, uintptr_t to);
+/* The calling thread ends, with its stack from `from` to `to`, and gives its struct thread back: no call on that stack returns any more. */
+void around_thread_ends(uintptr_t from, uintptr_t to);
 /* The call whose return address `pc` leads to us, and its CFA: return_address and rbx are the caller's. NULL: there is none. */
 const struct around *around_find(uintptr_t pc, uintptr_t cfa);
 /* Calls that were left without a trace in leave(): all of a thread's places were taken. */

@@ -72,6 +72,11 @@ equal "hooks: fork: the child ended fifty" "$("$REFGRAPH" balance --all --json -
 things jump ./things jump
 equal "hooks: jumps over calls: births are still seen" "$(first jump)" "Thing leak 3 +3 1.0 3 0 bad_handler (things.c:$line) < serve < run_leak < main"
 
+# A thread's places for calls under way go to the next one.
+things births ./things births
+equal "hooks: a thread for each request: no memory is left behind" "$(cat births.out)" "births done"
+equal "hooks: and each birth is seen" "$("$REFGRAPH" balance births.rgd)" "balanced: 480 objects ended, 0 live; none has a reference that nobody gave back"
+
 if gcc -g -O1 -rdynamic -o vectors "$HERE/vectors.c" -lpthread 2>gcc.log; then
 	things vectors ./vectors
 	equal "hooks: the recorder leaves vector registers and errno alone" "$(cat vectors.out)" "vectors done"

@@ -29,11 +29,14 @@ API void thing_unref(struct thing *thing);
 
 static jmp_buf away;
 static int jumps;
+static __thread int ends;
 
 struct thing *thing_new(const char *name)
 {
 	if (jumps)
 		longjmp(away, 1);
+	if (ends)
+		pthread_exit(NULL);
 	struct thing *thing = calloc(1, sizeof(*thing));
 
 	thing->name = name;
@@ -180,6 +183,42 @@ static void run_threads(void)
 	fflush(stdout);
 }
 
+static long resident(void)
+{
+	FILE *f = fopen("/proc/self/statm", "r");
+	long pages = 0;
+
+	if (!f || fscanf(f, "%*d %ld", &pages) != 1)
+		exit(2);
+	fclose(f);
+	return pages;
+}
+
+static void *request(void *number)
+{
+	serve("Thing", 0);
+	ends = (long)number % 2;
+	serve("Thing", 0);
+	return NULL;
+}
+
+/* A thread for each request; every second ends inside of a hooked call. */
+static void run_births(void)
+{
+	pthread_t thread;
+	long first = 0;
+
+	for (long i = 0; i < 320; i++) {
+		pthread_create(&thread, NULL, request, (void *)i);
+		pthread_join(thread, NULL);
+		if (i == 20)
+			first = resident();
+	}
+	if (resident() - first > 2000)
+		printf("%ld pages more\n", resident() - first);
+	printf("births done\n");
+}
+
 static struct thing *kept[100];
 
 static void run_keep(void)
@@ -235,6 +274,8 @@ int main(int argc, char **argv)
 		run_surplus();
 	else if (!strcmp(what, "threads"))
 		run_threads();
+	else if (!strcmp(what, "births"))
+		run_births();
 	else if (!strcmp(what, "keep"))
 		run_keep();
 	else if (!strcmp(what, "fork"))
