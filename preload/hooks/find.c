@@ -26,14 +26,9 @@ static bool module_done[MODULES_SEEN];
 
 /* ---- one function that was found ------------------------------------------------------------------------------------------ */
 
-static bool is_known(uintptr_t address, const struct rule_type *type, uint32_t from)
-{
-	for (uint32_t i = from; i < hooks_used; i++) {
-		if (hooks[i]->hook.function == address && hooks[i]->rule->type == type)
-			return true;
-	}
-	return false;
-}
+/* What this look has found. */
+static struct hook *wanted[HOOKS_MAX];
+static size_t nwanted;
 
 static const char *copy_text(const char *text)
 {
@@ -45,7 +40,9 @@ static const char *copy_text(const char *text)
 
 /* While a module is looked through. */
 struct search {
-	uint32_t module, batch; /* modules_get(); the first of its hooks */
+	uint32_t module;	     /* modules_get() */
+	uint32_t batch;		     /* the first of its hooks that are new */
+	uint32_t gone_from, gone_to; /* those from when it was there before lie here */
 	const struct rule_function *rule;
 	const struct rule_group *group;
 	uint16_t *buckets; /* local names: function's place in the group + 1 */
@@ -54,18 +51,50 @@ struct search {
 	uint32_t nglobs;
 };
 
-static void found(const struct symbol_found *symbol, const struct search *search,
-		  const struct rule_function *rule)
+static bool is_known_in(uint32_t from, uint32_t to, uintptr_t address, const struct rule_type *type)
+{
+	for (uint32_t i = from; i < to; i++) {
+		if (hooks[i]->hook.function == address && hooks[i]->rule->type == type &&
+		    !hooks[i]->gone)
+			return true;
+	}
+	return false;
+}
+
+static void search_gone(struct search *search)
+{
+	for (uint32_t i = 0; i < search->batch; i++) {
+		if (hooks[i]->module != search->module)
+			continue;
+		if (!search->gone_to)
+			search->gone_from = i;
+		search->gone_to = i + 1;
+	}
+}
+
+/* A plug-in that comes again where it was has the hooks that it had: they come and go thousands of times. */
+static struct rule_hook *hook_revive(const struct symbol_found *symbol, const struct search *search,
+				     const struct rule_function *rule)
+{
+	for (uint32_t i = search->gone_from; i < search->gone_to; i++) {
+		struct rule_hook *h = hooks[i];
+
+		if (h->gone && h->module == search->module && h->hook.function == symbol->address &&
+		    h->rule == rule && !strcmp(h->symbol, symbol->name))
+			return h;
+	}
+	return NULL;
+}
+
+static struct rule_hook *hook_make(const struct symbol_found *symbol, const struct search *search,
+				   const struct rule_function *rule)
 {
 	uint32_t used = atomic_load_explicit(&hooks_used, memory_order_relaxed);
-	struct rule_hook *h;
+	struct rule_hook *h = used < HOOKS_MAX ? arena_alloc(sizeof(*h)) : NULL;
 
-	if (is_known(symbol->address, rule->type, search->batch))
-		return; /* an alias */
-	h = used < HOOKS_MAX ? arena_alloc(sizeof(*h)) : NULL;
 	if (!h) {
 		counter_add(COUNTER_LOST_HOOKS, 1);
-		return;
+		return NULL;
 	}
 	h->hook.function = symbol->address;
 	h->hook.size = symbol->size;
@@ -74,13 +103,32 @@ static void found(const struct symbol_found *symbol, const struct search *search
 	h->hook.context = h;
 	h->hook.wants = rule->object.argument; /* rule_object() would say the same */
 	h->hook.light = true;
-	h->hook.why = symbol->indirect ? "is chosen at run time (IFUNC)" : "";
 	h->rule = rule;
 	h->symbol = copy_text(symbol->name);
 	h->module = search->module;
 	h->number = used;
 	hooks[used] = h;
 	atomic_store_explicit(&hooks_used, used + 1, memory_order_release);
+	return h;
+}
+
+static void found(const struct symbol_found *symbol, const struct search *search,
+		  const struct rule_function *rule)
+{
+	struct rule_hook *h;
+
+	if (is_known_in(search->batch, hooks_used, symbol->address, rule->type) ||
+	    is_known_in(search->gone_from, search->gone_to, symbol->address, rule->type))
+		return; /* an alias */
+	h = hook_revive(symbol, search, rule);
+	if (!h)
+		h = hook_make(symbol, search, rule);
+	if (!h)
+		return;
+	atomic_store_explicit(&h->gone, false, memory_order_relaxed);
+	h->hook.why = symbol->indirect ? "is chosen at run time (IFUNC)" : "";
+	if (!symbol->indirect && nwanted < HOOKS_MAX)
+		wanted[nwanted++] = &h->hook;
 }
 
 static void on_exported(const struct symbol_found *symbol, void *context)
@@ -251,6 +299,7 @@ static void module_came(uint32_t index)
 
 	if (m->own)
 		return;
+	search_gone(&search);
 	if (exports)
 		each_call(m, &e);
 	for (size_t i = 0; i < ngroups; i++) {
@@ -277,23 +326,9 @@ static void module_went(uint32_t index)
 
 /* ---- all ------------------------------------------------------------------------------------------------------------------------ */
 
-static void install(uint32_t from)
-{
-	static struct hook *batch[HOOKS_MAX];
-	size_t n = 0;
-
-	for (uint32_t i = from; i < hooks_used; i++) {
-		if (!*hooks[i]->hook.why)
-			batch[n++] = &hooks[i]->hook;
-	}
-	if (n)
-		hook_install(batch, n);
-}
-
 static void look_again(void)
 {
 	size_t count = modules_count();
-	uint32_t from = hooks_used;
 
 	if (!on || !trylock(&rules_lock))
 		return;
@@ -308,7 +343,9 @@ static void look_again(void)
 		else
 			module_went(i);
 	}
-	install(from);
+	if (nwanted)
+		hook_install(wanted, nwanted);
+	nwanted = 0;
 	trylock_release(&rules_lock);
 }
 

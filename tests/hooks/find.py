@@ -153,12 +153,15 @@ def main():
 
     # libraries that come and go
     loads = compile("loads", LOADS)
-    for times in 1, 30:
+    rows = {}
+    for times in 1, 30, 1500:
         p = run(rules(), loads, str(times))
         h = Hooked()
+        rows[times] = len(h.hooks)
         equal("find: dlopen, %d times" % times, (p.returncode, p.stderr, sum(x["calls"] for x in h.hooks if x["name"] == "thing_unref")), (0, "", 2 * times))
         lives = [o for o in h.objects if o["state"] == "life"]
         equal("find: %d lives of those things" % times, sum(o["objects"] for o in lives), times)
+    equal("find: what comes again has the hooks that it had", rows, {times: rows[1] for times in rows})
     # into a program whose threads run: the loader tells of a library before anybody can be inside
     threads = compile("loads_threads", "#include <pthread.h>\nstatic volatile long n;\nstatic void *spin(void *x) { for (;;) n++; }\n" + LOADS.replace(
         "for (int i = 0;", "pthread_t t[3];\n\tfor (int i = 0; i < 3; i++) pthread_create(&t[i], NULL, spin, NULL);\n\tfor (int i = 0;", 1), "-lpthread")
