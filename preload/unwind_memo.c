@@ -29,6 +29,7 @@
 #include <string.h>
 
 #include "hooks/around.h"
+#include "hooks/outside.h"
 #include "hooks/thunk.h"
 #include "unwind.h"
 
@@ -468,14 +469,15 @@ static inline void push_usual(struct memo *memo, size_t good, size_t count)
 	}
 }
 
-/* The node of all that is remembered; 0: not known, and with `quick` not asked for. What cannot be kept goes. */
+/* The node of all that is remembered, which may be a new stack's; 0: none. With `quick` a hooked call waits. What cannot be kept goes. */
 static inline uint32_t memo_node(struct memo *memo, const bool quick)
 {
 	uint32_t node =
 		path_node(memo, memo->n ? memo->frames[memo->n - 1].print : print_begin(memo));
 
-	if (unlikely(!node) && !quick)
-		node = node_make(memo, memo->n);
+	if (unlikely(!node))
+		node = quick ? (uint32_t)OUTSIDE(node_make, (uint64_t)memo, memo->n)
+			     : node_make(memo, memo->n);
 	if (unlikely(memo->odd)) {
 		memo_truncate(memo, 0);
 		memo->odd = false;
@@ -563,7 +565,7 @@ static inline bool leads_on(const struct memo *memo, const struct memory *met)
 }
 
 /*
- * The same as long as it needs no call: every frame's rule is known, a remembered frame is met, and the stack has a node. 0: else. What it
+ * The same as long as it needs no call: every frame's rule is known, and a remembered frame is met. 0: else. What it
  * remembers up to there is good all the same.
  */
 static inline uint32_t walk_quick(struct memo *memo, uintptr_t pc, uintptr_t sp, uintptr_t rbp)

@@ -30,6 +30,10 @@ __thread struct thread *thread_current TLS_FAST;
 _Atomic bool shim_sandboxed;
 
 const char hook_thunk_return[1]; /* no call is hooked here */
+uint64_t hook_outside(const void *function, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
+{
+	return ((uint64_t(*)(uint64_t, uint64_t, uint64_t, uint64_t))(uintptr_t)function)(a, b, c, d);
+}
 const struct around *around_find(uintptr_t pc, uintptr_t cfa)
 {
 	return NULL;
