@@ -7,7 +7,20 @@
 #include "report/balance.h"
 #include "report/balance_picture.h"
 
-enum { TYPE, FINDING, OBJECTS, NET, PER_OBJECT, REFS, UNREFS, NORMAL, DEPTH, PATH, USUALLY };
+enum {
+	TYPE,
+	FINDING,
+	OBJECTS,
+	EXAMPLE,
+	NET,
+	PER_OBJECT,
+	REFS,
+	UNREFS,
+	NORMAL,
+	DEPTH,
+	USUALLY,
+	PATH
+};
 
 static const struct column columns[] = {
 	[TYPE] = {"type", "TYPE", CELL_TEXT, .about = "of the objects"},
@@ -17,6 +30,8 @@ static const struct column columns[] = {
 			     "the library holds them), asked (named by the user)"},
 	[OBJECTS] = {"objects", "OBJECTS", CELL_NUMBER,
 		     .about = "so many of the type: the row is about these"},
+	[EXAMPLE] = {"example", "EXAMPLE", CELL_ADDRESS, .optional = true,
+		     .about = "address of one of them, for refcount --replay, why and show"},
 	[NET] = {"net", "NET", CELL_DELTA,
 		 .about = "references taken there and not given back by what usually gives them "
 			  "back; "
@@ -29,9 +44,9 @@ static const struct column columns[] = {
 			     "properly"},
 	[DEPTH] = {"depth", "DEPTH", CELL_NUMBER, .hidden = true,
 		   .about = "in a tree: callers above it"},
-	[PATH] = {"path", "CALLED BY", CELL_TEXT, .about = "the line, then its callers"},
 	[USUALLY] = {"usually", "USUALLY BALANCED BY", CELL_TEXT,
 		     .about = "the other half in the lives of objects that ended properly"},
+	[PATH] = {"path", "CALLED BY", CELL_TEXT, .about = "the line, then its callers"},
 };
 #define NCOLUMNS (sizeof columns / sizeof *columns)
 
@@ -64,6 +79,8 @@ static void add_flat(struct page *p, struct table *t, const struct balance_row *
 	table_row(t);
 	table_text(t, TYPE, p->m->types[r->type].name);
 	table_text(t, FINDING, findings[r->verdict]);
+	if (r->example)
+		table_number(t, EXAMPLE, r->example);
 	add_numbers(t, r->objects, r->net, r->plus, r->minus);
 	table_real(t, NORMAL, r->normal);
 	table_number(t, DEPTH, 0);

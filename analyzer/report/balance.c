@@ -63,6 +63,12 @@ static uint64_t weight_of(const struct weights *w, uint32_t plus, uint32_t minus
 	return w->n ? weight_slot(w, weight_key(plus, minus))->times : 0;
 }
 
+/* What was learned of a type: by places, and by their innermost functions where the ways there are others; and so of all types. */
+struct lessons {
+	struct weights exact, near;
+	const struct weights *all;
+};
+
 /* ---- one object, or one life: what was taken and given back, by place ------------------------------------------------ */
 
 struct entry {
@@ -226,9 +232,9 @@ static struct error *sheet_fill(struct balance *b, const struct counted_row *c, 
 
 struct candidate {
 	uint32_t plus, minus; /* entries */
-	uint64_t weight;
+	uint64_t weight, near, all;
 	uint32_t distance, common;
-	bool birth;
+	bool birth, apart; /* neither in one function or next to it, nor of one source file */
 };
 
 static int by_fit(const void *a, const void *b)
@@ -237,6 +243,12 @@ static int by_fit(const void *a, const void *b)
 
 	if (x->weight != y->weight)
 		return x->weight > y->weight ? -1 : 1;
+	if (x->near != y->near)
+		return x->near > y->near ? -1 : 1;
+	if (x->all != y->all)
+		return x->all > y->all ? -1 : 1;
+	if (x->apart != y->apart)
+		return x->apart ? 1 : -1;
 	if (x->distance != y->distance)
 		return x->distance < y->distance ? -1 : 1;
 	if (x->common != y->common)
@@ -251,9 +263,15 @@ static int by_fit(const void *a, const void *b)
 /* Beyond that, places are paired with themselves only: a drawing of them could not be read either. */
 #define MOST_ENTRIES 512u
 
-/* What belongs together is taken off; what is learned is added `times` times. */
-static struct error *match(struct balance *b, struct sheet *s, struct weights *w, uint64_t times)
+static uint64_t near_key(const struct call_site *sites, uint32_t plus, uint32_t minus)
 {
+	return weight_key(sites[plus].near, sites[minus].near);
+}
+
+/* What belongs together is taken off; what is learned is added `times` times. */
+static struct error *match(struct balance *b, struct sheet *s, struct lessons *l, uint64_t times)
+{
+	const struct call_site *sites = b->paths.sites.data;
 	VEC(struct candidate) all = {0};
 	struct error *e = NULL;
 	size_t n = s->entries.n;
@@ -269,8 +287,15 @@ static struct error *match(struct balance *b, struct sheet *s, struct weights *w
 
 			if (!p->plus || !m->minus || (n > MOST_ENTRIES && i != k))
 				continue;
-			c.weight = times ? 0 : weight_of(w, p->site, m->site);
+			if (!times) {
+				c.weight = weight_of(&l->exact, p->site, m->site);
+				c.near = weight_of(&l->near, sites[p->site].near,
+						   sites[m->site].near);
+				c.all = weight_of(l->all, sites[p->site].near, sites[m->site].near);
+			}
 			c.distance = call_paths_distance(&b->paths, p->site, m->site, &c.common);
+			c.apart = c.distance > 2 &&
+				  !call_paths_neighbours(&b->paths, p->site, m->site);
 			if (!VEC_PUSH(&all, c))
 				e = error_memory();
 		}
@@ -285,7 +310,9 @@ static struct error *match(struct balance *b, struct sheet *s, struct weights *w
 		p->left_plus -= both;
 		m->left_minus -= both;
 		if (both && times)
-			e = weight_add(w, weight_key(p->site, m->site), both * times);
+			e = weight_add(&l->exact, weight_key(p->site, m->site), both * times);
+		if (both && times && !e)
+			e = weight_add(&l->near, near_key(sites, p->site, m->site), both * times);
 	}
 	VEC_FREE(&all);
 	return e;
@@ -297,13 +324,16 @@ struct total {
 	uint32_t site;
 	uint8_t verdict;
 	uint64_t plus, minus, left_plus, left_minus;
+	uint64_t example; /* address of the first object of which something is left over; 0 none */
 };
 
 /* How the graph sees objects: NULL, it does not. */
 struct sight {
 	struct alive alive;
-	uint32_t *holders;  /* by object: references to it from what is reached */
+	uint32_t *
+		holders; /* by object: references to it from what is reached, or lost with a counted object that is itself a finding */
 	uint64_t *shared;   /* bit set: blocks in which several counted objects lie */
+	uint64_t *weakly;   /* bit set: a variable that is cleared when it ends points to it */
 	uint64_t *library;  /* bit set: library_held(), when it was asked for */
 	uint64_t *indirect; /* bit set: lost objects that others hold which are lost themselves */
 	bool some;
@@ -313,12 +343,11 @@ struct judge {
 	struct balance *b;
 	const struct balance_query *query;
 	struct sight *sight;
-	struct weights weights;
+	struct lessons lessons;
 	struct sheet sheet;
 	VEC(struct entry) normal; /* sums over all lives */
 	VEC(struct total) totals;
-	const uint32_t *bad; /* places in model->counted of tombstones that were referenced later */
-	size_t nbad;
+	struct ids bad; /* places in model->counted of tombstones that were referenced later */
 	uint64_t lives, objects[BALANCE_ASKED + 1], live, all_live, inlined;
 };
 
@@ -357,8 +386,8 @@ static struct error *count_bad(struct judge *j, uint64_t *ret)
 	struct error *e = NULL;
 
 	*ret = 0;
-	for (size_t i = 0; i < j->nbad && !e; i++) {
-		e = sheet_fill(j->b, &j->b->paths.m->counted[j->bad[i]], true, &bad);
+	for (size_t i = 0; i < j->bad.n && !e; i++) {
+		e = sheet_fill(j->b, &j->b->paths.m->counted[j->bad.data[i]], true, &bad);
 		*ret += !e && same_sheet(&bad, &j->sheet);
 	}
 	VEC_FREE(&bad.entries);
@@ -390,11 +419,14 @@ static struct error *learn(struct judge *j, const struct counted_row *c)
 			j->b->normal_at[e.site] = (uint32_t)j->normal.n;
 		}
 	}
-	return match(j->b, &j->sheet, &j->weights, single ? good : 1);
+	return match(j->b, &j->sheet, &j->lessons, single ? good : 1);
 }
 
-static struct error *add_total(struct judge *j, uint8_t verdict, const struct entry *e)
+static struct error *add_total(struct judge *j, uint8_t verdict, uint64_t address,
+			       const struct entry *e)
 {
+	uint64_t example = e->left_plus != e->left_minus ? address : 0;
+
 	for (size_t i = 0; i < j->totals.n; i++) {
 		struct total *t = &j->totals.data[i];
 
@@ -404,10 +436,11 @@ static struct error *add_total(struct judge *j, uint8_t verdict, const struct en
 		t->minus += e->minus;
 		t->left_plus += e->left_plus;
 		t->left_minus += e->left_minus;
+		t->example = t->example ? t->example : example;
 		return NULL;
 	}
 	if (!VEC_PUSH(&j->totals, ((struct total){e->site, verdict, e->plus, e->minus, e->left_plus,
-						  e->left_minus})))
+						  e->left_minus, example})))
 		return error_memory();
 	return NULL;
 }
@@ -451,6 +484,14 @@ static bool is_vague(const struct judge *j, const struct counted_row *c)
 		       RGD_RT_GOBJECT; /* the first piece of a page */
 }
 
+/* Where it lay is free memory of the allocator's: it was freed by a function that no rule names. */
+static bool is_freed(const struct judge *j, const struct counted_row *c)
+{
+	const struct model *m = j->b->paths.m;
+
+	return c->object != MODEL_NONE && !strcmp(m->types[m->type[c->object]].name, "free slices");
+}
+
 /*
  * An operation of GIO's that is under way has a reference on itself, which it gives back when it calls back: what is reached and counts one more
  * than its holders is no finding. One that nobody waits for any more is not reached.
@@ -465,6 +506,19 @@ static uint32_t holds_itself(const struct model *m, const struct counted_row *c)
 	return 0;
 }
 
+/*
+ * The one object of its class: the variable that has its only reference is also known as a weak one, so that it is cleared when the object ends.
+ */
+static bool is_single(const struct judge *j, const struct counted_row *c, uint64_t count)
+{
+	if (count != 1 || !bits_get(j->sight->weakly, c->object))
+		return false;
+	for (size_t i = 0; i < j->sheet.entries.n; i++)
+		if (j->sheet.entries.data[i].left_plus && !j->sheet.entries.data[i].birth)
+			return false;
+	return true;
+}
+
 static bool should_be_gone(const struct judge *j, const struct counted_row *c)
 {
 	uint64_t count = c->memory != MODEL_UNKNOWN ? c->memory : c->count;
@@ -476,12 +530,12 @@ static bool should_be_gone(const struct judge *j, const struct counted_row *c)
 		return false;
 	if (!j->sight->some)
 		return by_life;
-	if (is_vague(j, c))
+	if (is_vague(j, c) || is_freed(j, c))
 		return false;
 	if (!has_object(j, c))
 		return by_life;
 	if (!bits_get(j->sight->alive.reached, c->object))
-		return !bits_get(j->sight->indirect, c->object);
+		return !bits_get(j->sight->indirect, c->object) && !is_single(j, c, count);
 	return j->lives && count != MODEL_UNKNOWN &&
 	       count > j->sight->holders[c->object] + holds_itself(j->b->paths.m, c) &&
 	       differs(j, false);
@@ -554,7 +608,7 @@ static struct error *judge_object(struct judge *j, uint32_t at)
 
 	j->live += c->state == RGD_COUNTED_ALIVE;
 	TRY(sheet_fill(j->b, c, false, &j->sheet));
-	TRY(match(j->b, &j->sheet, &j->weights, 0));
+	TRY(match(j->b, &j->sheet, &j->lessons, 0));
 	if (j->query->objects || j->query->address) {
 		if (!is_asked(j, c))
 			return NULL;
@@ -575,7 +629,7 @@ static struct error *judge_object(struct judge *j, uint32_t at)
 	if (!VEC_PUSH(&j->b->found, at))
 		return error_memory();
 	for (size_t i = 0; i < j->sheet.entries.n; i++)
-		TRY(add_total(j, verdict, &j->sheet.entries.data[i]));
+		TRY(add_total(j, verdict, c->address, &j->sheet.entries.data[i]));
 	return NULL;
 }
 
@@ -587,8 +641,8 @@ static uint32_t partner_of(const struct judge *j, uint32_t site, bool plus)
 
 	for (size_t i = 0; i < j->normal.n; i++) {
 		uint32_t other = j->normal.data[i].site;
-		uint64_t w = plus ? weight_of(&j->weights, site, other)
-				  : weight_of(&j->weights, other, site);
+		uint64_t w = plus ? weight_of(&j->lessons.exact, site, other)
+				  : weight_of(&j->lessons.exact, other, site);
 
 		if (w > best) {
 			best = w;
@@ -620,6 +674,7 @@ static struct error *add_rows(struct judge *j, uint32_t type)
 					  .objects = j->objects[t->verdict],
 					  .plus = t->plus,
 					  .minus = t->minus,
+					  .example = t->example,
 					  .net = (int64_t)t->left_plus - (int64_t)t->left_minus};
 
 		if (!j->query->all && !is_to_blame(j, &row))
@@ -637,26 +692,60 @@ static struct error *add_rows(struct judge *j, uint32_t type)
 
 #define MOST_BAD 64u /* that are looked for among the lives */
 
-/* `rows`: places in model->counted of one type. */
-static struct error *judge_type(struct balance *b, const struct balance_query *query,
-				struct sight *sight, uint32_t type, const uint32_t *rows, size_t n)
+/* What the lives of the type's objects that ended teach. `rows`: places in model->counted of one type. */
+static struct error *learn_type(struct judge *j, const uint32_t *rows, size_t n)
 {
-	struct judge j = {.b = b, .query = query, .sight = sight};
-	const struct model *m = b->paths.m;
-	struct ids bad = {0};
-	size_t rows_before = b->rows.n;
+	const struct model *m = j->b->paths.m;
 	struct error *e = NULL;
 
-	for (size_t i = 0; i < n && !e && bad.n < MOST_BAD; i++)
+	for (size_t i = 0; i < n && !e && j->bad.n < MOST_BAD; i++)
 		if (m->counted[rows[i]].state == RGD_COUNTED_ENDED &&
 		    has_flag(m, &m->counted[rows[i]], RGD_EVENT_F_ENDED) &&
-		    !VEC_PUSH(&bad, rows[i]))
+		    !VEC_PUSH(&j->bad, rows[i]))
 			e = error_memory();
-	j.bad = bad.data;
-	j.nbad = bad.n;
 	for (size_t i = 0; i < n && !e; i++)
 		if (m->counted[rows[i]].state >= RGD_COUNTED_LIFE)
-			e = learn(&j, &m->counted[rows[i]]);
+			e = learn(j, &m->counted[rows[i]]);
+	return e;
+}
+
+static void judge_free(struct judge *j)
+{
+	for (size_t i = 0; i < j->normal.n; i++)
+		j->b->normal_at[j->normal.data[i].site] = 0;
+	VEC_FREE(&j->bad);
+	free(j->lessons.exact.slots);
+	free(j->lessons.near.slots);
+	VEC_FREE(&j->sheet.entries);
+	VEC_FREE(&j->normal);
+	VEC_FREE(&j->totals);
+}
+
+/* What one type teaches all. */
+static struct error *teach_type(struct balance *b, const uint32_t *rows, size_t n,
+				struct weights *all)
+{
+	struct judge j = {.b = b};
+	struct error *e = learn_type(&j, rows, n);
+
+	for (size_t i = 0; i < j.lessons.near.n && !e; i++)
+		if (j.lessons.near.slots[i].key)
+			e = weight_add(all, j.lessons.near.slots[i].key,
+				       j.lessons.near.slots[i].times);
+	judge_free(&j);
+	return e;
+}
+
+static struct error *judge_type(struct balance *b, const struct balance_query *query,
+				struct sight *sight, const uint32_t *rows, size_t n,
+				const struct weights *all)
+{
+	struct judge j = {.b = b, .query = query, .sight = sight, .lessons.all = all};
+	const struct model *m = b->paths.m;
+	uint32_t type = m->counted[rows[0]].type;
+	size_t rows_before = b->rows.n;
+	struct error *e = learn_type(&j, rows, n);
+
 	for (size_t i = 0; i < n; i++)
 		j.all_live += m->counted[rows[i]].state == RGD_COUNTED_ALIVE;
 	for (size_t i = 0; i < n && !e; i++)
@@ -673,13 +762,7 @@ static struct error *judge_type(struct balance *b, const struct balance_query *q
 		e = error_memory();
 	b->live += j.live;
 	b->ended += j.lives;
-	for (size_t i = 0; i < j.normal.n; i++)
-		b->normal_at[j.normal.data[i].site] = 0;
-	VEC_FREE(&bad);
-	free(j.weights.slots);
-	VEC_FREE(&j.sheet.entries);
-	VEC_FREE(&j.normal);
-	VEC_FREE(&j.totals);
+	judge_free(&j);
 	return e;
 }
 
@@ -689,6 +772,7 @@ static void sight_free(struct model *m, struct sight *s)
 {
 	big_free(s->holders, m->nobjects, sizeof *s->holders);
 	big_free(s->indirect, bits_words(m->nobjects), sizeof *s->indirect);
+	big_free(s->weakly, bits_words(m->nobjects), sizeof *s->weakly);
 	big_free(s->shared, bits_words(m->nobjects), sizeof *s->shared);
 	big_free(s->library, bits_words(m->nobjects), sizeof *s->library);
 	alive_deinit(&s->alive);
@@ -704,6 +788,14 @@ static bool is_collectable(const struct model *m, const struct counted_row *c, c
 		return false;
 	runtime = m->types[m->type[c->object]].runtime;
 	return runtime == RGD_RT_PHP || runtime == RGD_RT_CPYTHON;
+}
+
+/* What `o` points to, itself apart. */
+static void count_held(const struct model *m, const struct sight *s, uint32_t o, uint32_t *held)
+{
+	for (uint32_t k = m->graph.out_first[o]; k < m->graph.out_first[o + 1]; k++)
+		held[m->graph.out_target[k]] +=
+			alive_edge(&s->alive, k) && m->graph.out_target[k] != o;
 }
 
 /*
@@ -723,9 +815,7 @@ static struct error *find_indirect(struct model *m, struct sight *s)
 	for (uint32_t o = 0; o < m->nobjects && !e; o++) {
 		if (bits_get(s->alive.reached, o))
 			continue;
-		for (uint32_t k = m->graph.out_first[o]; k < m->graph.out_first[o + 1]; k++)
-			held[m->graph.out_target[k]] +=
-				alive_edge(&s->alive, k) && m->graph.out_target[k] != o;
+		count_held(m, s, o, held);
 	}
 	for (uint32_t i = 0; i < m->ncounted && !e; i++) {
 		const struct counted_row *c = &m->counted[i];
@@ -740,6 +830,9 @@ static struct error *find_indirect(struct model *m, struct sight *s)
 		e = reach_mark(&s->alive.graph, &s->alive.follow, heads.data, heads.n, seen);
 	for (size_t i = 0; i < words && !e; i++)
 		s->indirect[i] = seen[i];
+	for (uint32_t o = 0; o < m->nobjects && !e; o++)
+		if (bits_get(seen, o) && !bits_get(s->alive.reached, o))
+			count_held(m, s, o, s->holders);
 	for (size_t i = 0; i < heads.n && !e; i++)
 		bits_clear(s->indirect, heads.data[i]);
 	for (uint32_t i = 0; i < m->ncounted && !e; i++)
@@ -777,6 +870,15 @@ static bool is_orphan(const struct model *m, uint32_t root)
 	return !strcmp(model_string(m, m->roots[root].label), "objects store: orphan");
 }
 
+static struct error *find_weakly(struct model *m, struct sight *s)
+{
+	TRY(big_alloc(bits_words(m->nobjects), sizeof *s->weakly, &s->weakly));
+	for (uint32_t i = 0; i < m->nroots; i++)
+		if (m->roots[i].kind == RGD_EDGE_WEAK && m->roots[i].target != MODEL_NONE)
+			bits_set(s->weakly, m->roots[i].target);
+	return NULL;
+}
+
 static struct error *sight_make(struct model *m, struct sight *s)
 {
 	struct error *e;
@@ -790,6 +892,8 @@ static struct error *sight_make(struct model *m, struct sight *s)
 		e = big_alloc(m->nobjects, sizeof *s->holders, &s->holders);
 	if (!e)
 		e = big_alloc(bits_words(m->nobjects), sizeof *s->indirect, &s->indirect);
+	if (!e)
+		e = find_weakly(m, s);
 	if (!e)
 		e = find_shared(m, s);
 	if (!e)
@@ -881,25 +985,35 @@ static bool is_wanted(const struct model *m, const struct balance_query *q, uint
 	return !q->type || !strcmp(m->types[type].name, q->type);
 }
 
+/* First what all types teach, then each type's verdict. */
 static struct error *judge_all(struct model *m, const struct balance_query *query,
 			       struct sight *sight, struct balance *ret)
 {
 	struct ids order = {0};
+	struct weights all = {0};
 	struct error *e = NULL;
 
 	for (uint32_t i = 0; i < m->ncounted && !e; i++)
-		if (is_wanted(m, query, m->counted[i].type) && !VEC_PUSH(&order, i))
+		if (!VEC_PUSH(&order, i))
 			e = error_memory();
 	sorted_model = m;
 	if (order.n)
 		qsort(order.data, order.n, sizeof *order.data, by_type);
-	for (size_t i = 0, end; i < order.n && !e; i = end) {
-		uint32_t type = m->counted[order.data[i]].type;
+	for (unsigned pass = 0; pass < 2; pass++) {
+		for (size_t i = 0, end; i < order.n && !e; i = end) {
+			const uint32_t *rows = order.data + i;
+			uint32_t type = m->counted[*rows].type;
 
-		for (end = i; end < order.n && m->counted[order.data[end]].type == type; end++)
-			;
-		e = judge_type(ret, query, sight, type, order.data + i, end - i);
+			for (end = i; end < order.n && m->counted[order.data[end]].type == type;
+			     end++)
+				;
+			if (!pass)
+				e = teach_type(ret, rows, end - i, &all);
+			else if (is_wanted(m, query, type))
+				e = judge_type(ret, query, sight, rows, end - i, &all);
+		}
 	}
+	free(all.slots);
 	VEC_FREE(&order);
 	return e;
 }

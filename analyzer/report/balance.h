@@ -35,6 +35,8 @@ struct balance_row {
 	uint64_t plus, minus; /* references taken and given back there */
 	int64_t net;	      /* of what is not folded away */
 	double normal; /* references taken (or given back) there in an average life that ended, 0 none */
+	uint64_t
+		example; /* address of one of the objects of which something is left over there; 0 none */
 };
 
 struct balance_sum {

@@ -36,6 +36,7 @@ void call_paths_deinit(struct call_paths *p)
 	names_free_kept(&p->places);
 	names_free_kept(&p->keys);
 	names_free_kept(&p->site_keys);
+	names_free_kept(&p->pairs);
 	*p = (struct call_paths){0};
 }
 
@@ -145,31 +146,60 @@ static struct error *path_of(struct call_paths *p, uint32_t stack, uint32_t *ret
 	return e;
 }
 
+/* The innermost frame that is none of a hook's own. */
+static uint32_t inner_frame(const struct model *m, uint32_t stack)
+{
+	uint32_t at = stack;
+
+	while (at != MODEL_NONE && is_ours(m, m->stacks[at].frame))
+		at = m->stacks[at].parent;
+	return m->stacks[at != MODEL_NONE ? at : stack].frame;
+}
+
+/* NAMES_NONE without memory. */
+static uint32_t near_of(struct call_paths *p, uint32_t path)
+{
+	const struct call_path *node = path == MODEL_NONE ? NULL : &p->nodes.data[path];
+	char key[32];
+
+	snprintf(key, sizeof key, "%" PRIx32 ":%" PRIx32, node ? node->function : NAMES_NONE,
+		 node && node->parent != MODEL_NONE ? p->nodes.data[node->parent].function
+						    : NAMES_NONE);
+	return names_keep(&p->pairs, key);
+}
+
+/* Fills `site`, but for its place. */
+static struct error *site_find(struct call_paths *p, uint32_t stack, struct call_site *site,
+			       struct str *place)
+{
+	if (stack == MODEL_NONE) {
+		str_add(place, UNKNOWN);
+	} else {
+		site->frame = inner_frame(p->m, stack);
+		model_frame_text(p->m, site->frame, place);
+		TRY(path_of(p, stack, &site->path));
+	}
+	site->near = near_of(p, site->path);
+	return place->failed || site->near == NAMES_NONE ? error_memory() : NULL;
+}
+
 struct error *call_paths_site(struct call_paths *p, uint32_t stack, uint32_t *ret)
 {
 	uint32_t *known = &p->site_of[stack == MODEL_NONE ? 0 : stack + 1], number;
-	struct call_site site = {.path = MODEL_NONE, .stack = stack};
+	struct call_site site = {.path = MODEL_NONE, .stack = stack, .frame = MODEL_NONE};
 	struct str text = {0};
+	struct error *e;
 	char key[32];
 
 	if (*known) {
 		*ret = *known - 1;
 		return NULL;
 	}
-	if (stack == MODEL_NONE)
-		str_add(&text, UNKNOWN);
-	else
-		model_frame_text(p->m, p->m->stacks[stack].frame, &text);
-	if (stack != MODEL_NONE) {
-		struct error *e = path_of(p, stack, &site.path);
-
-		if (e) {
-			str_free(&text);
-			return e;
-		}
-	}
-	site.place = text.failed ? NAMES_NONE : names_keep(&p->places, str_text(&text));
+	e = site_find(p, stack, &site, &text);
+	site.place = e ? NAMES_NONE : names_keep(&p->places, str_text(&text));
 	str_free(&text);
+	if (e)
+		return e;
 	snprintf(key, sizeof key, "%" PRIx32 ":%" PRIx32, site.path, site.place);
 	number = names_keep(&p->site_keys, key);
 	if (site.place == NAMES_NONE || number == NAMES_NONE ||
@@ -196,6 +226,23 @@ uint32_t call_paths_distance(const struct call_paths *p, uint32_t a, uint32_t b,
 	}
 	*common = x != y || x == MODEL_NONE ? 0 : p->nodes.data[x].depth + 1;
 	return steps;
+}
+
+/* Source files are mostly not much longer. */
+#define NEIGHBOURS 4096u /* bytes of code */
+
+bool call_paths_neighbours(const struct call_paths *p, uint32_t a, uint32_t b)
+{
+	uint32_t x = p->sites.data[a].frame, y = p->sites.data[b].frame;
+	const struct frame *f, *g;
+
+	if (x == MODEL_NONE || y == MODEL_NONE)
+		return false;
+	f = &p->m->frames[x];
+	g = &p->m->frames[y];
+	return f->kind == RGD_FRAME_NATIVE && g->kind == RGD_FRAME_NATIVE &&
+	       f->module != MODEL_NONE && f->module == g->module &&
+	       (f->offset > g->offset ? f->offset - g->offset : g->offset - f->offset) < NEIGHBOURS;
 }
 
 void call_paths_text(const struct call_paths *p, uint32_t site, struct str *out)

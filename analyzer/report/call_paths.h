@@ -18,14 +18,17 @@ struct call_path {
 struct call_site {
 	uint32_t path;	/* MODEL_NONE unknown */
 	uint32_t stack; /* the first of those that are alike; MODEL_NONE unknown */
+	uint32_t frame; /* its innermost one that is no hook's; MODEL_NONE unknown */
 	uint32_t place; /* number of the text of its innermost frame */
+	uint32_t
+		near; /* number of its innermost two functions: alike in places that differ in their further callers only */
 };
 
 struct call_paths {
 	struct model *m;
 	VEC(struct call_path) nodes;
 	VEC(struct call_site) sites;
-	struct names functions, places, keys, site_keys;
+	struct names functions, places, keys, site_keys, pairs;
 	uint32_t *path_of; /* by stack: node + 1, 0 not asked for yet */
 	uint32_t *site_of; /* by stack + 1 (0: unknown): site + 1 */
 };
@@ -37,6 +40,8 @@ struct error *call_paths_site(struct call_paths *paths, uint32_t stack, uint32_t
 /* How far apart the functions of two places are: steps from one to the other in the tree; *common: functions that both ways share. */
 uint32_t call_paths_distance(const struct call_paths *paths, uint32_t a, uint32_t b,
 			     uint32_t *common);
+/* The lines of both lie next to each other in one module, as those of one source file do. */
+bool call_paths_neighbours(const struct call_paths *paths, uint32_t a, uint32_t b);
 /* "handler+0x12 (server.c:31) < dispatch < main"; appended. */
 void call_paths_text(const struct call_paths *paths, uint32_t site, struct str *out);
 static inline const char *call_paths_function(const struct call_paths *paths, uint32_t node)

@@ -570,7 +570,8 @@ static inline void look_ahead(struct thread *t, uint64_t id)
 		__builtin_prefetch(tracked_bucket(shard, id));
 }
 
-static void record_call(struct thread *t, const struct hook_call *call, bool after)
+/* False: the rule passes over this object, and does not speak for what others count of it. */
+static bool record_call(struct thread *t, const struct hook_call *call, bool after)
 {
 	struct seen s;
 	struct shard *shard;
@@ -583,23 +584,23 @@ static void record_call(struct thread *t, const struct hook_call *call, bool aft
 	s.after = after;
 	s.name = 0;
 	if (!read_call(&s) || is_wrapped(&s))
-		return;
+		return true;
 	look_ahead(t, s.id);
 	s.stack = stack_of(t, call);
 	shard = s.kind == RGD_EVENT_CREATE ? enter_named(&s) : shard_enter(s.id);
 	if (!shard)
-		return;
+		return true;
 	o = find_known(t, shard, s.id);
 	if (s.hook->rule->own && (!o || o->type != (uint16_t)s.type->number)) {
 		shard_leave(shard);
-		return;
+		return false;
 	}
 	if (unlikely(!o || o->state == RGD_COUNTED_ENDED) && s.kind != RGD_EVENT_CREATE &&
 	    !is_after_end(o, &s)) {
 		shard_leave(shard);
 		shard = s.kind == RGD_EVENT_DESTROY && !o ? NULL : enter_named(&s);
 		if (!shard)
-			return;
+			return true;
 		o = find_known(t, shard, s.id);
 	}
 	if (o && unlikely(o->type != (uint16_t)s.type->number) && s.kind != RGD_EVENT_CREATE)
@@ -617,6 +618,7 @@ static void record_call(struct thread *t, const struct hook_call *call, bool aft
 		OUTSIDE(say_after_end, (uint64_t)&s);
 	if (unlikely(gone || first))
 		bury(&s, first ? QUARANTINE_ENDS : 0);
+	return true;
 }
 
 #define KEPT_LATE                                                                                  \
@@ -734,8 +736,8 @@ void record_enter(struct hook_call *call)
 			record_call(t, call, false);
 		break;
 	case MODE_WRAP:
-		record_call(t, call, false);
-		keep(t, call, hook->rule);
+		if (record_call(t, call, false))
+			keep(t, call, hook->rule);
 		break;
 	case MODE_RETURN:
 		keep(t, call, hook->rule);
