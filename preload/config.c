@@ -135,8 +135,9 @@ static const struct variable variables[] = {
 	 .help = "types whose references hooks follow (globs, with commas); calls of others are "
 		 "only "
 		 "counted"},
-	{"REFGRAPH_TRACK_OBJECTS", VALUE_NUMBER, FIELD(track_objects), 1, 1u << 20, .fallback = "1",
-	 .help = "hooks follow one object in so many; calls for others are only counted"},
+	{"REFGRAPH_TRACK_OBJECTS", VALUE_NUMBER, FIELD(track_objects), 0, 1u << 20, .fallback = "1",
+	 .help = "hooks follow one object in so many, 0: as many as cost little; calls for others "
+		 "are only counted"},
 	{"REFGRAPH_TOMBSTONES", VALUE_NUMBER, FIELD(tombstones), 0, 1u << 20, .fallback = "0",
 	 .help = "so many counted objects stay known after their end: references after free, "
 		 "double "

@@ -93,9 +93,10 @@ struct config {
 		[4096]; /* REFGRAPH_RULES=gobject:/path/my.rules: whose references are counted; "" nobody's */
 	char track_types
 		[512]; /* REFGRAPH_TRACK_TYPES: globs of the types that hooks follow; "" all */
-	uint32_t track_objects; /* REFGRAPH_TRACK_OBJECTS: hooks follow one in so many */
-	uint32_t tombstones;	/* REFGRAPH_TOMBSTONES: objects that are kept after their end */
-	uint64_t hook_memory;	/* REFGRAPH_HOOK_MEMORY: the most that hooks remember */
+	uint32_t
+		track_objects; /* REFGRAPH_TRACK_OBJECTS: hooks follow one in so many; 0: as many as cost little */
+	uint32_t tombstones;  /* REFGRAPH_TOMBSTONES: objects that are kept after their end */
+	uint64_t hook_memory; /* REFGRAPH_HOOK_MEMORY: the most that hooks remember */
 	int test_fault; /* REFGRAPH_TEST_FAULT=crash|hang|enomem|...: planted faults for our own tests */
 };
 /* config.test_fault, as the words in config.c's table. */
@@ -342,6 +343,9 @@ struct thread {
 	struct around_pool *around; /* hooks/around.c: the calls under way */
 	uint64_t *
 		hook_calls; /* hooks/record.c: by number of the function; sums over all records, as made */
+	/* hooks/followed.c: recorded calls until the next look at the time, the last one's, and how many objects were followed then */
+	uint32_t hook_room, hook_every;
+	uint64_t hook_time;
 };
 /* The calling thread's record; made when first needed. NULL when there is no memory: the hook passes through. */
 struct thread *thread_self(void);

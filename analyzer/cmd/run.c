@@ -117,6 +117,19 @@ static struct error *put_name(const struct context *context, const char *variabl
 	return put(variable, name);
 }
 
+/* One object in N, or "auto", which the shim calls 0. */
+static struct error *put_part(const char *variable, const char *text)
+{
+	static const char *const no_unit[] = {NULL};
+
+	if (!strcmp(text, "auto"))
+		return put(variable, "0");
+	if (!is_quantity(text, no_unit) || strtoull(text, NULL, 10) > TRACK_OBJECTS_MAX)
+		return error_usage("'%s' is no part of all objects; 'auto', or one in N: 1 to %llu",
+				   text, TRACK_OBJECTS_MAX);
+	return put(variable, text);
+}
+
 static struct error *put_option(const struct context *context, size_t i, const char *text)
 {
 	const char *name = variables[i].variable;
@@ -136,10 +149,7 @@ static struct error *put_option(const struct context *context, size_t i, const c
 			return error_usage("'%s' is no number of bytes; try 512K, 64M, 1G", text);
 		return put(name, text);
 	case VALUE_PART:
-		if (strtoull(text, NULL, 10) - 1 >= TRACK_OBJECTS_MAX)
-			return error_usage("'%s' is no part of all objects; one in N: 1 to %llu",
-					   text, TRACK_OBJECTS_MAX);
-		return put(name, text);
+		return put_part(name, text);
 	default:
 		return put(name, text);
 	}

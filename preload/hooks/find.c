@@ -11,6 +11,7 @@
 
 #include "../entry.h"
 #include "elf_symbols.h"
+#include "followed.h"
 #include "rules.h"
 
 #define HOOKS_MAX 8192u
@@ -422,6 +423,7 @@ void rules_start(void)
 	if (!*config.rules || !modules_find((uintptr_t)rules_start))
 		return;
 	shipped_folder(folder, sizeof(folder));
+	followed_start();
 	on = rules_read(config.rules, folder);
 	if (!on)
 		return;

@@ -9,6 +9,7 @@
 #define HOOK_PARK_HERE(t) OUTSIDE(freeze_park_here, (uint64_t)(t))
 #include "../guard.h"
 #include "../live.h"
+#include "followed.h"
 #include "quarantine.h"
 #include "record.h"
 
@@ -195,8 +196,11 @@ static bool mark_block(uint64_t object)
 
 static struct tracked *object_begin(struct shard *shard, const struct seen *s, unsigned flags)
 {
-	struct tracked *o = tracked_begin(shard, s->id, (uint16_t)s->type->number);
+	struct tracked *o;
 
+	if (unlikely(!is_followed(s->type->id ? (uint32_t)s->id : s->id)))
+		return NULL; /* it was a moment ago */
+	o = tracked_begin(shard, s->id, (uint16_t)s->type->number);
 	if (!o)
 		return NULL;
 	o->name = s->name;
@@ -456,17 +460,6 @@ static bool passes_by(const struct seen *s)
 	return o && o->ignored && s->kind != RGD_EVENT_CREATE && s->kind != RGD_EVENT_DESTROY;
 }
 
-/*
- * REFGRAPH_TRACK_OBJECTS: an object is followed from its birth to its end or never, as its address (or number) decides. So what is known of one is
- * whole, and a call for another costs no look-up.
- */
-static inline bool is_followed(uint64_t object)
-{
-	uint64_t hash = object * 0xd6e8feb86659fd93ull >> 32;
-
-	return likely(config.track_objects == 1) || hash * config.track_objects >> 32 == 0;
-}
-
 static bool read_call(struct seen *s)
 {
 	const struct rule_function *rule = s->hook->rule;
@@ -585,6 +578,8 @@ static bool record_call(struct thread *t, const struct hook_call *call, bool aft
 	s.name = 0;
 	if (!read_call(&s) || is_wrapped(&s))
 		return true;
+	if (unlikely(!config.track_objects && !t->hook_room--))
+		OUTSIDE(followed_look, (uint64_t)t);
 	look_ahead(t, s.id);
 	s.stack = stack_of(t, call);
 	shard = s.kind == RGD_EVENT_CREATE ? enter_named(&s) : shard_enter(s.id);

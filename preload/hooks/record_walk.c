@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "../walk.h"
+#include "followed.h"
 #include "numbers.h"
 #include "quarantine.h"
 #include "record.h"
@@ -445,8 +446,8 @@ void record_counters(struct walk *w)
 	for (unsigned i = 0; i < TRACKED_LOSSES; i++)
 		walk_counter(w, names[i], tracked_lost((enum tracked_loss)i));
 	walk_counter(w, "hooks.after.end", record_after_end());
-	if (config.track_objects > 1)
-		walk_counter(w, RGD_COUNTER_HOOKS_EVERY, config.track_objects);
+	if (followed_every > 1)
+		walk_counter(w, RGD_COUNTER_HOOKS_EVERY, followed_every);
 	walk_counter(w, "hooks.bytes", tracked_bytes());
 	walk_counter(w, "hooks.quarantine.bytes", quarantine_bytes());
 }

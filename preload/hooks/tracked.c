@@ -379,6 +379,27 @@ void tracked_end(struct shard *s, struct tracked *o, enum tracked_known known)
 		object_remove(s, o);
 }
 
+static void shard_forget(struct shard *s, bool (*left_out)(const struct tracked *object))
+{
+	for (uint32_t i = 0; s->buckets && i <= s->mask; i++)
+		for (struct tracked *o = s->buckets[i], *next; o; o = next) {
+			next = o->next;
+			if (o->state == RGD_COUNTED_ALIVE && left_out(o))
+				object_remove(s, o);
+		}
+}
+
+void tracked_forget(bool (*left_out)(const struct tracked *object))
+{
+	for (unsigned i = 0; i < TRACKED_SHARDS; i++)
+		if (tracked_lock(&tracked_shards[i].lock)) {
+			shard_forget(&tracked_shards[i], left_out);
+			shard_leave(&tracked_shards[i]);
+		} else {
+			tracked_lose(LOST_LOCKS);
+		}
+}
+
 void tracked_each(void (*visit)(const struct tracked *object, void *context), void *context)
 {
 	for (unsigned i = 0; i < TRACKED_SHARDS; i++)

@@ -195,6 +195,9 @@ void tracked_end(struct shard *shard, struct tracked *object, enum tracked_known
 /* The first event got another stack: the object's birth belongs to a caller further out. */
 void tracked_rename(struct tracked *object, struct event *event, uint32_t what, uint16_t hook);
 
+/* What lives and is `left_out` is nobody's any more, in all shards; no lock is held. What ended stays. */
+void tracked_forget(bool (*left_out)(const struct tracked *object));
+
 /* ---- lives, and for the walker --------------------------------------------------------------------------------------- */
 
 struct life {

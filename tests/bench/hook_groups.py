@@ -78,8 +78,9 @@ def real(b):
         group = "hooks-real " + name
         ways = {"plain": (command, env), "shim, no rules": (command, dict(env, **b.shim())),
                 "all rules": (command, dict(env, **b.shim(rules="all"))),
-                "all rules, one in 16": (command, dict(env, **b.shim(rules="all", track_objects="16")))}
-        base = b.overhead(group, ways, {"all rules": 1.1, "all rules, one in 16": 1.1}, rounds=5)
+                "all rules, one in 16": (command, dict(env, **b.shim(rules="all", track_objects="16"))),
+                "all rules, auto": (command, dict(env, **b.shim(rules="all", track_objects="0")))}
+        base = b.overhead(group, ways, {"all rules": 1.1, "all rules, one in 16": 1.1, "all rules, auto": 1.1}, rounds=5)
         b.peer(group, "heaptrack", ["heaptrack", "-o", b.TMP + "/heaptrack", *command], env, base, "heaptrack")
         b.peer(group, "valgrind memcheck", ["valgrind", "-q", *command], env, base, "valgrind")
     for server in servers:

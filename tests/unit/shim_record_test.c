@@ -15,6 +15,7 @@
 #include "../../preload/hooks/record.h"
 
 #include "../../preload/hooks/tracked.c"
+#include "../../preload/hooks/followed.c"
 #include "../../preload/hooks/lives.c"
 #include "../../preload/hooks/record_names.c"
 #include "../../preload/hooks/record.c"
@@ -637,6 +638,7 @@ static void timing(int n)
 int main(int argc, char **argv)
 {
 	config.hook_memory = 1u << 30;
+	config.track_objects = 1;
 	for (unsigned i = 0; i < FUNCTIONS; i++)
 		hooks[i] = (struct rule_hook){.rule = &functions[i], .symbol = "f", .number = i};
 	if (argc > 1 && !strcmp(argv[1], "time")) {
