@@ -1,6 +1,7 @@
 /*
  * walk_index.c - which blocks and objects there are, and which of them a word points to.
  */
+#include "hooks/quarantine.h"
 #include "walk_pools.h"
 
 #define CLAIMS_CHUNK (1u << 20)
@@ -129,6 +130,25 @@ bool walk_each_block(struct walk *w, bool (*visit)(struct walk *, uintptr_t, uin
 {
 	struct each_block each = {w, visit, context};
 	return live_each(each_block, &each);
+}
+
+struct each_kept {
+	struct walk *w;
+	void (*visit)(struct walk *, uintptr_t);
+};
+
+static void each_kept(uintptr_t slice, void *context)
+{
+	const struct each_kept *each = context;
+
+	each->visit(each->w, slice);
+}
+
+void walk_each_kept_slice(struct walk *w, void (*visit)(struct walk *, uintptr_t))
+{
+	struct each_kept each = {w, visit};
+
+	quarantine_slices_each(each_kept, &each);
 }
 
 bool walk_refers(struct walk *w, uintptr_t address)

@@ -242,6 +242,8 @@ bool walk_each_block(struct walk *walk,
 		     bool (*visit)(struct walk *walk, uintptr_t address, uint64_t size,
 				   void *context),
 		     void *context);
+/* Slices of GLib's that the program freed and the shim keeps for a while: free, though the allocator does not know it yet. discover() phase. */
+void walk_each_kept_slice(struct walk *walk, void (*visit)(struct walk *walk, uintptr_t slice));
 /* The word at this address is a reference of another object's, and known: a scan that comes upon it makes an edge with this label of it
  * (of class OFFSET, or one without a value). Roots are told when it is weak. discover() phase. */
 void walk_word(struct walk *walk, uintptr_t location, uint32_t label);

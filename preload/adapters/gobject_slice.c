@@ -4,7 +4,7 @@
  * Small structs of GLib and most instances lie in slices of a page: of malloc the whole page is one block, so without this nobody would know
  * what is in it. (After J. Bonwick, "The Slab Allocator", 1994, and J. Bonwick and J. Adams, "Magazines and Vmem", 2001.) The allocator's
  * private struct is found in libglib's data by what must be in it. Its rings name every page and the size of its slices; a slice is free
- * when it is in the page's own list, in a magazine of the depot, or in one of a thread.
+ * when it is in the page's own list, in a magazine of the depot, in one of a thread, or kept by us (hooks/slices.h).
  */
 #include <string.h>
 
@@ -169,15 +169,28 @@ uintptr_t slice_page(uintptr_t address, size_t *size)
 
 /* ---- what is free ------------------------------------------------------------------------------------------------------ */
 
+static bool mark_free(struct walk *walk, uintptr_t slice)
+{
+	struct page *p = page_at(slice);
+
+	if (!p || (slice & 15))
+		return false;
+	p->color = (uint32_t)((slice - p->start) % p->slice);
+	p->decided = true;
+	map_set(walk, &is_free, slice, 1);
+	return true;
+}
+
+static void mark_kept(struct walk *walk, uintptr_t slice)
+{
+	mark_free(walk, slice);
+}
+
 static bool mark_list(struct walk *walk, uintptr_t slice)
 {
 	for (unsigned n = 0; slice; n++) {
-		struct page *p = page_at(slice);
-		if (n == LIST_MOST || !p || (slice & 15))
+		if (n == LIST_MOST || !mark_free(walk, slice))
 			return false;
-		p->color = (uint32_t)((slice - p->start) % p->slice);
-		p->decided = true;
-		map_set(walk, &is_free, slice, 1);
 		slice = word_at(slice, 0);
 	}
 	return true;
@@ -318,6 +331,7 @@ static bool read_slabs(struct walk *walk, uintptr_t allocator)
 	for (unsigned i = 0; depots && i < indexes; i++)
 		threads.good &= mark_depot(walk, word_at(depots, i * 8l));
 	walk_each_block(walk, mark_thread, &threads);
+	walk_each_kept_slice(walk, mark_kept);
 	if (!threads.good)
 		gobject.note = "some lists of free slices were about to change: slices that "
 			       "are free may seem live";

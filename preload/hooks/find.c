@@ -13,6 +13,7 @@
 #include "elf_symbols.h"
 #include "followed.h"
 #include "rules.h"
+#include "slices.h"
 
 #define HOOKS_MAX 8192u
 #define MODULES_SEEN 8192u
@@ -28,7 +29,7 @@ static bool module_done[MODULES_SEEN];
 /* ---- one function that was found ------------------------------------------------------------------------------------------ */
 
 /* What this look has found. */
-static struct hook *wanted[HOOKS_MAX];
+static struct hook *wanted[HOOKS_MAX + 1];
 static size_t nwanted;
 
 static const char *copy_text(const char *text)
@@ -301,8 +302,13 @@ static void module_came(uint32_t index)
 	if (m->own)
 		return;
 	search_gone(&search);
-	if (exports)
+	if (exports) {
+		struct hook *slices = slices_came(&e);
+
 		each_call(m, &e);
+		if (slices)
+			wanted[nwanted++] = slices;
+	}
 	for (size_t i = 0; i < ngroups; i++) {
 		search.group = groups[i];
 		if (!in_group(groups[i], index, exports ? e.soname : ""))
@@ -318,6 +324,7 @@ static void module_went(uint32_t index)
 	const struct module *m = modules_get(index);
 
 	hook_forget(m->low, m->high);
+	slices_went(m->low, m->high);
 	each_call(m, NULL);
 	for (uint32_t i = 0; i < hooks_used; i++) {
 		if (hooks[i]->module == index)

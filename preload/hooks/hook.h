@@ -9,6 +9,7 @@
  *   thunk.c     saves what a call passes, calls call.enter, goes on in the function (or calls it and then call.leave)
  *   outside.h   code without vector registers, and how it calls other code
  *   rules.h     the rules' format, and which functions of which modules a rule names                     (rules.c, find.c)
+ *   slices.h    a hook of our own: GLib's slices, for quarantine.h                                       (slices.c)
  *   record.h    what is remembered of each call: objects, counts, stacks, pairs, tombstones              (record.c)
  *
  * A hook is installed where nobody can be running the code. It is never in force half.
@@ -52,7 +53,7 @@ struct hook {
 	uintptr_t function; /* resolved: no IFUNC, no PLT entry */
 	size_t size;	    /* by the symbol's size; 0 unknown */
 	/* Called at each entry, and (when not NULL) at each return. errno, all registers of arguments, results and vectors survive. A call that
-	 * is left by longjmp or an exception has no leave(). */
+	 * is left by longjmp or an exception has no leave(). What a hook without leave() writes to call->argument the function gets. */
 	void (*enter)(struct hook_call *call);
 	void (*leave)(struct hook_call *call);
 	void *context;

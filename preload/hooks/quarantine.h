@@ -3,8 +3,8 @@
  *
  * Where the memory of an object that ended is used again at once, a call for it cannot be told from one for its successor; the vtable of a C++
  * object is overwritten before anybody calls Release() once more; and macros that count inline (jansson's, CPython's) write into what is
- * something else by then. So its block stays as it was when it was freed: as many blocks as there are tombstones, 64 MiB at most, the oldest goes
- * first. The word of its count is looked at when it goes, and by the walker: who changed it did so after the end.
+ * something else by then. So its block stays as it was when it was freed: as many blocks as there are tombstones, 64 MiB at most (32 MiB of what is
+ * larger than 64 KiB), the oldest goes first. The word of its count is looked at when it goes, and by the walker: who changed it did so after the end.
  *
  * AddressSanitizer (Serebryany, Bruening, Potapenko, Vyukov, USENIX ATC 2012) and valgrind delay the reuse of freed memory for the same reason.
  * Blocks of the process are no other than without it: for the table of live blocks, and so in dumps, what is kept is free. A block that is freed once more is
@@ -33,6 +33,20 @@ bool quarantine_take(void *block, size_t size, struct adapter_wrap *owner);
 bool quarantine_drop(void *block);
 /* A block of this owner that is to be freed now, by him; NULL: none. */
 void *quarantine_due(struct adapter_wrap *owner);
+
+/*
+ * A slice of GLib's is about to be freed (slices.c). Kept: it must not be. Twice: it was kept, is nobody's any more, and the caller frees it two
+ * times.
+ */
+enum quarantine_slice { SLICE_FREE, SLICE_KEPT, SLICE_TWICE };
+enum quarantine_slice quarantine_slice(void *slice, size_t size);
+/* One that is to be freed now; NULL: none. */
+void *quarantine_slice_due(size_t *size);
+/* All that are kept, or due. While no other thread runs. */
+void quarantine_slices_each(void (*visit)(uintptr_t slice, void *context), void *context);
+/* Their allocator was unloaded: what is kept is nobody's, for ever. */
+void quarantine_slices_gone(void);
+
 /* The memory of the object that was here is kept. */
 bool quarantine_holds(uint64_t object);
 /* What its count, as the type reads it, has changed by since it was freed. While no other thread runs. */

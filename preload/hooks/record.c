@@ -250,10 +250,16 @@ static enum tracked_known known_at_end(const struct tracked *o, uint32_t type)
 	return o->flags & RGD_COUNTED_F_BEFORE && has_births(type) ? TRACKED_PART : TRACKED_WHOLE;
 }
 
+/* Its last unref ended it, and in that the library gives back its memory by the function of another type: a parameter's by GObject's. */
+static bool is_rest_of_end(const struct tracked *o, const struct seen *s)
+{
+	return s->kind == RGD_EVENT_DESTROY && o->type != (uint16_t)s->hook->rule->type->number;
+}
+
 /* It ended, and nothing of its type begins unseen; or its very memory is still what it was. */
 static bool is_after_end(const struct tracked *o, const struct seen *s)
 {
-	if (!o || o->state != RGD_COUNTED_ENDED)
+	if (!o || o->state != RGD_COUNTED_ENDED || is_rest_of_end(o, s))
 		return false;
 	return (!(o->flags & RGD_COUNTED_F_BEFORE) && has_births(s->type->number)) ||
 	       (uint8_t)OUTSIDE(quarantine_holds, s->id);
