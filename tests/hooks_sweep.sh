@@ -9,7 +9,7 @@ sweep() {
 	timeout 200 "$@" >"$TMP/a.out" 2>"$TMP/a.err" </dev/null; a=$?
 	for mode in enter around; do
 		rm -f "$TMP/log"
-		timeout 200 env SWEEP=$mode SWEEP_LOG="$TMP/log" LD_PRELOAD="$TMP/sweep.so" "$@" >"$TMP/b.out" 2>"$TMP/b.err" </dev/null; b=$?
+		timeout 200 env ${SWEEP_OTHER:+SWEEP_OTHER=1} SWEEP=$mode SWEEP_LOG="$TMP/log" LD_PRELOAD="$TMP/sweep.so" "$@" >"$TMP/b.out" 2>"$TMP/b.err" </dev/null; b=$?
 		figures=$(sort -k6n "$TMP/log" 2>/dev/null | tail -1)
 		[ -n "${SWEEP_SAY:-}" ] && echo "# $name, $mode: $figures"
 		if [ $a != $b ]; then fail "sweep: $name, $mode" "status $b, alone $a: $(tail -2 "$TMP/b.err" | tr '\n' '|')"

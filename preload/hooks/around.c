@@ -4,7 +4,7 @@
  * The thunk puts its own return address in the place of the caller's, and keeps that one here. Which call comes back is told by rbx, which is
  * set to the record when the function begins: so records need no order, and stacks that are switched, copied away and back (coroutines,
  * greenlets) or left need no care. Unwinders find the way through by the same register (the thunk's call frame information), and
- * when an exception passes by, our personality routine gives the record back. A call that longjmp leaves is marked (entry_process.c hooks
+ * when an exception passes by, our personality routine gives the record back, or has the thunk do it (see thunk.c). A call that longjmp leaves is marked (entry_process.c hooks
  * that): its record is taken again when no other is left, for who copies stacks may still come back by it. What is left by other jumps keeps its
  * record until the thread ends. When all of a thread's are taken its calls have an enter() and no leave().
  *
@@ -19,6 +19,7 @@
 
 #include "../entry.h"
 #include "around.h"
+#include "image.h"
 #include "outside.h"
 #include "thunk.h"
 
@@ -34,17 +35,16 @@ struct around_pool {
 static __thread struct around_pool *own_pool TLS_FAST;
 static struct around_pool *_Atomic pools;
 static _Atomic uint64_t lost;
-static uintptr_t (*get_register)(void *, int);
+static _Atomic bool other_unwinder;
 
 void hook_thunk_left(struct around *around);
 struct around *hook_thunk_around_entered(const struct hook_call *call, const struct hook *hook,
 					 uintptr_t rbx);
 int hook_personality(int version, int actions, uint64_t class, void *exception, void *context);
 
-void around_init(void)
+void around_other_unwinder(void)
 {
-	if (!get_register)
-		*(void **)&get_register = entry_symbol(NULL, "_Unwind_GetGR");
+	atomic_store_explicit(&other_unwinder, true, memory_order_relaxed);
 }
 
 uint64_t around_lost(void)
@@ -187,6 +187,7 @@ hook_thunk_around_entered(const struct hook_call *call, const struct hook *hook,
 	around->call.return_address = around->return_address;
 	around->body = hook->trampoline;
 	around->hook = hook;
+	around->claims = !atomic_load_explicit(&other_unwinder, memory_order_relaxed);
 	hook->enter(&around->call);
 	if (unlikely(!hook->light))
 		errno = kept;
@@ -226,23 +227,85 @@ const struct around *around_find(uintptr_t pc, uintptr_t cfa)
 	return NULL;
 }
 
+/* ---- exceptions, and threads that end ---------------------------------------------------------------------------------- */
+
 /* The C++ ABI's exception handling, section 1.6.1. <unwind.h> has the name of one of our own headers. */
 #define CLEANUP_PHASE 2
+#define HANDLER_FRAME 4
+#define INSTALL_CONTEXT 7
 #define CONTINUE_UNWIND 8
+
+/* Of the unwinder that asks, and no other: their contexts differ, and a process may have several. */
+struct unwinder_calls {
+	uintptr_t (*get_register)(void *, int);
+	void (*set_pc)(void *, uintptr_t);
+	const void *resume;
+};
+
+static const void *exported(const struct image *image, const char *name)
+{
+	for (size_t i = 1; image->symbols && image->strings && i < image->nsymbols; i++) {
+		const ElfW(Sym) *s = &image->symbols[i];
+
+		if (s->st_shndx != SHN_UNDEF && !strcmp(image->strings + s->st_name, name))
+			return (const void *)(image->base + s->st_value);
+	}
+	return NULL;
+}
+
+static struct unwinder_calls unwinder_of(uintptr_t caller)
+{
+	struct unwinder_calls ret = {0};
+	struct image image;
+
+	if (!image_find(&image, caller))
+		return ret;
+	*(const void **)&ret.get_register = exported(&image, "_Unwind_GetGR");
+	*(const void **)&ret.set_pc = exported(&image, "_Unwind_SetIP");
+	ret.resume = exported(&image, "_Unwind_Resume");
+	return ret;
+}
+
+/* libgcc's context begins with places of 18 registers, the CFA of the frame below and its return address: which fit one of our calls, or it is
+ * another's. So also where libgcc is linked into the program. */
+static struct around *by_layout(const void *context)
+{
+	const uintptr_t *words = context;
+
+	return hook_thunk_returns(words[19]) ? (struct around *)around_find(words[19], words[18])
+					     : NULL;
+}
+
+static void around_free(struct around *around)
+{
+	for (struct around *next; around; around = next) {
+		next = around->outer;
+		__atomic_store_n(&around->busy, AROUND_FREE, __ATOMIC_RELEASE);
+	}
+}
 
 /* Called by an unwinder that goes through our frame: with an exception, or at the end of a thread. */
 __attribute__((used, visibility("hidden"))) int
 hook_personality(int version, int actions, uint64_t class, void *exception, void *context)
 {
+	struct unwinder_calls calls = {0};
 	struct around *around;
 
 	if (!(actions & CLEANUP_PHASE))
 		return CONTINUE_UNWIND;
-	around_init();
-	around = get_register ? (struct around *)get_register(context, 3) : NULL;
-	for (struct around *next; around; around = next) {
-		next = around->outer;
-		__atomic_store_n(&around->busy, AROUND_FREE, __ATOMIC_RELEASE);
+	around = by_layout(context);
+	if (!around || actions & HANDLER_FRAME)
+		calls = unwinder_of((uintptr_t)__builtin_return_address(0));
+	if (!around && calls.get_register)
+		around = (struct around *)calls.get_register(context, 3);
+	if (!around || !(actions & HANDLER_FRAME) || !calls.set_pc || !calls.resume) {
+		around_free(around);
+		return CONTINUE_UNWIND;
 	}
-	return CONTINUE_UNWIND;
+	/* our frame is taken for its caller's: we have no handler, but take part as a cleanup does, which leaves it and goes on from there */
+	around_free(around->outer);
+	around->call.result = (uintptr_t)exception;
+	around->body = calls.resume;
+	calls.set_pc(context, (uintptr_t)hook_thunk_unwound);
+	return INSTALL_CONTEXT;
 }

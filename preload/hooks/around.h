@@ -17,8 +17,9 @@ struct around {
 		busy; /* enum around_busy: claimed by its thread; given back by whoever ends the call, also another thread (coroutines) */
 	uint32_t unused;
 	struct around
-		*outer; /* a call that ended with a jump into this one: it comes back with it */
-	uintptr_t stub; /* calls the body, and what it returns to is this record's own */
+		*outer;	 /* a call that ended with a jump into this one: it comes back with it */
+	uintptr_t stub;	 /* calls the body, and what it returns to is this record's own */
+	uint64_t claims; /* bytes of the stack that our frame says it has: see thunk.c */
 };
 
 enum around_busy {
@@ -35,6 +36,7 @@ void around_thread_ends(uintptr_t from, uintptr_t to);
 const struct around *around_find(uintptr_t pc, uintptr_t cfa);
 /* Calls that were left without a trace in leave(): all of a thread's places were taken. */
 uint64_t around_lost(void);
-void around_init(void);
+/* An unwinder other than libgcc's is in the process: calls from now on. */
+void around_other_unwinder(void);
 
 #endif

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "../entry.h"
+#include "around.h"
 #include "elf_symbols.h"
 #include "followed.h"
 #include "rules.h"
@@ -308,6 +309,9 @@ static void module_came(uint32_t index)
 		each_call(m, &e);
 		if (slices)
 			wanted[nwanted++] = slices;
+		if (strcmp(e.soname, "libgcc_s.so.1") != 0 &&
+		    exports_address(&e, "_Unwind_RaiseException"))
+			around_other_unwinder();
 	}
 	for (size_t i = 0; i < ngroups; i++) {
 		search.group = groups[i];

@@ -597,7 +597,6 @@ size_t hook_install(struct hook *const *hooks, size_t n)
 			  : work	   ? NULL
 					   : no_memory;
 
-	around_init();
 	for (size_t i = 0; i < n; i++) {
 		hooks[i]->way = HOOK_NOT;
 		hooks[i]->why = why;

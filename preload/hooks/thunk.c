@@ -78,6 +78,7 @@ _Static_assert(offsetof(struct hook_call, return_address) == 56 &&
 _Static_assert(offsetof(struct around, rbx) == 8 && offsetof(struct around, body) == 16 &&
 		       offsetof(struct around, call.result) == 80 &&
 		       offsetof(struct around, busy) == 136 &&
+		       offsetof(struct around, claims) == 160 &&
 		       offsetof(struct around, stub) == 152 && AROUND_STEP == 8 &&
 		       offsetof(struct around, outer) == 144 &&
 		       offsetof(struct hook, enter) == 16 && offsetof(struct hook, context) == 32 &&
@@ -193,8 +194,10 @@ __asm__(".text\n"
 	".size hook_thunk_enter, . - hook_thunk_enter\n"
 
 	/* From rbx = record on, the caller's rbx is at 8(%rbx), and when its place on the stack is taken, the return address at (%rbx):
-	 * DW_CFA_expression of DW_OP_breg3. The frame that is left then is empty: rsp is the caller's. libgcc tells frames apart by their CFAs
-	 * alone (the handler's of an exception), so this one claims a byte: CFA = rsp + 1, rsp = CFA - 1. */
+	 * DW_CFA_expression of DW_OP_breg3. The frame that is left then is empty: rsp is the caller's. Unwinders tell frames apart (which of them has
+	 * the handler of an exception?) by rsp or the CFA alone. For libgcc, also one that is linked into a program, this one claims a byte: CFA = rsp
+	 * + around->claims, by DW_CFA_def_cfa_expression, and rsp is what it was. Others take no rsp but the CFA, or go by rsp itself: where they are
+	 * about, nothing is claimed, and exceptions pass by hook_thunk_unwound. */
 	BEGIN("hook_thunk_around")
 	"	.cfi_startproc\n"
 	"	.cfi_personality 0x1b, hook_personality\n"
@@ -217,8 +220,8 @@ __asm__(".text\n"
 	"	.cfi_def_cfa %rsp, 16\n"
 	"	.cfi_restore %rbp\n"
 	"	lea 16(%rsp), %rsp\n"
-	"	.cfi_def_cfa %rsp, 1\n"
-	"	.cfi_escape 0x16, 7, 2, 0x31, 0x1c\n"
+	"	.cfi_escape 0x0f, 7, 0x77, 0, 0x73, 0xa0, 1, 0x06, 0x22\n" /* breg7 0, breg3 160, deref, plus */
+	"	.cfi_escape 0x16, 7, 2, 0x77, 0\n"
 	"	.cfi_escape 0x10, 16, 2, 0x73, 0\n"
 	"	notrack jmp *152(%rbx)\n"
 	"	.p2align 3\n"
@@ -231,7 +234,7 @@ __asm__(".text\n"
 	"	.p2align 3\n"
 	"	.endr\n"
 	"5:	push (%rbx)\n"
-	"	.cfi_def_cfa_offset 8\n"
+	"	.cfi_def_cfa %rsp, 8\n"
 	"	.cfi_restore %rsp\n"
 	"	.cfi_offset %rip, -8\n"
 	FRAME_OPEN SAVE_GENERAL
@@ -300,6 +303,27 @@ __asm__(".text\n"
 	"	jmp *-8(%rsp)\n"
 	"	.cfi_endproc\n"
 	".size hook_thunk_around, . - hook_thunk_around\n"
+
+	/* As a landing pad, in a frame of its own: the return address where it was, the caller's rbx, and on with the exception. */
+	BEGIN("hook_thunk_unwound")
+	"	.cfi_startproc\n"
+	"	.cfi_def_cfa %rsp, 0\n"
+	"	.cfi_escape 0x10, 3, 2, 0x73, 8\n"
+	"	.cfi_escape 0x10, 16, 2, 0x73, 0\n"
+	"	push (%rbx)\n"
+	"	.cfi_def_cfa_offset 8\n"
+	"	.cfi_offset %rip, -8\n"
+	"	push 8(%rbx)\n"
+	"	.cfi_def_cfa_offset 16\n"
+	"	.cfi_offset %rbx, -16\n"
+	"	mov 80(%rbx), %rdi\n"
+	"	mov 16(%rbx), %rax\n"
+	"	movl $0, 136(%rbx)\n"
+	"	mov (%rsp), %rbx\n"
+	"	call *%rax\n"
+	"	ud2\n"
+	"	.cfi_endproc\n"
+	".size hook_thunk_unwound, . - hook_thunk_unwound\n"
 
 	/* See outside.h. */
 	BEGIN("hook_outside")
@@ -373,7 +397,7 @@ __asm__(".text\n"
 #else
 /* Another machine needs, beside these: decode.c's and relocate.c's counterparts, a patch (on aarch64 one instruction, b, so nothing to prove
  * about the middle of it), and struct hook_call's six arguments in its own registers. */
-const char hook_thunk_enter[1], hook_thunk_around[1], hook_thunk_return[1];
+const char hook_thunk_enter[1], hook_thunk_around[1], hook_thunk_return[1], hook_thunk_unwound[1];
 
 bool thunk_init(void)
 {

@@ -35,6 +35,8 @@ static inline bool hook_thunk_returns(uintptr_t pc)
 {
 	return pc - (uintptr_t)hook_thunk_return < (uintptr_t)AROUND_CALLS * AROUND_STEP;
 }
+/* Where an exception goes on that left a call with around->claims 0: the record in rbx; its body is _Unwind_Resume(), its result the exception. */
+extern const char hook_thunk_unwound[];
 /* Looks at the processor. Before the first hook. False: there are no thunks for this machine. */
 bool thunk_init(void);
 

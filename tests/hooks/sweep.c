@@ -2,9 +2,9 @@
  * sweep.c - a preloaded library that stands before every exported function of every library that the engine judges patchable, and counts.
  * The loader and libc are left out, since the engine itself runs on them; and vfork and its like live there.
  *
- *   LD_PRELOAD=sweep.so SWEEP=enter|around [SWEEP_LOG=FILE] PROGRAM...
+ *   LD_PRELOAD=sweep.so SWEEP=enter|around [SWEEP_LOG=FILE] [SWEEP_OTHER=1] PROGRAM...
  *
- * At the end one line goes to SWEEP_LOG: functions found, patched, calls.
+ * SWEEP_OTHER: exceptions pass as where another unwinder than libgcc's is about. At the end one line goes to SWEEP_LOG: functions found, patched, calls.
  */
 #include <fcntl.h>
 #include <link.h>
@@ -96,6 +96,8 @@ __attribute__((constructor)) static void begin(void)
 	if (!mode)
 		return;
 	around = !strcmp(mode, "around");
+	if (getenv("SWEEP_OTHER"))
+		around_other_unwinder();
 	dl_iterate_phdr(one_module, NULL);
 	loader.function = (uintptr_t)_r_debug.r_brk;
 	loaded_late = hook_install(list, 1) == 1;
