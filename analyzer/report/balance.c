@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "graph/reach.h"
 #include "report/alive.h"
 #include "report/library_held.h"
+#include "report/lost_heads.h"
 #include "util/big.h"
 #include "util/bits.h"
 
@@ -778,72 +778,6 @@ static void sight_free(struct model *m, struct sight *s)
 	alive_deinit(&s->alive);
 }
 
-/* All its references are of others that are lost, and its runtime has a collector for such: it will come by. */
-static bool is_collectable(const struct model *m, const struct counted_row *c, const uint32_t *held)
-{
-	uint64_t count = c->memory != MODEL_UNKNOWN ? c->memory : c->count;
-	uint32_t runtime;
-
-	if (c->state != RGD_COUNTED_ALIVE || c->object == MODEL_NONE || count > held[c->object])
-		return false;
-	runtime = m->types[m->type[c->object]].runtime;
-	return runtime == RGD_RT_PHP || runtime == RGD_RT_CPYTHON;
-}
-
-/* What `o` points to, itself apart. */
-static void count_held(const struct model *m, const struct sight *s, uint32_t o, uint32_t *held)
-{
-	for (uint32_t k = m->graph.out_first[o]; k < m->graph.out_first[o + 1]; k++)
-		held[m->graph.out_target[k]] +=
-			alive_edge(&s->alive, k) && m->graph.out_target[k] != o;
-}
-
-/*
- * Of what is lost, what only others hold that are lost follows from them. The others are those that count a reference of which the dump has no
- * pointer at all; where there is none (they hold each other in a circle) each of them stands for itself.
- */
-static struct error *find_indirect(struct model *m, struct sight *s)
-{
-	size_t words = bits_words(m->nobjects);
-	uint32_t *held;
-	uint64_t *seen = NULL;
-	struct ids heads = {0};
-	struct error *e;
-
-	TRY(big_alloc(m->nobjects, sizeof *held, &held));
-	e = big_alloc(words, sizeof *seen, &seen);
-	for (uint32_t o = 0; o < m->nobjects && !e; o++) {
-		if (bits_get(s->alive.reached, o))
-			continue;
-		count_held(m, s, o, held);
-	}
-	for (uint32_t i = 0; i < m->ncounted && !e; i++) {
-		const struct counted_row *c = &m->counted[i];
-		uint64_t count = c->memory != MODEL_UNKNOWN ? c->memory : c->count;
-
-		if (c->state == RGD_COUNTED_ALIVE && c->object != MODEL_NONE && count &&
-		    count != MODEL_UNKNOWN && !bits_get(s->alive.reached, c->object) &&
-		    count > held[c->object] && !VEC_PUSH(&heads, c->object))
-			e = error_memory();
-	}
-	if (!e)
-		e = reach_mark(&s->alive.graph, &s->alive.follow, heads.data, heads.n, seen);
-	for (size_t i = 0; i < words && !e; i++)
-		s->indirect[i] = seen[i];
-	for (uint32_t o = 0; o < m->nobjects && !e; o++)
-		if (bits_get(seen, o) && !bits_get(s->alive.reached, o))
-			count_held(m, s, o, s->holders);
-	for (size_t i = 0; i < heads.n && !e; i++)
-		bits_clear(s->indirect, heads.data[i]);
-	for (uint32_t i = 0; i < m->ncounted && !e; i++)
-		if (is_collectable(m, &m->counted[i], held))
-			bits_set(s->indirect, m->counted[i].object);
-	VEC_FREE(&heads);
-	big_free(held, m->nobjects, sizeof *held);
-	big_free(seen, words, sizeof *seen);
-	return e;
-}
-
 static struct error *find_shared(struct model *m, struct sight *s)
 {
 	uint64_t *seen = NULL;
@@ -897,7 +831,7 @@ static struct error *sight_make(struct model *m, struct sight *s)
 	if (!e)
 		e = find_shared(m, s);
 	if (!e)
-		e = find_indirect(m, s);
+		e = lost_heads(&s->alive, s->indirect, s->holders);
 	if (e) {
 		sight_free(m, s);
 		return e;
