@@ -232,13 +232,9 @@ static bool pop_beyond(struct grave *ret, const struct grave *but)
 /* Without it. */
 static void dispose(const struct grave *g)
 {
-	int64_t change;
-
 	if (g->state != GRAVE_HELD)
 		return;
-	change = change_of(g);
-	if (change)
-		record_written(g->object, g->type, change);
+	record_let_go(g->object, g->type, change_of(g));
 	if (!g->owner) {
 		real.free((void *)g->block);
 		return;

@@ -256,12 +256,18 @@ static bool is_rest_of_end(const struct tracked *o, const struct seen *s)
 	return s->kind == RGD_EVENT_DESTROY && o->type != (uint16_t)s->hook->rule->type->number;
 }
 
-/* It ended, and nothing of its type begins unseen; or its very memory is still what it was. */
+/*
+ * It ended, and its very memory is still what it was. Where that was never kept: nothing of its type begins unseen, and the call is one for that type. What was
+ * kept and went back to its allocator may be anything by now.
+ */
 static bool is_after_end(const struct tracked *o, const struct seen *s)
 {
+	const struct rule_type *type = s->hook->rule->type;
+
 	if (!o || o->state != RGD_COUNTED_ENDED || is_rest_of_end(o, s))
 		return false;
-	return (!(o->flags & RGD_COUNTED_F_BEFORE) && has_births(s->type->number)) ||
+	return (!o->let_go && o->type == (uint16_t)type->number &&
+		!(o->flags & RGD_COUNTED_F_BEFORE) && has_births(type->number)) ||
 	       (uint8_t)OUTSIDE(quarantine_holds, s->id);
 }
 
@@ -575,7 +581,7 @@ static bool record_call(struct thread *t, const struct hook_call *call, bool aft
 	struct seen s;
 	struct shard *shard;
 	struct tracked *o;
-	bool ended = false, gone = false, first = false;
+	bool alive, ended = false, gone = false, first = false;
 
 	s.t = t;
 	s.call = call;
@@ -604,14 +610,16 @@ static bool record_call(struct thread *t, const struct hook_call *call, bool aft
 			return true;
 		o = find_known(t, shard, s.id);
 	}
-	if (o && unlikely(o->type != (uint16_t)s.type->number) && s.kind != RGD_EVENT_CREATE)
+	alive = o && o->state == RGD_COUNTED_ALIVE;
+	if (o && unlikely(o->type != (uint16_t)s.type->number) && s.kind != RGD_EVENT_CREATE &&
+	    (alive || is_after_end(o, &s)))
 		take_type(&s, o);
 	if (s.kind == RGD_EVENT_CREATE)
 		role_create(shard, o, &s);
 	else
 		ended = role_other(shard, o, &s);
 	if (unlikely(config.tombstones) && s.kind != RGD_EVENT_CREATE && !ended) {
-		gone = o && o->state == RGD_COUNTED_ENDED;
+		gone = alive && o->state == RGD_COUNTED_ENDED;
 		first = !o && !s.type->dies_at_zero;
 	}
 	shard_leave(shard);
@@ -791,16 +799,19 @@ struct event record_late_event(const struct tracked *o, int64_t change)
 	};
 }
 
-void record_written(uint64_t id, uint32_t type, int64_t change)
+void record_let_go(uint64_t id, uint32_t type, int64_t change)
 {
 	struct shard *shard = shard_enter(id);
 	struct tracked *o = shard ? tracked_find(shard, id) : NULL;
 	struct event event;
 
 	if (o && o->state == RGD_COUNTED_ENDED && o->type == (uint16_t)type) {
+		o->let_go = true;
 		event = record_late_event(o, change);
-		tracked_event(shard, o, &event);
-		atomic_fetch_add_explicit(&after_end, 1, memory_order_relaxed);
+		if (change) {
+			tracked_event(shard, o, &event);
+			atomic_fetch_add_explicit(&after_end, 1, memory_order_relaxed);
+		}
 	}
 	if (shard)
 		shard_leave(shard);

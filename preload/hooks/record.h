@@ -19,10 +19,11 @@ uint64_t record_calls(uint32_t number);
 uint64_t record_after_end(void);
 
 /*
- * The count of an object that ended was changed in its memory since (quarantine.h): what a macro did that is compiled into the program. Nobody knows
- * where: the event has the stack of the object's end, and is the kind UNSEEN with RGD_EVENT_F_ENDED; in the dump a ref or unref that is INLINE.
+ * The memory of an object that ended goes back to its allocator (quarantine.h): who uses this address from now on may mean another. Its count was changed by so
+ * much since the end, 0 nothing: that is what a macro did that is compiled into the program. Nobody knows where: the event has the stack of the object's end, and
+ * is the kind UNSEEN with RGD_EVENT_F_ENDED; in the dump a ref or unref that is INLINE.
  */
-void record_written(uint64_t id, uint32_t type, int64_t change);
+void record_let_go(uint64_t id, uint32_t type, int64_t change);
 /* The block of an object was freed: it ends here when no function of the rules ended it. */
 void record_freed(uint64_t id, uint32_t type);
 struct event record_late_event(const struct tracked *object, int64_t change);

@@ -69,6 +69,7 @@ struct tracked {
 	uint32_t born_in,
 		born_at; /* thread, and which of its events of reference counts that was */
 	uint16_t nsums, sums_room;
+	bool let_go; /* a tombstone whose memory was kept for a while, and is not any more */
 } __attribute__((aligned(64)));
 _Static_assert(offsetof(struct tracked, later) == 64, "one cache line");
 

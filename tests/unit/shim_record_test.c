@@ -86,9 +86,11 @@ void quarantine_used(uint64_t object)
 {
 }
 
+static bool held;
+
 bool quarantine_holds(uint64_t object)
 {
-	return false;
+	return held;
 }
 
 void quarantine_fork_prepare(void)
@@ -479,6 +481,26 @@ static void test_tombstones(void)
 	ref(thing, 64);
 	tells("a reference after the end", found(thing, 0), "C61:0>1 U62:1>0 U63:0>-1! R64:-1>0! ");
 	report("counted", record_after_end() == 2);
+	/* memory that was not kept may be another object's, of another type; what is kept is not */
+	enter(BLIND_UNREF, thing, 68);
+	report("a call for another type means another object", found(thing, 1) && record_after_end() == 2);
+	thing = make(NEW, 61);
+	unref(thing, 62);
+	held = true;
+	enter(BLIND_UNREF, thing, 69);
+	tells("not while the memory is kept", found(thing, 0), "C61:0>1 U62:1>0 U69:0>-1! ");
+	held = false;
+	record_let_go((uintptr_t)thing, 0, 0);
+	thing->count = 3;
+	ref(thing, 70);
+	tells("nor is it known of whom a call is once it went back", found(thing, 0), "R70:3>4 ");
+	thing = make(NEW, 61);
+	unref(thing, 62);
+	record_let_go((uintptr_t)thing, 0, -1);
+	tells("what was written after the end", found(thing, 0), "C61:0>1 U62:1>0 N62:-9>-9! ");
+	report("is counted", record_after_end() == 4);
+	thing = make(NEW, 61);
+	unref(thing, 62);
 	thing->count = 1;
 	struct hook_call call = enter(NEW, NULL, 65);
 	leave(&call, thing);
