@@ -86,6 +86,12 @@ static int by_lead(const void *a, const void *b)
 	return (x->object > y->object) - (x->object < y->object);
 }
 
+/* Of one circle, and nothing tells which of them is the whole. */
+static bool equal_lead(const struct member *a, const struct member *b)
+{
+	return a->component == b->component && a->excess == b->excess && a->held == b->held;
+}
+
 /* Of what find_unexplained() left: no more is counted than there are pointers. */
 static struct member member_of(const struct search *s, const struct counted_row *c)
 {
@@ -119,12 +125,15 @@ static struct error *find_circles(struct search *s)
 	for (size_t i = 0; i < left.n; i++)
 		left.data[i].component = components.of[left.data[i].object];
 	qsort(left.data, left.n, sizeof *left.data, by_lead);
-	for (size_t i = 0; i < left.n && !e; i++) {
-		if (bits_get(s->seen, left.data[i].object))
-			continue;
-		e = add_head(s, left.data[i].object);
+	for (size_t i = 0, end; i < left.n && !e; i = end) {
+		size_t first = s->heads.n;
+
+		for (end = i; end < left.n && !e && equal_lead(&left.data[i], &left.data[end]);
+		     end++)
+			if (!bits_get(s->seen, left.data[end].object))
+				e = add_head(s, left.data[end].object);
 		if (!e)
-			e = mark(s, s->heads.n - 1);
+			e = mark(s, first);
 	}
 	components_deinit(&components);
 	VEC_FREE(&left);

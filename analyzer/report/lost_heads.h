@@ -4,7 +4,8 @@
  *
  * An object is lost by itself when it counts a reference of which the dump has no pointer at all. What it reaches follows. What is left then holds each
  * other in circles, some of them only because of pointers that nobody counts (a part's pointer to its whole): of each circle that no other leads into, the
- * object with the most pointers that nobody counts stands for all, or else the one with the most pointers.
+ * object with the most pointers that nobody counts stands for all, or else the one with
+ * the most pointers; several where these are equal.
  */
 #ifndef REFGRAPH_REPORT_LOST_HEADS_H
 #define REFGRAPH_REPORT_LOST_HEADS_H
