@@ -72,29 +72,6 @@ void helper_ring(void)
 	}
 }
 
-/* valgrind complains of each system call that it does not know. Asked by its client request 0x1001, which does nothing elsewhere. */
-static bool under_valgrind(void)
-{
-#if defined(__x86_64__)
-	static int answer = -1;
-	volatile uint64_t request[6] = {0x1001};
-	uint64_t result = 0;
-
-	if (answer < 0) {
-		__asm__ volatile("rolq $3, %%rdi\n\trolq $13, %%rdi\n\t"
-				 "rolq $61, %%rdi\n\trolq $51, %%rdi\n\t"
-				 "xchgq %%rbx, %%rbx"
-				 : "=d"(result)
-				 : "a"(&request[0]), "0"(result)
-				 : "cc", "memory");
-		answer = result != 0;
-	}
-	return answer;
-#else
-	return false;
-#endif
-}
-
 /*
  * Until one of the two words is not what it was, or somebody rings. A mark that is left between the helper's last look and its
  * sleep is seen by the kernel. Before Linux 5.16 only the page's word can be waited for, and who rings must ring again.
@@ -108,7 +85,7 @@ static void wait_for_work(uint32_t seen, long ms)
 	uint64_t until = control_now_ms() + (uint64_t)ms;
 	struct timespec end = {(time_t)(until / 1000), (long)(until % 1000) * 1000000};
 
-	if (under_valgrind() ||
+	if (sys_under_valgrind() ||
 	    sys(SYS_futex_waitv, words, 2, 0, ms < 0 ? NULL : &end, CLOCK_MONOTONIC) == -ENOSYS)
 		control_futex_wait((_Atomic uint32_t *)&control_page->request_serial, seen, ms);
 }

@@ -128,14 +128,12 @@ const struct mapping *memory_mapping(struct memory_map *m, uintptr_t address)
 	return mapping_at(m, address);
 }
 
-/* A call that every sandbox allows reads a signal mask from there, and then finds that it is not told what to do with it. */
 static bool probe_page(struct memory_map *m, uintptr_t page)
 {
 	if (page == m->page)
 		return m->page_readable;
 	m->page = page;
-	m->page_readable = sys(SYS_rt_sigprocmask, -1 /* no such operation */, page, 0,
-			       SYS_SIGSET_SIZE) != -EFAULT;
+	m->page_readable = sys_can_read(page);
 	return m->page_readable;
 }
 

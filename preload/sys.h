@@ -51,12 +51,44 @@ static inline long sys_call6(long n, long a, long b, long c, long d, long e, lon
 /* The kernel's sigset and sigaction, which are not libc's. */
 #define SYS_SIGSET_SIZE 8
 
+/* valgrind complains of system calls that it does not know. Asked by its client request 0x1001, which does nothing elsewhere. */
+static inline int sys_under_valgrind(void)
+{
+#if defined(__x86_64__)
+	static int answer = -1;
+	volatile uint64_t request[6] = {0x1001};
+	uint64_t result = 0;
+
+	if (answer < 0) {
+		__asm__ volatile("rolq $3, %%rdi\n\trolq $13, %%rdi\n\t"
+				 "rolq $61, %%rdi\n\trolq $51, %%rdi\n\t"
+				 "xchgq %%rbx, %%rbx"
+				 : "=d"(result)
+				 : "a"(&request[0]), "0"(result)
+				 : "cc", "memory");
+		answer = result != 0;
+	}
+	return answer;
+#else
+	return 0;
+#endif
+}
+
 /*
  * Can 8 bytes be read there? The kernel copies the new set before it looks at `how`: EFAULT for a bad address, EINVAL for a good
- * one, and no mask changes.
+ * one, and no mask changes. Every sandbox allows it but the strict one. valgrind complains of such a `how`, and has a slower way.
  */
 static inline int sys_can_read(uintptr_t address)
 {
+	uint64_t word;
+	struct {
+		const void *base;
+		size_t size;
+	} to = {&word, sizeof(word)}, from = {(const void *)address, sizeof(word)};
+
+	if (sys_under_valgrind())
+		return sys(SYS_process_vm_readv, sys(SYS_getpid), &to, 1, &from, 1, 0) ==
+		       sizeof(word);
 	return sys(SYS_rt_sigprocmask, -1, address, 0, SYS_SIGSET_SIZE) == -22;
 }
 

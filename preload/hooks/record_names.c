@@ -119,7 +119,7 @@ static __attribute__((noinline)) uint32_t name_make(const struct rule_type *type
 	struct record_name name = {.key = key, .type = (uint16_t)type->number};
 	uint32_t number = 0;
 
-	if (type->name_from == RULE_NAME_STRING && !sys_can_read(key))
+	if (type->name_from == RULE_NAME_STRING && (shim_sandboxed || !sys_can_read(key)))
 		return 0;
 	rule_name(type, object, name.text, sizeof(name.text));
 	name.wanted = record_wanted(type) == RECORD_ALL || is_wanted(name.text);

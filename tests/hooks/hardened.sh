@@ -5,13 +5,13 @@
 cd "$TMP" || exit 1
 cat >gadget.c <<'C'
 #include <stdlib.h>
-struct gadget { int count, pad[15]; };
+struct gadget { int count; const char *name; int pad[13]; };
 static struct gadget one;
-struct gadget *gadget_new(void) { one.count = 1; return &one; }
+struct gadget *gadget_new(void) { one.name = one.name ? "Next" : "First"; one.count = 1; return &one; }
 void gadget_ref(struct gadget *g) { __atomic_add_fetch(&g->count, 1, __ATOMIC_SEQ_CST); }
 int gadget_unref(struct gadget *g) { return __atomic_sub_fetch(&g->count, 1, __ATOMIC_SEQ_CST); }
 C
-printf '%s\n' 'family gadgets of a test' 'library libgadget.so' 'type gadget' 'count i32 at 0' 'create gadget_new' 'ref gadget_ref' 'unref gadget_unref' >gadget.rules
+printf '%s\n' 'family gadgets of a test' 'library libgadget.so' 'type gadget' 'count i32 at 0' 'name string at 8' 'create gadget_new' 'ref gadget_ref' 'unref gadget_unref' >gadget.rules
 gcc -g -O1 -shared -fPIC -o libgadget.so gadget.c && gcc -g -O1 -o hardened "$ROOT/tests/hooks/programs/hardened.c" -ldl || { fail "hardened: builds" "see above"; exit 1; }
 for how in none mdwe filter strict; do
 	want="lived "

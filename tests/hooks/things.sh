@@ -77,6 +77,14 @@ things births ./things births
 equal "hooks: a thread for each request: no memory is left behind" "$(cat births.out)" "births done"
 equal "hooks: and each birth is seen" "$("$REFGRAPH" balance births.rgd)" "balanced: 480 objects ended, 0 live; none has a reference that nobody gave back"
 
+if command -v valgrind >/dev/null; then
+	things valgrind valgrind -q --tool=none ./things leak
+	equal "hooks: valgrind has nothing to say of us" "$(cat valgrind.err)" ""
+	equal "hooks: below it: a forgotten reference" "$(first valgrind finding,objects,net)" "leak 3 +3"
+else
+	skip "hooks: below valgrind" "not installed"
+fi
+
 if gcc -g -O1 -rdynamic -o vectors "$HERE/vectors.c" -lpthread 2>gcc.log; then
 	things vectors ./vectors
 	equal "hooks: the recorder leaves vector registers and errno alone" "$(cat vectors.out)" "vectors done"
