@@ -104,7 +104,8 @@ static void add_branch(struct page *p, struct table *t, const struct balance_tre
 	add_numbers(t, b->objects, b->net, b->plus, b->minus);
 	table_number(t, DEPTH, b->depth);
 	str_clear(&p->text);
-	str_printf(&p->text, "%*s%s", (int)b->depth * 2, "", b->text);
+	str_printf(&p->text, "%*s", (int)b->depth * 2, "");
+	balance_tree_text(tree, at, &p->text);
 	table_text(t, PATH, str_text(&p->text));
 }
 

@@ -16,10 +16,9 @@ static struct error *branch_of(struct balance_tree *t, const struct balance *b,
 					.leaf = node == MODEL_NONE,
 					.parent = parent,
 					.node = node,
-					.objects = row->objects};
-
-	branch.text = branch.leaf ? call_paths_place(&b->paths, row->site)
-				  : call_paths_function(&b->paths, node);
+					.objects = row->objects,
+					.first = (uint32_t)t->texts.n,
+					.n = 1};
 	branch.depth = parent == MODEL_NONE ? 0 : t->branches.data[parent].depth + 1;
 	for (uint32_t i = 0; i < t->branches.n; i++) {
 		const struct balance_branch *have = &t->branches.data[i];
@@ -31,6 +30,9 @@ static struct error *branch_of(struct balance_tree *t, const struct balance *b,
 		}
 	}
 	*ret = (uint32_t)t->branches.n;
+	if (!VEC_PUSH(&t->texts, branch.leaf ? call_paths_place(&b->paths, row->site)
+					     : call_paths_function(&b->paths, node)))
+		return error_memory();
 	return VEC_PUSH(&t->branches, branch) ? NULL : error_memory();
 }
 
@@ -107,6 +109,54 @@ static struct error *order(struct balance_tree *t)
 	return NULL;
 }
 
+/*
+ * Calls that have one way to go on are one branch with what follows; a line stands for the function that it is in. Depth first, so an only child
+ * comes right behind its parent.
+ */
+static struct error *fold(struct balance_tree *t)
+{
+	VEC(const char *) texts = {0};
+	struct ids children = {0}, place = {0};
+	struct error *e = NULL;
+	uint32_t n = 0;
+
+	for (size_t i = 0; i < t->branches.n && !e; i++)
+		if (!VEC_PUSH(&children, 0) || !VEC_PUSH(&place, 0))
+			e = error_memory();
+	for (size_t i = 0; i < t->branches.n && !e; i++)
+		if (t->branches.data[i].parent != MODEL_NONE)
+			children.data[t->branches.data[i].parent]++;
+	for (uint32_t i = 0; i < t->branches.n && !e; i++) {
+		struct balance_branch b = t->branches.data[i];
+		const char *text = t->texts.data[b.first];
+		bool only = b.parent != MODEL_NONE && children.data[b.parent] == 1;
+		struct balance_branch *whole = only ? &t->branches.data[n - 1] : NULL;
+
+		if (only && b.leaf)
+			texts.data[texts.n - 1] = text;
+		else if (!VEC_PUSH(&texts, text))
+			e = error_memory();
+		if (only) {
+			whole->leaf = b.leaf;
+			whole->n += !b.leaf;
+		} else {
+			b.first = (uint32_t)texts.n - 1;
+			b.parent = b.parent == MODEL_NONE ? b.parent : place.data[b.parent];
+			b.depth = b.parent == MODEL_NONE ? 0 : t->branches.data[b.parent].depth + 1;
+			t->branches.data[n++] = b;
+		}
+		place.data[i] = n - 1;
+	}
+	t->branches.n = e ? t->branches.n : n;
+	VEC_FREE(&children);
+	VEC_FREE(&place);
+	VEC_FREE(&t->texts);
+	t->texts.data = texts.data;
+	t->texts.n = texts.n;
+	t->texts.room = texts.room;
+	return e;
+}
+
 /* More rows than that are no picture. */
 #define MOST_ROWS 200u
 
@@ -115,17 +165,50 @@ struct error *balance_tree_make(const struct balance *b, struct balance_tree *re
 	*ret = (struct balance_tree){0};
 	for (size_t i = 0; i < b->rows.n && i < MOST_ROWS; i++)
 		TRY(add_row(ret, b, &b->rows.data[i]));
-	return order(ret);
+	TRY(order(ret));
+	return fold(ret);
+}
+
+void balance_tree_text(const struct balance_tree *t, uint32_t at, struct str *out)
+{
+	const struct balance_branch *b = &t->branches.data[at];
+
+	for (uint32_t i = 0; i < b->n; i++) {
+		str_add(out, i ? " > " : "");
+		str_add(out, t->texts.data[b->first + i]);
+	}
 }
 
 void balance_tree_deinit(struct balance_tree *t)
 {
 	VEC_FREE(&t->branches);
+	VEC_FREE(&t->texts);
 }
 
 /* ---- drawing ------------------------------------------------------------------------------------------------------------- */
 
-static char *label_of(const struct balance *b, const struct balance_branch *branch)
+#define LINES_FIRST 3u /* of a long way in a box: the outermost, and the innermost */
+#define LINES_LAST 5u
+
+static void add_lines(const struct balance_tree *t, const struct balance_branch *branch,
+		      struct str *out)
+{
+	for (uint32_t i = 0; i < branch->n; i++) {
+		uint32_t hidden = branch->n > LINES_FIRST + LINES_LAST + 1 && i == LINES_FIRST
+					  ? branch->n - LINES_FIRST - LINES_LAST
+					  : 0;
+
+		str_add(out, i ? "\n" : "");
+		if (hidden) {
+			str_printf(out, "… %" PRIu32 " more …\n", hidden);
+			i += hidden;
+		}
+		str_printable(out, t->texts.data[branch->first + i]);
+	}
+}
+
+static char *label_of(const struct balance *b, const struct balance_tree *t,
+		      const struct balance_branch *branch)
 {
 	struct str text = {0};
 	char *ret;
@@ -135,7 +218,7 @@ static char *label_of(const struct balance *b, const struct balance_branch *bran
 		str_printf(&text, ": %" PRIu64 " object%s\n", branch->objects,
 			   branch->objects == 1 ? "" : "s");
 	}
-	str_printable(&text, branch->text);
+	add_lines(t, branch, &text);
 	str_printf(&text, "\n%+" PRId64 " (+%" PRIu64 " -%" PRIu64 ")", branch->net, branch->plus,
 		   branch->minus);
 	ret = text.failed ? NULL : strdup(str_text(&text));
@@ -148,7 +231,7 @@ struct error *balance_picture(const struct balance *b, const struct balance_tree
 {
 	for (uint32_t i = 0; i < t->branches.n; i++) {
 		const struct balance_branch *branch = &t->branches.data[i];
-		struct drawing_node node = {.label = label_of(b, branch),
+		struct drawing_node node = {.label = label_of(b, t, branch),
 					    .depth = branch->depth,
 					    .start = branch->leaf && branch->net != 0,
 					    .weight = (uint64_t)llabs(branch->net)};

@@ -10,7 +10,7 @@ equal "balance: what nets nothing, too" "$(rg balance --all --json | grep -c '"f
 equal "balance: one that is held says whose reference it has" "$(rg balance --no-header --columns finding,net,path,usually 'Session[0]')" "asked +1 (open_session) < main (close_session)"
 equal "balance: a tombstone by its address" "$(rg balance --no-header --columns net,path 0x20000)" "-1 (rude) < main"
 equal "balance: a type that is in balance" "$(rg balance --type Buffer)" "balanced: 0 objects ended, 1 live; none has a reference that nobody gave back"
-equal "balance: --tree" "$(rg balance --tree --no-header --columns depth,net,path | tr '\n' '/')" "0 +1 main/1 +1 fail/2 +1 (fail)/0 -1 main/1 -1 rude/2 -1 (rude)/"
+equal "balance: --tree" "$(rg balance --tree --no-header --columns depth,net,path | tr '\n' '/')" "0 +1 main > (fail)/0 -1 main > (rude)/"
 contains "balance: a drawing" "$(rg balance --format dot)" "Session: 1 object"
 equal "balance: the life of a floating object" "$(rg refcount --replay --no-header --columns kind,before,after 'Buffer' | tr '\n' '/')" \
 	"create 0 1/sink 1 1/unseen 1 2/defer 2 2/unref (deferred) 2 1/"

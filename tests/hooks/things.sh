@@ -24,7 +24,7 @@ equal "hooks: a forgotten reference is the first row" "$(first leak)" "Thing lea
 equal "hooks: and where it is usually given back" "$(first leak usually)" "bad_handler (things.c:$back)"
 equal "hooks: it is the only row" "$("$REFGRAPH" balance --json leak.rgd | wc -l)" 1
 equal "hooks: nothing else nets anything" "$("$REFGRAPH" balance --all --json leak.rgd | grep -c '"net":0,')" 6
-equal "hooks: the tree ends in the line" "$("$REFGRAPH" balance --tree --no-header --columns path leak.rgd | sed 's/^ *//; s/+0x[0-9a-f]*//' | tr '\n' '/')" "main/run_leak/serve/bad_handler/bad_handler (things.c:$line)/"
+equal "hooks: the tree ends in the line" "$("$REFGRAPH" balance --tree --no-header --columns path leak.rgd | sed 's/^ *//; s/+0x[0-9a-f]*//' | tr '\n' '/')" "main > run_leak > serve > bad_handler (things.c:$line)/"
 "$REFGRAPH" balance --fail leak.rgd >/dev/null 2>&1
 equal "hooks: --fail" "$?" 1
 "$REFGRAPH" balance --fail clean.rgd >/dev/null 2>&1
