@@ -412,17 +412,27 @@ void *quarantine_due(struct adapter_wrap *owner)
 	return block;
 }
 
-bool quarantine_holds(uint64_t object)
+static bool is_in_state(uint64_t object, enum grave_state state)
 {
 	struct grave *g;
-	bool held;
+	bool is;
 
 	if (!trylock(&lock))
 		return false;
 	g = find_object(object);
-	held = g && g->state == GRAVE_HELD;
+	is = g && g->state == state;
 	trylock_release(&lock);
-	return held;
+	return is;
+}
+
+bool quarantine_holds(uint64_t object)
+{
+	return is_in_state(object, GRAVE_HELD);
+}
+
+bool quarantine_wants(uint64_t object)
+{
+	return is_in_state(object, GRAVE_WANTED);
 }
 
 void quarantine_used(uint64_t object)

@@ -47,8 +47,9 @@ void quarantine_slices_each(void (*visit)(uintptr_t slice, void *context), void 
 /* Their allocator was unloaded: what is kept is nobody's, for ever. */
 void quarantine_slices_gone(void);
 
-/* The memory of the object that was here is kept. */
+/* The memory of the object that was here is kept; or is to be, and was not freed yet. */
 bool quarantine_holds(uint64_t object);
+bool quarantine_wants(uint64_t object);
 /* What its count, as the type reads it, has changed by since it was freed. While no other thread runs. */
 int64_t quarantine_change(uint64_t object);
 uint64_t quarantine_bytes(void);

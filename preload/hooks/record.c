@@ -256,9 +256,22 @@ static bool is_rest_of_end(const struct tracked *o, const struct seen *s)
 	return s->kind == RGD_EVENT_DESTROY && o->type != (uint16_t)s->hook->rule->type->number;
 }
 
+/* References before this call, as the object says. */
+static int64_t memory_before(const struct seen *s)
+{
+	return s->memory - (s->after ? change_of(s->kind) : 0);
+}
+
+/* It has references, and not as many as the words of an allocator's lists would be. */
+static bool says_it_lives(const struct seen *s)
+{
+	return s->has_memory && memory_before(s) > 0 && memory_before(s) <= INT16_MAX;
+}
+
 /*
- * It ended, and its very memory is still what it was. Where that was never kept: nothing of its type begins unseen, and the call is one for that type. What was
- * kept and went back to its allocator may be anything by now.
+ * It ended, and its very memory is still what it was. Where that was never kept: nothing of its type begins unseen, the call is one for that type, and the object
+ * does not say that it lives, nor comes to life: GStreamer's pools have buffers of which the last reference went, and take one at once. What was kept and went
+ * back to its allocator may be anything by now.
  */
 static bool is_after_end(const struct tracked *o, const struct seen *s)
 {
@@ -267,7 +280,9 @@ static bool is_after_end(const struct tracked *o, const struct seen *s)
 	if (!o || o->state != RGD_COUNTED_ENDED || is_rest_of_end(o, s))
 		return false;
 	return (!o->let_go && o->type == (uint16_t)type->number &&
-		!(o->flags & RGD_COUNTED_F_BEFORE) && has_births(type->number)) ||
+		!(o->flags & RGD_COUNTED_F_BEFORE) && has_births(type->number) &&
+		!says_it_lives(s) &&
+		!(change_of(s->kind) > 0 && (uint8_t)OUTSIDE(quarantine_wants, s->id))) ||
 	       (uint8_t)OUTSIDE(quarantine_holds, s->id);
 }
 
@@ -291,7 +306,7 @@ static bool is_last(const struct tracked *o, const struct seen *s)
 /* Nobody knows it, and it has no reference that could be taken or given: a constant of the library. */
 static bool is_constant(const struct seen *s)
 {
-	return s->has_memory && s->memory - (s->after ? change_of(s->kind) : 0) < 1;
+	return s->has_memory && memory_before(s) < 1;
 }
 
 /* The library took the reference that this call returns by a function of the rules. */
