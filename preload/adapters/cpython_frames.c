@@ -143,6 +143,9 @@ void frame_record(struct sink *sink, uintptr_t record, enum rgd_edge_kind kind)
 	uint64_t locals = code_local_count(code);
 	uintptr_t slots = record + (uintptr_t)at->iframe_localsplus;
 	int32_t top = (int32_t)half_at(record, at->iframe_stacktop);
+	/* of a generator that 3.13 closed without running it the locals are given back, but still stand there; -1: it runs */
+	if (top >= 0 && top < (int64_t)locals)
+		locals = (uint64_t)top;
 	know_locals(sink, code, slots, locals, kind);
 	if (top > (int64_t)locals)
 		know_stack(sink, slots + locals * 8, (uint64_t)top - locals, kind);

@@ -67,6 +67,8 @@ static uintptr_t pop(void)
 static bool claim(struct walk *walk, uintptr_t object, unsigned tag)
 {
 	const struct py_class *c = class_of_type(walk, type_of(object));
+	if (!c->type)
+		return false; /* what has no type is no object */
 	return walk_add(walk, RGD_RT_CPYTHON, object, object - c->prefix, tag);
 }
 

@@ -45,6 +45,8 @@ def check(v, python):
     equal(v + " roots: local of a running generator", bool([h for h in held if h[1:] == ("LOCAL", "in_generator")]), True)
     running = [r for r in d.roots if r[0] == "LOCAL" and r[3] == known["generator"]]
     equal(v + " roots: the running generator", running != [], True)
+    shut = [e[:3] for e in d.named(known["generator_shut"]) if e[1] in ("LOCAL", "STACK")]
+    equal(v + " roots: a generator that was closed holds nothing any more", shut, [])
     # Before 3.10 the module atexit itself holds them.
     if int(v.split(".")[1]) >= 10:
         found = [r for r in d.roots if r[2] == "atexit arguments" and known["at_exit"] in d.visited(r[3])]

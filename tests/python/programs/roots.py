@@ -50,6 +50,12 @@ def generates():
     yield in_generator
 
 
+def is_shut():
+    local, more = Marked(), [Marked()]
+    for item in more:
+        yield local
+
+
 def at_exit(marked):
     pass
 
@@ -72,6 +78,11 @@ def main():
     gc.collect()
     gc.disable()
     stats = gc.get_stats()
+    shut = is_shut()
+    known["generator_shut"] = id(shut)
+    next(shut)
+    shut.close()
+    [Marked() for _ in range(9)]  # where they lay: 3.13 leaves standing there what a closed generator gave back
     known["generator"] = 0
     g = generates()
     known["generator"] = id(g)
