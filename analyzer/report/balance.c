@@ -230,13 +230,36 @@ static struct error *sheet_fill(struct balance *b, const struct counted_row *c, 
 
 /* ---- pairs ------------------------------------------------------------------------------------------------------------- */
 
+/* How near two places are, beside the steps between them. */
+enum apart {
+	APART_CLOSE, /* in one function, or next to it */
+	APART_KIN,
+	APART_NEIGHBOURS, /* of one source file */
+	APART_FAR,
+};
+#define CLOSE 2u /* steps */
+
+static enum apart apart(const struct call_paths *p, uint32_t a, uint32_t b, uint32_t steps)
+{
+	return steps <= CLOSE			? APART_CLOSE
+	       : call_paths_kin(p, a, b)	? APART_KIN
+	       : call_paths_neighbours(p, a, b) ? APART_NEIGHBOURS
+						: APART_FAR;
+}
+
 struct candidate {
 	uint32_t plus, minus; /* entries */
 	uint64_t weight, near, all;
 	uint32_t distance, common;
-	bool birth, apart; /* neither in one function or next to it, nor of one source file */
+	bool birth;
+	uint8_t apart; /* enum apart */
+	uint32_t deep; /* of the reference, when they are far apart */
 };
 
+/*
+ * What fits best first. Where nothing tells which reference a release far away belongs to, those are taken that libraries took for themselves: what the
+ * program took with few calls between is its own, and the first that it forgets.
+ */
 static int by_fit(const void *a, const void *b)
 {
 	const struct candidate *x = a, *y = b;
@@ -248,7 +271,9 @@ static int by_fit(const void *a, const void *b)
 	if (x->all != y->all)
 		return x->all > y->all ? -1 : 1;
 	if (x->apart != y->apart)
-		return x->apart ? 1 : -1;
+		return x->apart < y->apart ? -1 : 1;
+	if (x->deep != y->deep)
+		return x->deep > y->deep ? -1 : 1;
 	if (x->distance != y->distance)
 		return x->distance < y->distance ? -1 : 1;
 	if (x->common != y->common)
@@ -294,8 +319,8 @@ static struct error *match(struct balance *b, struct sheet *s, struct lessons *l
 				c.all = weight_of(l->all, sites[p->site].near, sites[m->site].near);
 			}
 			c.distance = call_paths_distance(&b->paths, p->site, m->site, &c.common);
-			c.apart = c.distance > 2 &&
-				  !call_paths_neighbours(&b->paths, p->site, m->site);
+			c.apart = apart(&b->paths, p->site, m->site, c.distance);
+			c.deep = c.apart == APART_FAR ? sites[p->site].deep : 0;
 			if (!VEC_PUSH(&all, c))
 				e = error_memory();
 		}

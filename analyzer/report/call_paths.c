@@ -10,13 +10,51 @@
 #define UNKNOWN "(unknown)"
 #define FAR 512u /* steps: beyond that, two places have nothing to do with each other */
 
+/* Where libraries for all are; plug-ins have folders of their own. */
+static bool is_library_folder(const char *path, size_t n)
+{
+	static const char *const folders[] = {"/lib", "/usr/lib", "/lib64", "/usr/lib64",
+					      "/usr/local/lib"};
+	const char *multiarch = "/x86_64-linux-gnu";
+	size_t m = strlen(multiarch);
+
+	if (n > m && !strncmp(path + n - m, multiarch, m))
+		n -= m;
+	for (size_t i = 0; i < sizeof folders / sizeof *folders; i++)
+		if (n == strlen(folders[i]) && !strncmp(path, folders[i], n))
+			return true;
+	return false;
+}
+
+static bool is_program(const char *path, const char *program)
+{
+	const char *slash = strrchr(path, '/'), *name = strrchr(program, '/');
+
+	name = name ? name + 1 : program;
+	return !strcmp(path, program) ||
+	       (slash && !is_library_folder(path, (size_t)(slash - path))) ||
+	       (strlen(name) > 2 && strstr(slash ? slash : path, name));
+}
+
+static struct error *find_programs(struct call_paths *p)
+{
+	const char *program = model_meta(p->m, "program");
+
+	TRY(big_alloc((size_t)p->m->nmodules + 1, sizeof *p->programs, &p->programs));
+	for (uint32_t i = 0; program && i < p->m->nmodules; i++)
+		p->programs[i] = is_program(model_string(p->m, p->m->modules[i].path), program);
+	return NULL;
+}
+
 struct error *call_paths_init(struct model *m, struct call_paths *ret)
 {
 	struct error *e;
 
 	*ret = (struct call_paths){.m = m};
 	TRY(model_load(m, MODEL_STRINGS | MODEL_STACKS | MODEL_FRAMES | MODEL_MODULES));
-	e = big_alloc((size_t)m->nstacks + 1, sizeof *ret->path_of, &ret->path_of);
+	e = find_programs(ret);
+	if (!e)
+		e = big_alloc((size_t)m->nstacks + 1, sizeof *ret->path_of, &ret->path_of);
 	if (!e)
 		e = big_alloc((size_t)m->nstacks + 1, sizeof *ret->site_of, &ret->site_of);
 	if (e)
@@ -28,6 +66,7 @@ void call_paths_deinit(struct call_paths *p)
 {
 	if (!p->m)
 		return;
+	big_free(p->programs, (size_t)p->m->nmodules + 1, sizeof *p->programs);
 	big_free(p->path_of, (size_t)p->m->nstacks + 1, sizeof *p->path_of);
 	big_free(p->site_of, (size_t)p->m->nstacks + 1, sizeof *p->site_of);
 	VEC_FREE(&p->nodes);
@@ -156,6 +195,22 @@ static uint32_t inner_frame(const struct model *m, uint32_t stack)
 	return m->stacks[at != MODEL_NONE ? at : stack].frame;
 }
 
+static uint32_t deep_of(const struct call_paths *p, uint32_t stack)
+{
+	uint32_t deep = 0;
+
+	for (uint32_t at = stack; at != MODEL_NONE; at = p->m->stacks[at].parent) {
+		const struct frame *f = &p->m->frames[p->m->stacks[at].frame];
+
+		if (f->kind != RGD_FRAME_NATIVE ||
+		    (f->module != MODEL_NONE && p->programs[f->module] &&
+		     !is_ours(p->m, p->m->stacks[at].frame)))
+			return deep;
+		deep += !is_ours(p->m, p->m->stacks[at].frame);
+	}
+	return CALL_PATHS_DEEP;
+}
+
 /* NAMES_NONE without memory. */
 static uint32_t near_of(struct call_paths *p, uint32_t path)
 {
@@ -179,6 +234,7 @@ static struct error *site_find(struct call_paths *p, uint32_t stack, struct call
 		model_frame_text(p->m, site->frame, place);
 		TRY(path_of(p, stack, &site->path));
 	}
+	site->deep = deep_of(p, stack);
 	site->near = near_of(p, site->path);
 	return place->failed || site->near == NAMES_NONE ? error_memory() : NULL;
 }
@@ -226,6 +282,24 @@ uint32_t call_paths_distance(const struct call_paths *p, uint32_t a, uint32_t b,
 	}
 	*common = x != y || x == MODEL_NONE ? 0 : p->nodes.data[x].depth + 1;
 	return steps;
+}
+
+/* The function of node `path`, or its caller's, has this name. */
+static bool has_function(const struct call_paths *p, uint32_t path, uint32_t function)
+{
+	const struct call_path *node = &p->nodes.data[path];
+
+	return node->function == function ||
+	       (node->parent != MODEL_NONE && p->nodes.data[node->parent].function == function);
+}
+
+bool call_paths_kin(const struct call_paths *p, uint32_t a, uint32_t b)
+{
+	uint32_t x = p->sites.data[a].path, y = p->sites.data[b].path;
+
+	return x != MODEL_NONE && y != MODEL_NONE &&
+	       (has_function(p, x, p->nodes.data[y].function) ||
+		has_function(p, y, p->nodes.data[x].function));
 }
 
 /* Source files are mostly not much longer. */

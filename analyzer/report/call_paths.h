@@ -14,18 +14,23 @@ struct call_path {
 	uint32_t depth;	   /* from 0 */
 };
 
+#define CALL_PATHS_DEEP UINT32_MAX
+
 /* A place that takes or gives references: the way to it, and the line in its innermost function. */
 struct call_site {
 	uint32_t path;	/* MODEL_NONE unknown */
 	uint32_t stack; /* the first of those that are alike; MODEL_NONE unknown */
 	uint32_t frame; /* its innermost one that is no hook's; MODEL_NONE unknown */
 	uint32_t place; /* number of the text of its innermost frame */
+	/* calls from the program's own code (its executable, plug-ins, scripts) into libraries; CALL_PATHS_DEEP: none is */
+	uint32_t deep;
 	uint32_t
 		near; /* number of its innermost two functions: alike in places that differ in their further callers only */
 };
 
 struct call_paths {
 	struct model *m;
+	bool *programs; /* by module: the executable, what is called after it, plug-ins: no library for all */
 	VEC(struct call_path) nodes;
 	VEC(struct call_site) sites;
 	struct names functions, places, keys, site_keys, pairs;
@@ -40,6 +45,8 @@ struct error *call_paths_site(struct call_paths *paths, uint32_t stack, uint32_t
 /* How far apart the functions of two places are: steps from one to the other in the tree; *common: functions that both ways share. */
 uint32_t call_paths_distance(const struct call_paths *paths, uint32_t a, uint32_t b,
 			     uint32_t *common);
+/* One's function is the other's or its caller: as that of g_object_replace() is, which takes one reference and gives back another. */
+bool call_paths_kin(const struct call_paths *paths, uint32_t a, uint32_t b);
 /* The lines of both lie next to each other in one module, as those of one source file do. */
 bool call_paths_neighbours(const struct call_paths *paths, uint32_t a, uint32_t b);
 /* "handler+0x12 (server.c:31) < dispatch < main"; appended. */
