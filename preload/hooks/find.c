@@ -297,6 +297,7 @@ static void module_came(uint32_t index)
 	const struct rule_group *const *groups;
 	size_t ngroups = rules_groups(&groups);
 	struct search search = {.module = index, .batch = hooks_used};
+	struct hook *slices;
 	struct exports e;
 	bool exports = !m->own && exports_open(m, &e);
 
@@ -304,11 +305,7 @@ static void module_came(uint32_t index)
 		return;
 	search_gone(&search);
 	if (exports) {
-		struct hook *slices = slices_came(&e);
-
 		each_call(m, &e);
-		if (slices)
-			wanted[nwanted++] = slices;
 		if (strcmp(e.soname, "libgcc_s.so.1") != 0 &&
 		    exports_address(&e, "_Unwind_RaiseException"))
 			around_other_unwinder();
@@ -321,6 +318,10 @@ static void module_came(uint32_t index)
 			search_exports(&e, &search);
 		search_file(m, &search);
 	}
+	/* behind the rules': one of them may name the same function */
+	slices = exports ? slices_came(&e) : NULL;
+	if (slices)
+		wanted[nwanted++] = slices;
 }
 
 static void module_went(uint32_t index)

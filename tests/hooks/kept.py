@@ -130,6 +130,17 @@ def judge_large():
     equal("large: one release after the end", after, [p.stdout.split()[0]])
 
 
+def judge_rule():
+    """A rule that names the very function goes first: nothing is kept then."""
+    rules = os.path.join(TMP, "slice.rules")
+    with open(rules, "w") as f:
+        f.write("family things in slices\nlibrary libglib-2.0.so.*\ntype slice\n\tcreate g_slice_alloc\n\tdestroy g_slice_free1(2)\n")
+    p = run(rules, program, "many", dump="rule.rgd", env={"REFGRAPH_TOMBSTONES": "5000"})
+    h = Hooked("rule.rgd")
+    calls = {x["name"]: x["calls"] for x in h.hooks}
+    judge("slices: a rule for g_slice_free1 sees every call", p.returncode == 0 and calls["g_slice_free1"] >= 1000 and not h.alive(), (calls, len(h.alive())))
+
+
 def main():
     global program
     with open(RULES, "w") as f:
@@ -145,6 +156,7 @@ def main():
     judge_dump()
     judge_given_back()
     judge_twice()
+    judge_rule()
 
 
 main()
