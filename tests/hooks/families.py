@@ -17,7 +17,8 @@ SAMPLES = os.path.join(ROOT, "samples", "hooks")
 TYPES = {
     "cairo": "cairo_surface_t", "com": "Document", "curl": "CURLSH", "cxx": "Engine", "dbus": "DBusMessage", "ffmpeg": "AVBuffer", "ffmpeg_frame": "AVFrame",
     "fontconfig": "FcPattern", "freetype": "FT_Library", "glib": "GVariant (si)", "glib_bytes": "GBytes", "glib_context": "GMainContext", "glib_hash": "GHashTable",
-    "glib_source": "GSource", "gobject": "GObject", "gobject_boxed": "boxed", "gobject_closure": "GClosure", "gstreamer": "GstBuffer", "gstreamer_boxed": "GstBuffer",
+    "glib_source": "GSource", "gobject": "GObject", "gobject_boxed": "boxed", "gobject_closure": "GClosure", "gobject_task": "GTask",
+    "gstreamer": "GstBuffer", "gstreamer_boxed": "GstBuffer",
     "harfbuzz": "hb_buffer_t", "jansson": "json_t object", "json_c": "json_object object", "libusb": "libusb_transfer", "libuv": "uv_handle_t timer",
     "libxml2": "xmlDoc", "libxml2_dict": "xmlDict", "libxml2_node": "xmlNode", "openssl": "X509", "openssl_ctx": "SSL_CTX", "pango": "PangoAttrList", "sd_bus": "sd_bus",
     "sd_event": "sd_event_source", "systemd": "sd_device", "v4l": "v4l2_buffer", "wayland": "wl_callback", "wayland_surface": "wl_surface", "x11": "pixmap",
