@@ -402,6 +402,23 @@ static void on_loader(struct hook_call *call)
 
 static struct hook loader_hook = {.size = 1, .enter = on_loader};
 
+static void say_unfollowed(const char *why)
+{
+	char line[512];
+	bool debugger = strstr(why, "breakpoint");
+
+	log_format(line, sizeof(line),
+		   "rules: %s: of libraries that come by dlopen only calls through tables of "
+		   "imports will be seen, and not the first ones%s%s",
+		   debugger ? "somebody else stands at the loader's _dl_debug_state (a debugger "
+			      "that started the program?)"
+			    : "the loader's _dl_debug_state cannot be hooked",
+		   debugger ? "; to see all, start the program without it and attach it later"
+			    : "; it ",
+		   debugger ? "" : why);
+	log_line(line);
+}
+
 static void follow_loader(void)
 {
 	struct hook *list[] = {&loader_hook};
@@ -410,10 +427,7 @@ static void follow_loader(void)
 	loader_followed =
 		loader_hook.function && hook_install(list, 1) == 1 && loader_hook.way == HOOK_ENTRY;
 	if (!loader_followed)
-		log_line("rules: somebody else stands at the loader's _dl_debug_state (a debugger "
-			 "that started the program?): of libraries that come by dlopen only calls "
-			 "through tables of imports will be seen, and not the first ones; to see "
-			 "all, start the program without it and attach it later");
+		say_unfollowed(loader_hook.why);
 }
 
 /* The folder `rules` beside the shim. */

@@ -3,7 +3,7 @@
  *
  * Slots   are written to fresh pages that are writable, which then become executable and never change again: no page is both. Where a
  *         page must not become executable (PR_SET_MDWE, a systemd service, SELinux), a file in memory is mapped so from the first.
- * Patches are written with write(2) to /proc/self/mem, those of one page together: the mapping stays as it is, read only and executable, and
+ * Patches are written with write(2) to /proc/self/mem (where that is not to be had, as on the way back), those of one page together: the mapping stays as it is, read only and executable, and
  *         other bytes of its pages, which are written as they are, can be run meanwhile. It is no atomic store, so it is for code that nobody can be running: one thread, or a module that has just been
  *         mapped and is not relocated.
  * One     instruction that is all that a patch covers: nobody can be in the middle of it. It is replaced while threads run, as on the way back.
@@ -16,7 +16,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
-#include "../glue.h"
+#include "../entry.h"
 #include "around.h"
 #include "got.h"
 #include "relocate.h"
@@ -188,13 +188,16 @@ static bool text_replace(uintptr_t address, const uint8_t *bytes, size_t size)
 	return false;
 }
 
-/* One thread: the folder of tasks has a link for each, and two. Without /proc we are not alone. */
+/* One thread: the folder of tasks has a link for each, and two. Without /proc libc's word is taken, which counts those that it made. */
 static bool alone(void)
 {
 	struct stat tasks;
+	const char *single;
 
-	return sys(SYS_newfstatat, AT_FDCWD, "/proc/self/task", &tasks, 0) == 0 &&
-	       tasks.st_nlink == 3;
+	if (sys(SYS_newfstatat, AT_FDCWD, "/proc/self/task", &tasks, 0) == 0)
+		return tasks.st_nlink == 3;
+	single = entry_symbol(NULL, "__libc_single_threaded"); /* since glibc 2.32 */
+	return single && *single;
 }
 
 /* ---- installing ------------------------------------------------------------------------------------------------------------ */
@@ -298,10 +301,9 @@ static void page_patch(struct work *work, size_t n, bool at_once)
 	memcpy(text, (const void *)low, size);
 	for (size_t i = 0; i < n; i++)
 		memcpy(text + (work[i].proof.patch - low), work[i].record->after, PATCH_SIZE);
-	if (at_once)
+	/* no /proc, or a kernel that lets nobody write to code by it */
+	if (at_once || !text_write(low, text, size))
 		text_replace(low, text, size);
-	else
-		text_write(low, text, size);
 	for (size_t i = 0; i < n; i++) {
 		const struct patched *p = work[i].record;
 
@@ -621,8 +623,8 @@ static bool entry_restore(struct patched *p)
 	/* who patched it after us leads to us: it stays */
 	if (memcmp((const void *)p->patch, p->after, PATCH_SIZE) != 0)
 		return false;
-	return alone() ? text_write(p->patch, p->before, PATCH_SIZE)
-		       : text_replace(p->patch, p->before, PATCH_SIZE);
+	return (alone() && text_write(p->patch, p->before, PATCH_SIZE)) ||
+	       text_replace(p->patch, p->before, PATCH_SIZE);
 }
 
 static void remove_one(struct hook *hook)

@@ -21,8 +21,17 @@ for how in none mdwe filter strict; do
 	equal "hardened: $how: the program is as it was" "$status $(echo "$got" | tr '\n' ' ')" "0 $want"
 	equal "hardened: $how: nothing is said" "$(cat "$how.err")" ""
 done
+# a chroot without /proc, or a kernel that lets nobody write to code by /proc/self/mem
+if unshare -m mount -t tmpfs none /proc 2>/dev/null; then
+	got=$(timeout 60 unshare -m bash -c "mount -t tmpfs none /proc && LD_PRELOAD='$SHIM' REFGRAPH_DIR='$TMP' REFGRAPH_ON_EXIT=1 REFGRAPH_RULES='$TMP/gadget.rules' REFGRAPH_DUMP=noproc.rgd exec ./hardened '$TMP/libgadget.so' none" 2>noproc.err)
+	equal "hardened: no /proc: the program is as it was" "$? $got" "0 lived"
+	equal "hardened: no /proc: nothing is said" "$(cat noproc.err)" ""
+else
+	skip "hardened: no /proc" "mounts are not allowed here"
+fi
 calls() { "$REFGRAPH" info "$1.rgd" | sed -n 's/^hooks.gadgets *//p'; }
 equal "hardened: each call is seen" "$(calls none)" "3 functions at their entry; 2002 calls"
+[ -e noproc.rgd ] && equal "hardened: no /proc: each call is seen" "$(calls noproc)" "3 functions at their entry; 2002 calls"
 [ -e mdwe.rgd ] && equal "hardened: mdwe: each call is seen" "$(calls mdwe)" "3 functions at their entry; 2002 calls"
 for how in filter strict; do # there a system call of ours might end it
 	[ -e $how.rgd ] && fail "hardened: $how: no dump at its end" "there is one"
