@@ -245,7 +245,9 @@ static void family_facts(struct facts *f, const struct model *m, uint32_t family
 			continue;
 		join(&name, "hook", model_string(m, h->name));
 		str_clear(&text);
-		str_printf(&text, "%s; it %s", ways[h->way < 3 ? h->way : 0],
+		str_printf(&text, "%s; it %s",
+			   h->way == RGD_HOOK_NOT && h->calls ? "hooked no more"
+							      : ways[h->way < 3 ? h->way : 0],
 			   model_string(m, h->why));
 		fact_text(f, str_text(&name), str_text(&text));
 	}

@@ -74,6 +74,7 @@ struct lessons {
 struct entry {
 	uint32_t site;
 	uint64_t plus, minus;
+	uint64_t late; /* of plus: after the object's end, which nobody can give back */
 	uint64_t left_plus, left_minus; /* what no pair was found for */
 	bool birth;
 };
@@ -98,6 +99,13 @@ static struct error *entry_add(struct sheet *s, uint32_t site, uint64_t plus, ui
 	e->minus += minus;
 	e->birth |= birth;
 	return NULL;
+}
+
+static void late_add(struct sheet *s, uint32_t site, uint64_t times)
+{
+	for (size_t i = 0; i < s->entries.n; i++)
+		if (s->entries.data[i].site == site)
+			s->entries.data[i].late += times;
 }
 
 /* References that an event takes (or gives back: below 0). */
@@ -222,6 +230,8 @@ static struct error *sheet_fill(struct balance *b, const struct counted_row *c, 
 		TRY(call_paths_site(&b->paths, e->stack, &site));
 		TRY(entry_add(s, site, change > 0 ? (uint64_t)change : 0,
 			      change < 0 ? (uint64_t)-change : 0, e->kind == RGD_EVENT_CREATE));
+		if (change > 0 && e->flags & RGD_EVENT_F_ENDED)
+			late_add(s, site, (uint64_t)change);
 	}
 	TRY(sink(b, c, s));
 	TRY(baseline(b, c, till_end, s));
@@ -302,7 +312,7 @@ static struct error *match(struct balance *b, struct sheet *s, struct lessons *l
 	size_t n = s->entries.n;
 
 	for (size_t i = 0; i < n; i++) {
-		s->entries.data[i].left_plus = s->entries.data[i].plus;
+		s->entries.data[i].left_plus = s->entries.data[i].plus - s->entries.data[i].late;
 		s->entries.data[i].left_minus = s->entries.data[i].minus;
 	}
 	for (uint32_t i = 0; i < n && !e; i++) {
@@ -339,6 +349,8 @@ static struct error *match(struct balance *b, struct sheet *s, struct lessons *l
 		if (both && times && !e)
 			e = weight_add(&l->near, near_key(sites, p->site, m->site), both * times);
 	}
+	for (size_t i = 0; i < n; i++)
+		s->entries.data[i].left_plus += s->entries.data[i].late;
 	VEC_FREE(&all);
 	return e;
 }

@@ -314,7 +314,8 @@ static void write_hooks(struct walk *w)
 		    intern_text(&w->intern, h->rule->type->family),
 		    intern_text(&w->intern, h->rule->type->name), h->rule->role,
 		    h->gone ? HOOK_NOT : h->hook.way,
-		    intern_text(&w->intern, h->gone ? "its library is gone" : h->hook.why),
+		    intern_text(&w->intern,
+				h->gone ? "was in a library that is gone" : h->hook.why),
 		    record_calls((uint32_t)i));
 	}
 	table_close(&w->writer, &hooks_table);

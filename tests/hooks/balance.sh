@@ -20,9 +20,10 @@ contains "balance: info tells what a hook cannot see" "$(rg info)" "not seen; it
 equal "balance: a dump without rules" "$? $(grep -c -- '--rules' "$TMP/none")" "2 1"
 # where nothing was learned of the very type and place
 "$O/tests/tools/mkdump" -o "$TMP/p.rgd" "$ROOT/tests/graphs/balance_pairs.txt"
-equal "balance: what other types teach, what lies next to it, a hook's own frame, what follows from what is lost, the one object of a class, a circle, what libraries take for themselves, a task" \
+equal "balance: what other types teach, what lies next to it, a hook's own frame, what follows from what is lost, the one object of a class, a circle, what libraries take for themselves, a task, a use after the end" \
 	"$("$REFGRAPH" balance --no-header --columns type,example,net,path "$TMP/p.rgd" 2>/dev/null | sed 's/  */ /g; s/ $//')" \
-	"$(printf 'GTask 0x10240 +1 (keep) < list_add < run < main\nGTask 0x10240 +1 (grab) < helper < stop < main\nGTask 0x10240 +1 (open_session) < main\nHolder 0x100c0 +1 (keep) < list_add < run < main\nLone 0x10000 +1 (grab) < helper < stop < main\nNear 0x10040 +1 libnear.so.1+0x9000 < helper < stop < main\nOwn 0x101c0 +1 libnear.so.1+0x20000 < server+0x100\nWhole 0x10180 +1 (open_session) < main')"
+	"$(printf 'GTask 0x10240 +1 (keep) < list_add < run < main\nGTask 0x10240 +1 (grab) < helper < stop < main\nGTask 0x10240 +1 (open_session) < main\nHolder 0x100c0 +1 (keep) < list_add < run < main\nLate 0x30000 -1 (keep) < list_add < run < main\nLate 0x30000 +1 (grab) < helper < stop < main\nLone 0x10000 +1 (grab) < helper < stop < main\nNear 0x10040 +1 libnear.so.1+0x9000 < helper < stop < main\nOwn 0x101c0 +1 libnear.so.1+0x20000 < server+0x100\nWhole 0x10180 +1 (open_session) < main')"
+contains "balance: info tells of hooks that went" "$("$REFGRAPH" info "$TMP/p.rgd")" "hooked no more; it was in a library that is gone"
 # forged: events of nobody, more events than there are, a stack and a hook that are not there
 forge() { # NAME SED-SCRIPT TEXT
 	sed "$2" "$ROOT/tests/graphs/balance.txt" >"$TMP/f.txt"
