@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "../walk.h"
+#include "around.h"
 #include "followed.h"
 #include "numbers.h"
 #include "quarantine.h"
@@ -446,6 +447,7 @@ void record_counters(struct walk *w)
 		return;
 	for (unsigned i = 0; i < TRACKED_LOSSES; i++)
 		walk_counter(w, names[i], tracked_lost((enum tracked_loss)i));
+	walk_counter(w, "lost.hook.returns", around_lost());
 	walk_counter(w, "hooks.after.end", record_after_end());
 	if (followed_every > 1)
 		walk_counter(w, RGD_COUNTER_HOOKS_EVERY, followed_every);

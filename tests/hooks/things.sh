@@ -77,6 +77,12 @@ things births ./things births
 equal "hooks: a thread for each request: no memory is left behind" "$(cat births.out)" "births done"
 equal "hooks: and each birth is seen" "$("$REFGRAPH" balance births.rgd)" "balanced: 480 objects ended, 0 live; none has a reference that nobody gave back"
 
+# Coroutines that go from thread to thread within hooked calls, more than there are places for: the returns of 1024 are seen, twice.
+things coroutines ./things coroutines
+equal "hooks: coroutines: the program is as it was" "$(cat coroutines.out coroutines.err)" "coroutines done"
+contains "hooks: coroutines: all calls are seen" "$("$REFGRAPH" info coroutines.rgd)" "3 functions at their entry; 48000 calls"
+contains "hooks: coroutines: a return that is not seen is counted" "$("$REFGRAPH" info coroutines.rgd | tr -s ' ')" "counter.lost.hook.returns 3952"
+
 if command -v valgrind >/dev/null; then
 	things valgrind valgrind -q --tool=none ./things leak
 	equal "hooks: valgrind has nothing to say of us" "$(cat valgrind.err)" ""

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 #define NOINLINE __attribute__((noinline, noclone))
@@ -31,12 +32,15 @@ static jmp_buf away;
 static int jumps;
 static __thread int ends;
 
+static NOINLINE void leave(void);
+
 struct thing *thing_new(const char *name)
 {
 	if (jumps)
 		longjmp(away, 1);
 	if (ends)
 		pthread_exit(NULL);
+	leave();
 	struct thing *thing = calloc(1, sizeof(*thing));
 
 	thing->name = name;
@@ -219,6 +223,70 @@ static void run_births(void)
 	printf("births done\n");
 }
 
+/* Each leaves its thread within a hooked call, and goes on in the next one. */
+#define COROUTINES 3000
+static struct coroutine {
+	ucontext_t own, *back;
+	char *stack;
+} *coroutines;
+static __thread struct coroutine *_Atomic current;
+
+static NOINLINE struct coroutine *here(void)
+{
+	return current; /* read anew: the thread may be another one */
+}
+
+static void leave(void)
+{
+	struct coroutine *c = here();
+
+	if (c)
+		swapcontext(&c->own, c->back);
+}
+
+static void coroutine(void)
+{
+	serve("Thing", 0);
+	serve("Thing", 0);
+	leave();
+}
+
+static void *resume_all(void *unused)
+{
+	ucontext_t own;
+
+	for (int i = 0; i < COROUTINES; i++) {
+		coroutines[i].back = &own;
+		current = &coroutines[i];
+		swapcontext(&own, &coroutines[i].own);
+		current = NULL;
+	}
+	return NULL;
+}
+
+static void run_coroutines(void)
+{
+	pthread_t thread;
+
+	coroutines = calloc(COROUTINES, sizeof(*coroutines));
+	for (int i = 0; i < COROUTINES; i++) {
+		struct coroutine *c = &coroutines[i];
+
+		getcontext(&c->own);
+		c->own.uc_stack.ss_sp = c->stack = malloc(16384);
+		c->own.uc_stack.ss_size = 16384;
+		makecontext(&c->own, coroutine, 0);
+	}
+	for (int i = 0; i < 3; i++) {
+		pthread_create(&thread, NULL, resume_all, NULL);
+		pthread_join(thread, NULL);
+	}
+	for (int i = 0; i < COROUTINES; i++)
+		free(coroutines[i].stack);
+	free(coroutines);
+	printf("coroutines done\n");
+}
+
 static struct thing *kept[100];
 
 static void run_keep(void)
@@ -274,6 +342,8 @@ int main(int argc, char **argv)
 		run_surplus();
 	else if (!strcmp(what, "threads"))
 		run_threads();
+	else if (!strcmp(what, "coroutines"))
+		run_coroutines();
 	else if (!strcmp(what, "births"))
 		run_births();
 	else if (!strcmp(what, "keep"))
