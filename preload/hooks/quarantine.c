@@ -19,10 +19,6 @@
 #define LARGE (64ull << 10)
 #define LARGE_MOST (BYTES_MOST / 2)
 #define CHANGE_MOST 1000 /* beyond that it is no count that was written there */
-/* Objects that lie nearer to each other than this are of one bucket, or of two: which lies in a piece of memory is found so. */
-#define PLACE_SHIFT 10
-#define SLICE_MOST 1024u /* what is larger GLib asks malloc for */
-
 enum grave_state { GRAVE_NONE, GRAVE_WANTED, GRAVE_HELD };
 struct grave {
 	uintptr_t block, object, place;
@@ -39,7 +35,9 @@ _Static_assert(sizeof(struct grave) == 64, "one cache line");
 static trylock_t lock;
 static struct grave *graves;
 static uint32_t *by_block, *by_object; /* buckets: grave + 1 */
-static uint32_t room, mask;
+static uint32_t room;
+const uint32_t *quarantine_places; /* by_object, for who has no lock */
+uint32_t quarantine_mask;
 static uint64_t oldest, newest; /* of all that there ever were */
 static _Atomic uint64_t bytes;
 static uint32_t first_large; /* grave + 1, in the order in which they were freed */
@@ -66,19 +64,20 @@ static bool ready(void)
 		return false;
 	by_block = (uint32_t *)(graves + config.tombstones);
 	by_object = by_block + buckets;
-	mask = (uint32_t)buckets - 1;
+	quarantine_mask = (uint32_t)buckets - 1;
+	__atomic_store_n(&quarantine_places, by_object, __ATOMIC_RELEASE);
 	room = config.tombstones;
 	return true;
 }
 
 static uint32_t *block_bucket(uintptr_t block)
 {
-	return &by_block[tracked_mix(block) >> 20 & mask];
+	return &by_block[tracked_mix(block) >> 20 & quarantine_mask];
 }
 
 static uint32_t *object_bucket(uintptr_t object)
 {
-	return &by_object[tracked_mix(object >> PLACE_SHIFT) >> 20 & mask];
+	return &by_object[quarantine_place(object)];
 }
 
 static struct grave *find_block(uintptr_t block, enum grave_state state)
@@ -100,10 +99,11 @@ static struct grave *find_object(uintptr_t object)
 /* The newest that is wanted and lies in [address, address + size), which is not more than a page of slices. */
 static struct grave *find_wanted_in(uintptr_t address, size_t size)
 {
-	uintptr_t place = address >> PLACE_SHIFT, last = (address + size - 1) >> PLACE_SHIFT;
+	uintptr_t place = address >> QUARANTINE_PLACE_SHIFT,
+		  last = (address + size - 1) >> QUARANTINE_PLACE_SHIFT;
 
 	for (; graves && place <= last; place++)
-		for (uint32_t i = *object_bucket(place << PLACE_SHIFT); i;
+		for (uint32_t i = *object_bucket(place << QUARANTINE_PLACE_SHIFT); i;
 		     i = graves[i - 1].same_object)
 			if (graves[i - 1].object - address < size &&
 			    graves[i - 1].state == GRAVE_WANTED)
@@ -332,7 +332,7 @@ enum quarantine_slice quarantine_slice(void *slice, size_t size)
 	struct live_block block;
 	struct grave *g;
 
-	if (!size || size > SLICE_MOST || (live_find(address, &block) && block.size == size) ||
+	if (!quarantine_near(address, size) || (live_find(address, &block) && block.size == size) ||
 	    !trylock(&lock))
 		return SLICE_FREE;
 	g = find_block(address, GRAVE_HELD);

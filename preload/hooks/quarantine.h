@@ -13,9 +13,7 @@
 #ifndef REFGRAPH_HOOKS_QUARANTINE_H
 #define REFGRAPH_HOOKS_QUARANTINE_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "tracked.h"
 
 struct adapter_wrap;
 
@@ -40,6 +38,26 @@ void *quarantine_due(struct adapter_wrap *owner);
  */
 enum quarantine_slice { SLICE_FREE, SLICE_KEPT, SLICE_TWICE };
 enum quarantine_slice quarantine_slice(void *slice, size_t size);
+/*
+ * Without a lock or a call: false, none of the objects that are wanted or kept lies near this slice. Objects nearer to each other than 1 KiB are of one
+ * bucket, or of two.
+ */
+#define QUARANTINE_PLACE_SHIFT 10
+#define QUARANTINE_SLICE_MOST 1024u	  /* what is larger GLib asks malloc for */
+extern const uint32_t *quarantine_places; /* NULL: there was none ever */
+extern uint32_t quarantine_mask;
+static inline uint64_t quarantine_place(uint64_t address)
+{
+	return tracked_mix(address >> QUARANTINE_PLACE_SHIFT) >> 20 & quarantine_mask;
+}
+static inline bool quarantine_near(uint64_t slice, size_t size)
+{
+	const uint32_t *places = __atomic_load_n(&quarantine_places, __ATOMIC_ACQUIRE);
+
+	return places && size && size <= QUARANTINE_SLICE_MOST &&
+	       (__atomic_load_n(&places[quarantine_place(slice)], __ATOMIC_RELAXED) ||
+		__atomic_load_n(&places[quarantine_place(slice + size - 1)], __ATOMIC_RELAXED));
+}
 /* One that is to be freed now; NULL: none. */
 void *quarantine_slice_due(size_t *size);
 /* All that are kept, or due. While no other thread runs. */
