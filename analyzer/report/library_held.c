@@ -120,7 +120,7 @@ static bool root_is_own(const struct held *h, const struct root *root, uint32_t 
 
 /*
  * A library of containers (GLib) holds whatever it is given, and blocks of an object system (GObject) are everybody's: that one of theirs is the
- * holder says nothing. Such are libraries of which some block points to what is neither theirs nor counted by them.
+ * holder says nothing, nor do its counted ones, which others may make longer for what is theirs (GSource). Such are libraries of which some block points to what is neither theirs nor counted by them.
  */
 static void find_stores(const struct held *h, const struct alive *a)
 {
@@ -149,7 +149,7 @@ static void take_out(const struct held *h, const struct alive *a, uint64_t *set)
 
 			if (t != v && h->library[t] && alive_edge(a, e) &&
 			    (is_runtime(h->m, v) || owner_of(h, v) != h->library[t] ||
-			     (!h->library[v] && h->stores[h->library[t]])))
+			     h->stores[h->library[t]]))
 				bits_clear(set, t);
 		}
 	}
