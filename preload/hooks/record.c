@@ -733,6 +733,15 @@ static inline enum mode mode_of(const struct rule_hook *hook)
 	return likely(mode) ? mode : mode_find(hook);
 }
 
+/* From within a bracket. The program's (a signal's handler) is lost; what the shim itself asks of a runtime, as the walker does, is nobody's event. */
+static __attribute__((noinline)) void lose_nested(void)
+{
+	const struct thread *t = thread_current;
+
+	if (!t || t->hook_frame != UINTPTR_MAX)
+		tracked_lose(LOST_NESTED);
+}
+
 void record_enter(struct hook_call *call)
 {
 	const struct rule_hook *hook = call->context;
@@ -745,7 +754,7 @@ void record_enter(struct hook_call *call)
 	/* where a hook's own frame would be */
 	t = hook_enter(call->frame - 2 * sizeof(uintptr_t));
 	if (unlikely(!t)) {
-		tracked_lose(LOST_NESTED);
+		lose_nested();
 		return;
 	}
 	if (unlikely(!t->hook_calls && !calls_make(t))) {
@@ -785,7 +794,7 @@ void record_leave(struct hook_call *call)
 		return;
 	t = hook_enter(call->frame - 2 * sizeof(uintptr_t));
 	if (unlikely(!t)) {
-		tracked_lose(LOST_NESTED);
+		lose_nested();
 		return;
 	}
 	/* it may have begun in another thread (coroutines) */
