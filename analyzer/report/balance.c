@@ -556,6 +556,7 @@ static bool is_single(const struct judge *j, const struct counted_row *c, uint64
 	return true;
 }
 
+/* A reached one only by more references than pointers, and than events that were not recorded and might tell whose they are. */
 static bool should_be_gone(const struct judge *j, const struct counted_row *c)
 {
 	uint64_t count = c->memory != MODEL_UNKNOWN ? c->memory : c->count;
@@ -574,7 +575,7 @@ static bool should_be_gone(const struct judge *j, const struct counted_row *c)
 	if (!bits_get(j->sight->alive.reached, c->object))
 		return !bits_get(j->sight->indirect, c->object) && !is_single(j, c, count);
 	return j->lives && count != MODEL_UNKNOWN &&
-	       count > j->sight->holders[c->object] + holds_itself(j->b->paths.m, c) &&
+	       count > j->sight->holders[c->object] + holds_itself(j->b->paths.m, c) + c->lost &&
 	       differs(j, false);
 }
 
