@@ -33,7 +33,7 @@ SHIM_OBJ := $(SHIM_SRC:%.c=$(O)/%.o)
 SHIM_CFLAGS := $(BASE_CFLAGS) -fPIC -fvisibility=hidden -ftls-model=initial-exec -fno-plt -fno-stack-protector \
 	-fasynchronous-unwind-tables -fno-builtin-malloc -fno-builtin-calloc -fno-builtin-realloc -fno-builtin-free
 # What stands in the way of hooked calls touches no vector register: preload/hooks/outside.h. Loops stay loops, and are no calls of memcpy.
-GENERAL := $(addprefix $(O)/preload/,unwind_memo.o $(addprefix hooks/,around.o lives.o read.o record.o record_names.o slices.o tracked.o))
+GENERAL := $(addprefix $(O)/preload/,unwind_memo.o $(addprefix hooks/,around.o lives.o read.o record.o record_names.o roles.o slices.o tracked.o))
 GENERAL_CFLAGS := $(if $(filter x86_64%,$(shell $(CC) -dumpmachine)),-mgeneral-regs-only) -fno-tree-loop-distribute-patterns
 SHIM_LDFLAGS := -shared -Wl,-z,defs -Wl,-z,now -Wl,-z,relro -Wl,--version-script=preload/exports.map \
 	-Wl,--exclude-libs,ALL -Wl,--gc-sections -Wl,-soname,librefgraph.so

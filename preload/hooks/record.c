@@ -1,5 +1,5 @@
 /*
- * record.c - see record.h; what each role means stands in rules.h.
+ * record.c - see record.h: from a call to the role that it has for its object (roles.h).
  *
  * Each call is a bracket as in the hooks of the allocator (guard.h): the thread does not park within it, so a snapshot finds no shard locked and
  * no list half written, and what a handler of a signal does meanwhile passes by, counted as lost.
@@ -12,11 +12,10 @@
 #include "followed.h"
 #include "quarantine.h"
 #include "record.h"
+#include "roles.h"
 
 #define HOOKS_MAX 8192u
 
-/* Births and references taken, in this thread: what happens within one call of a creator is the same birth. */
-static __thread uint32_t moments TLS_FAST;
 /*
  * Calls that this thread is inside of, and that speak for all calls of the same object within (rule->wraps). One that was left by longjmp is known by
  * its frame, which lies below that of a later call.
@@ -27,23 +26,6 @@ static __thread struct {
 	uintptr_t frame;
 } wraps[WRAPS_MAX] TLS_FAST;
 static __thread uint32_t nwraps TLS_FAST;
-static _Atomic uint64_t after_end;
-/* Of this type some object was seen to begin: so all are, unless a constructor is inlined. */
-static _Atomic bool born_types[RECORD_TYPES];
-
-/* One call, as its event needs it. */
-struct seen {
-	struct thread *t;
-	const struct hook_call *call;
-	const struct rule_hook *hook;
-	const struct rule_type *type;
-	uint64_t id;
-	int64_t memory; /* references as the object says, when has_memory */
-	bool has_memory;
-	bool after; /* memory was read after the call, else before it */
-	uint32_t stack, name;
-	uint8_t kind;
-};
 
 /* ---- calls that are only counted ------------------------------------------------------------------------------------------ */
 
@@ -88,308 +70,6 @@ uint64_t record_calls(uint32_t number)
 		n += calls ? __atomic_load_n(&calls[number], __ATOMIC_RELAXED) : 0;
 	}
 	return n;
-}
-
-uint64_t record_after_end(void)
-{
-	return atomic_load_explicit(&after_end, memory_order_relaxed);
-}
-
-/* ---- one event ------------------------------------------------------------------------------------------------------------- */
-
-static bool is_known(int32_t count)
-{
-	return count != COUNT_UNKNOWN;
-}
-
-static int change_of(unsigned kind)
-{
-	return kind == RGD_EVENT_REF || kind == RGD_EVENT_ACQUIRE ? 1
-	       : kind == RGD_EVENT_UNREF			  ? -1
-								  : 0;
-}
-
-static uint16_t hook_of(const struct seen *s, unsigned flags)
-{
-	return EVENT_HOOK_WITH(s->hook->number, flags);
-}
-
-static void event_add(struct shard *shard, struct tracked *o, const struct seen *s, unsigned flags)
-{
-	int change = change_of(s->kind);
-	struct event event = {
-		.what = EVENT_WHAT(s->kind, s->stack),
-		.thread = s->t->tid,
-		.before = o->count,
-		.change = (int16_t)change,
-		.hook = hook_of(s, flags),
-	};
-
-	if (is_known(o->count))
-		o->count += change;
-	tracked_event(shard, o, &event);
-}
-
-static int32_t clip(int64_t count)
-{
-	return count > INT32_MAX	? INT32_MAX
-	       : count <= COUNT_UNKNOWN ? COUNT_UNKNOWN + 1
-					: (int32_t)count;
-}
-
-/*
- * The object's own word against our count, when one thread alone has it. Within a call of that thread (the last unref disposes of the object, and
- * that takes references again) the word is behind by what that call has yet to do.
- */
-static void count_compare(struct shard *shard, struct tracked *o, const struct seen *s)
-{
-	const struct event *last = o->nevents ? &o->events[o->nevents - 1] : NULL;
-	int64_t difference;
-	struct event unseen;
-
-	if (o->thread != s->t->tid)
-		o->flags |= RGD_COUNTED_F_THREADS;
-	if (!s->has_memory)
-		return;
-	difference = s->memory - (s->after ? change_of(s->kind) : 0);
-	if (!is_known(o->count)) {
-		o->count = clip(difference);
-		return;
-	}
-	difference -= o->count;
-	if (likely(!difference) || o->flags & RGD_COUNTED_F_THREADS) {
-		o->skew = 0;
-		return;
-	}
-	if (difference == o->skew || (last && difference == o->skew - last->change)) {
-		o->skew = (int32_t)difference;
-		return;
-	}
-	difference -= o->skew;
-	if (difference > INT16_MAX || difference < INT16_MIN)
-		return; /* no count lies there, or not any more */
-	unseen = (struct event){
-		.what = EVENT_WHAT(RGD_EVENT_UNSEEN, 0),
-		.thread = s->t->tid,
-		.before = o->count,
-		.change = (int16_t)difference,
-	};
-	o->count += (int32_t)difference;
-	tracked_event(shard, o, &unseen);
-}
-
-/* A live block starts at the object. */
-static bool starts_block(uint64_t object)
-{
-	struct live_block block;
-
-	return likely(!live_is_odd(object)) ? live_starts(object)
-					    : (uint8_t)OUTSIDE(live_find, object, (uint64_t)&block);
-}
-
-/* live_mark(), without a call mostly. */
-static bool mark_block(uint64_t object)
-{
-	return likely(!live_is_odd(object) && !config.peaks) ? live_mark_start(object)
-							     : (uint8_t)OUTSIDE(live_mark, object);
-}
-
-static struct tracked *object_begin(struct shard *shard, const struct seen *s, unsigned flags)
-{
-	struct tracked *o;
-
-	if (unlikely(!is_followed(s->type->id ? (uint32_t)s->id : s->id)))
-		return NULL; /* it was a moment ago */
-	o = tracked_begin(shard, s->id, (uint16_t)s->type->number);
-	if (!o)
-		return NULL;
-	o->name = s->name;
-	o->ignored = !record_name_get(s->name)->wanted;
-	o->thread = o->born_in = s->t->tid;
-	o->born_at = ++moments;
-	o->flags = (uint8_t)(flags | (s->type->id ? RGD_COUNTED_F_ID : 0));
-	o->in_block = !s->type->id && mark_block(s->id);
-	return o;
-}
-
-/* ---- roles ------------------------------------------------------------------------------------------------------------------ */
-
-/* Events came before the creator returned: the birth goes in front of them. */
-static void put_birth(struct shard *shard, struct tracked *o, const struct seen *s)
-{
-	struct event birth = {
-		.what = EVENT_WHAT(RGD_EVENT_CREATE, s->stack),
-		.thread = s->t->tid,
-		.hook = hook_of(s, 0),
-	};
-	int changes = 0;
-
-	for (unsigned i = 0; i < o->nevents; i++)
-		changes += o->events[i].change;
-	birth.change = (int16_t)(s->has_memory ? clip(s->memory) - changes : 1);
-	tracked_event(shard, o, &birth);
-	if (EVENT_KIND(o->events[o->nevents - 1].what) != RGD_EVENT_CREATE)
-		return; /* no memory */
-	for (unsigned i = o->nevents - 1u; i > 0; i--)
-		o->events[i] = o->events[i - 1];
-	o->events[0] = birth;
-	for (unsigned i = 1; i < o->nevents; i++)
-		o->events[i].before = o->events[i - 1].before + o->events[i - 1].change;
-	o->count = birth.change + changes;
-	o->flags &= (uint8_t)~RGD_COUNTED_F_BEFORE;
-}
-
-/* Of this type some object was seen to begin; else all that is known of any is what came later. */
-static bool has_births(uint32_t type)
-{
-	return type < RECORD_TYPES && atomic_load_explicit(&born_types[type], memory_order_relaxed);
-}
-
-static enum tracked_known known_at_end(const struct tracked *o, uint32_t type)
-{
-	return o->flags & RGD_COUNTED_F_BEFORE && has_births(type) ? TRACKED_PART : TRACKED_WHOLE;
-}
-
-/* Its last unref ended it, and in that the library gives back its memory by the function of another type: a parameter's by GObject's. */
-static bool is_rest_of_end(const struct tracked *o, const struct seen *s)
-{
-	return s->kind == RGD_EVENT_DESTROY && o->type != (uint16_t)s->hook->rule->type->number;
-}
-
-/* References before this call, as the object says. */
-static int64_t memory_before(const struct seen *s)
-{
-	return s->memory - (s->after ? change_of(s->kind) : 0);
-}
-
-/* It has references, and not as many as the words of an allocator's lists would be. */
-static bool says_it_lives(const struct seen *s)
-{
-	return s->has_memory && memory_before(s) > 0 && memory_before(s) <= INT16_MAX;
-}
-
-/*
- * It ended, and its very memory is still what it was. Where that was never kept: nothing of its type begins unseen, the call is one for that type, and the object
- * does not say that it lives, nor comes to life: GStreamer's pools have buffers of which the last reference went, and take one at once. What was kept and went
- * back to its allocator may be anything by now.
- */
-static bool is_after_end(const struct tracked *o, const struct seen *s)
-{
-	const struct rule_type *type = s->hook->rule->type;
-
-	if (!o || o->state != RGD_COUNTED_ENDED || is_rest_of_end(o, s))
-		return false;
-	return (!o->let_go && o->type == (uint16_t)type->number &&
-		!(o->flags & RGD_COUNTED_F_BEFORE) && has_births(type->number) &&
-		!says_it_lives(s) &&
-		!(change_of(s->kind) > 0 && (uint8_t)OUTSIDE(quarantine_wants, s->id))) ||
-	       (uint8_t)OUTSIDE(quarantine_holds, s->id);
-}
-
-/* True: that was all, the object had ended. */
-static bool was_after_end(struct shard *shard, struct tracked *o, const struct seen *s)
-{
-	if (!is_after_end(o, s))
-		return false;
-	event_add(shard, o, s, RGD_EVENT_F_ENDED);
-	atomic_fetch_add_explicit(&after_end, 1, memory_order_relaxed);
-	return true;
-}
-
-/* The last reference goes: but not when the object itself says that there are more, which nobody saw. */
-static bool is_last(const struct tracked *o, const struct seen *s)
-{
-	return s->kind == RGD_EVENT_UNREF && s->type->dies_at_zero && o->count == 0 &&
-	       !(s->has_memory && !s->after && s->memory > 1);
-}
-
-/* Nobody knows it, and it has no reference that could be taken or given: a constant of the library. */
-static bool is_constant(const struct seen *s)
-{
-	return s->has_memory && memory_before(s) < 1;
-}
-
-/* The library took the reference that this call returns by a function of the rules. */
-static bool is_told(const struct tracked *o, const struct seen *s)
-{
-	return s->kind == RGD_EVENT_ACQUIRE && o->ref_in == s->t->tid &&
-	       (int32_t)(o->ref_at - (uint32_t)s->call->kept[0]) > 0;
-}
-
-/* True: the object had ended before. */
-static bool role_other(struct shard *shard, struct tracked *o, struct seen *s)
-{
-	unsigned flags = 0;
-
-	if (was_after_end(shard, o, s))
-		return true;
-	if (!o || o->state == RGD_COUNTED_ENDED) {
-		if (s->kind == RGD_EVENT_DESTROY || is_constant(s))
-			return false;
-		o = object_begin(shard, s, RGD_COUNTED_F_BEFORE);
-		if (!o)
-			return false;
-	}
-	if (o->ignored) {
-		if (s->kind == RGD_EVENT_DESTROY)
-			tracked_end(shard, o, TRACKED_UNSEEN);
-		return false;
-	}
-	if (is_told(o, s))
-		return false;
-	if (s->kind != RGD_EVENT_DESTROY) /* then the count may be anything */
-		count_compare(shard, o, s);
-	o->thread = s->t->tid;
-	if (change_of(s->kind) > 0) {
-		o->ref_in = s->t->tid;
-		o->ref_at = ++moments;
-	}
-	if (s->kind == RGD_EVENT_DEFER && o->deferred < UINT16_MAX)
-		o->deferred++;
-	if (s->kind == RGD_EVENT_UNREF && o->deferred) {
-		o->deferred--;
-		flags = RGD_EVENT_F_DRAIN;
-	}
-	event_add(shard, o, s, flags);
-	if (s->kind == RGD_EVENT_DESTROY || is_last(o, s))
-		tracked_end(shard, o, known_at_end(o, s->type->number));
-	return false;
-}
-
-static void role_create(struct shard *shard, struct tracked *o, struct seen *s)
-{
-	struct event birth = {
-		.what = EVENT_WHAT(RGD_EVENT_CREATE, s->stack),
-		.thread = s->t->tid,
-		.change = (int16_t)(s->has_memory ? clip(s->memory) : 1),
-		.hook = hook_of(s, 0),
-	};
-	bool alive = o && o->state == RGD_COUNTED_ALIVE;
-
-	if (s->type->number < RECORD_TYPES)
-		atomic_store_explicit(&born_types[s->type->number], true, memory_order_relaxed);
-	if (alive && o->born_in == s->t->tid &&
-	    (int32_t)(o->born_at - (uint32_t)s->call->kept[0]) > 0) {
-		/* within this very call; its class was not whole then */
-		o->name = s->name;
-		o->ignored = !record_name_get(s->name)->wanted;
-		if (o->nevents && EVENT_KIND(o->events[0].what) == RGD_EVENT_CREATE)
-			tracked_rename(o, &o->events[0], birth.what, birth.hook);
-		else if (!o->ignored)
-			put_birth(shard, o, s);
-		return;
-	}
-	if (alive && !(s->has_memory && s->memory <= 1)) {
-		s->kind = RGD_EVENT_ACQUIRE; /* a creator with a cache */
-		role_other(shard, o, s);
-		return;
-	}
-	o = object_begin(shard, s, 0);
-	if (!o || o->ignored)
-		return;
-	birth.before = 0;
-	o->count = birth.change;
-	tracked_event(shard, o, &birth);
 }
 
 /* ---- what is said at once --------------------------------------------------------------------------------------------------- */
@@ -505,12 +185,21 @@ static bool read_call(struct seen *s)
 	} else {
 		s->has_memory = !s->type->id && rule_count(s->type, s->id, &s->memory);
 	}
-	if (s->after && s->type->count_from == RULE_COUNT_RESULT && change_of(s->kind)) {
+	if (s->after && s->type->count_from == RULE_COUNT_RESULT && role_change(s->kind)) {
 		s->has_memory = true;
 		s->memory = (int32_t)s->call->result;
 	}
 	s->id = id_of(s->type, s->id);
 	return true;
+}
+
+/* A live block starts at the object. */
+static bool starts_block(uint64_t object)
+{
+	struct live_block block;
+
+	return likely(!live_is_odd(object)) ? live_starts(object)
+					    : (uint8_t)OUTSIDE(live_find, object, (uint64_t)&block);
 }
 
 /*
@@ -618,7 +307,7 @@ static bool record_call(struct thread *t, const struct hook_call *call, bool aft
 		return false;
 	}
 	if (unlikely(!o || o->state == RGD_COUNTED_ENDED) && s.kind != RGD_EVENT_CREATE &&
-	    !is_after_end(o, &s)) {
+	    !role_is_after_end(o, &s)) {
 		shard_leave(shard);
 		shard = s.kind == RGD_EVENT_DESTROY && !o ? NULL : enter_named(&s);
 		if (!shard)
@@ -627,7 +316,7 @@ static bool record_call(struct thread *t, const struct hook_call *call, bool aft
 	}
 	alive = o && o->state == RGD_COUNTED_ALIVE;
 	if (o && unlikely(o->type != (uint16_t)s.type->number) && s.kind != RGD_EVENT_CREATE &&
-	    (alive || is_after_end(o, &s)))
+	    (alive || role_is_after_end(o, &s)))
 		take_type(&s, o);
 	if (s.kind == RGD_EVENT_CREATE)
 		role_create(shard, o, &s);
@@ -671,7 +360,7 @@ static __attribute__((noinline)) void keep_end(struct thread *t, struct hook_cal
 	if (!shard)
 		return;
 	o = tracked_find(shard, s.id);
-	late = was_after_end(shard, o, &s);
+	late = role_after_end(shard, o, &s);
 	last = !o || s.kind == RGD_EVENT_DESTROY || o->count == 1;
 	shard_leave(shard);
 	if (late) {
@@ -690,7 +379,7 @@ static __attribute__((noinline)) void keep(struct thread *t, struct hook_call *c
 	int64_t memory;
 	uint64_t object;
 
-	call->kept[0] = moments;
+	call->kept[0] = role_moments;
 	now.at_return = false; /* so nobody asks whether it will succeed */
 	if (!rule->object.argument || !rule_object(&now, call, &object) || !is_followed(object))
 		return;
@@ -801,63 +490,6 @@ void record_leave(struct hook_call *call)
 	if (likely(t->hook_calls || calls_make(t)))
 		record_call(t, call, true);
 	hook_leave(t);
-}
-
-/* ---- what was counted inline after the end ------------------------------------------------------------------------------------ */
-
-static uint32_t stack_of_end(const struct tracked *o)
-{
-	for (unsigned i = o->nevents; i-- > 0;)
-		if (!(EVENT_FLAGS(o->events[i].hook) & RGD_EVENT_F_ENDED))
-			return EVENT_STACK(o->events[i].what);
-	return 0;
-}
-
-struct event record_late_event(const struct tracked *o, int64_t change)
-{
-	return (struct event){
-		.what = EVENT_WHAT(RGD_EVENT_UNSEEN, stack_of_end(o)),
-		.before = COUNT_UNKNOWN,
-		.change = (int16_t)change,
-		.hook = EVENT_HOOK_WITH(0, RGD_EVENT_F_ENDED),
-	};
-}
-
-void record_let_go(uint64_t id, uint32_t type, int64_t change)
-{
-	struct shard *shard = shard_enter(id);
-	struct tracked *o = shard ? tracked_find(shard, id) : NULL;
-	struct event event;
-
-	if (o && o->state == RGD_COUNTED_ENDED && o->type == (uint16_t)type) {
-		o->let_go = true;
-		event = record_late_event(o, change);
-		if (change) {
-			tracked_event(shard, o, &event);
-			atomic_fetch_add_explicit(&after_end, 1, memory_order_relaxed);
-		}
-	}
-	if (shard)
-		shard_leave(shard);
-}
-
-void record_freed(uint64_t id, uint32_t type)
-{
-	struct shard *shard = shard_enter(id);
-	struct tracked *o = shard ? tracked_find(shard, id) : NULL;
-
-	if (o && o->state == RGD_COUNTED_ALIVE && o->type == (uint16_t)type) {
-		struct event event = {
-			.what = EVENT_WHAT(RGD_EVENT_DESTROY, 0),
-			.before = o->count,
-			.hook = EVENT_HOOK(~0u),
-		};
-
-		tracked_event(shard, o, &event);
-		tracked_end(shard, o, known_at_end(o, type));
-	}
-	if (shard)
-		shard_leave(shard);
 }
 
 /* ---- fork -------------------------------------------------------------------------------------------------------------------- */

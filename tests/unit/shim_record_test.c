@@ -18,6 +18,7 @@
 #include "../../preload/hooks/followed.c"
 #include "../../preload/hooks/lives.c"
 #include "../../preload/hooks/record_names.c"
+#include "../../preload/hooks/roles.c"
 #include "../../preload/hooks/record.c"
 
 struct config config;
