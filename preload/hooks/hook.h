@@ -11,6 +11,7 @@
  *   rules.h     the rules' format, and which functions of which modules a rule names                     (rules.c, find.c)
  *   slices.h    a hook of our own: GLib's slices, for quarantine.h                                       (slices.c)
  *   record.h    what is remembered of each call: objects, counts, stacks, pairs, tombstones              (record.c)
+ *   roles.h     what a call does to its object   followed.h  which objects are followed at all
  *
  * A hook is installed where nobody can be running the code. It is never in force half.
  * Nothing here allocates with malloc, takes a lock of the program, or calls the function that it stands before.

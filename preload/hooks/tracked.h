@@ -1,5 +1,5 @@
 /*
- * tracked.h - objects that count their references, and what happened to each. Knows no rules, no calls and no dumps: record.c says what
+ * tracked.h - objects that count their references, and what happened to each. Knows no rules, no calls and no dumps: roles.c says what
  * happened, record_walk.c writes it down.
  *
  * Objects lie in shards by their address; a shard has a lock, a hash table and memory of its own, so that threads meet only over the
