@@ -117,7 +117,7 @@ static void print_sample(const struct page *p)
 	uint64_t every;
 
 	if (model_counter(p->m, RGD_COUNTER_HOOKS_EVERY, &every) && every > 1)
-		printf("of each type, one object in %" PRIu64
+		printf("one object in %" PRIu64
 		       " was followed: the numbers are those of the sample\n",
 		       every);
 }

@@ -13,8 +13,9 @@
 #include "tracked.h"
 
 #define CALLS 2048u /* recorded ones between two looks at the clock, which is a system call */
-#define CALL_NS                                                                                    \
-	200u /* of one, as programs have it: 130 (TLS handshakes) to 280 (GTK's start) were measured */
+#define FREE 8192u  /* of each thread, before the first look: a small program is followed whole */
+/* A recorded call in programs: 130 (TLS handshakes) to 280 (GTK's start) were measured. */
+#define CALL_NS 200u
 #define PART 20u
 #define EVERY_MAX 256u /* then the calls themselves are what costs */
 
@@ -47,7 +48,11 @@ void followed_look(struct thread *t)
 	uint64_t before = t->hook_time;
 	struct timespec now;
 
-	t->hook_room = CALLS;
+	t->hook_room = t->hook_every ? CALLS : FREE;
+	if (!t->hook_every) { /* as if much had changed since: the next look only begins */
+		t->hook_every = UINT32_MAX;
+		return;
+	}
 	if (shim_sandboxed || every >= EVERY_MAX ||
 	    sys(SYS_clock_gettime, CLOCK_THREAD_CPUTIME_ID, &now))
 		return;
