@@ -12,7 +12,7 @@ import collections, glob, sys
 root, folder, name, n = sys.argv[1:]
 sys.path.insert(0, root + "/tests/tools")
 import rgd
-found, others, lost, partial = collections.Counter(), collections.Counter(), {}, 0
+found, others, lost, partial = collections.Counter(), collections.Counter(), {}, []
 for path in glob.glob(folder + "/*.rgd"):
     d = rgd.Dump(path)
     size, live = d.col("OBJECTS", 2), d.reachable()
@@ -20,10 +20,11 @@ for path in glob.glob(folder + "/*.rgd"):
     found[leaks.count(4321)] += 1
     # libc keeps the stacks of ended threads for new ones, in memory that is no root, with ld.so's 288 bytes for their TLS
     others.update(s for s in leaks if s not in (4321, 288))
-    partial += d.flags & 1
+    if d.flags & 1:
+        partial.append({k: v for k, v in d.meta.items() if k in ("partial", "label", "reason")})
     lost.update((k, v) for k, v in d.counters.items() if (k.startswith("lost.") or k == "freeze.torn") and v)
 bad = 0
-for what, got, want in (("the planted leaks in each dump", dict(found), {777: int(n)}), ("all complete", partial, 0),
+for what, got, want in (("the planted leaks in each dump", dict(found), {777: int(n)}), ("all complete", partial, []),
                         ("nothing lost", lost, {}), ("nothing else unreachable", dict(others), {})):
     print("ok %s: %s" % (name, what) if got == want else "not ok %s: %s: got %s, want %s" % (name, what, got, want))
     bad |= got != want
