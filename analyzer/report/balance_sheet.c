@@ -296,7 +296,9 @@ struct error *sheet_match(struct balance *b, struct sheet *s, struct lessons *l,
 			}
 			c.distance = call_paths_distance(&b->paths, p->site, m->site, &c.common);
 			c.apart = apart(&b->paths, p->site, m->site, c.distance);
-			c.deep = c.apart == APART_FAR ? sites[p->site].deep : 0;
+			/* where no life of the type has ended: else the nearest ones are what repeats */
+			c.deep = c.apart == APART_FAR && !times && !l->exact.n ? sites[p->site].deep
+									       : 0;
 			if (!VEC_PUSH(&all, c))
 				e = error_memory();
 		}
