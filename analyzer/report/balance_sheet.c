@@ -270,6 +270,21 @@ static uint64_t near_key(const struct call_site *sites, uint32_t plus, uint32_t 
 	return weight_key(sites[plus].near, sites[minus].near);
 }
 
+/* Lives that ended had references from there. */
+static bool is_taught(const struct lessons *l, uint32_t site)
+{
+	return weight_of(&l->exact, site, MODEL_NONE) > 0;
+}
+
+static struct error *teach_sites(const struct sheet *s, struct lessons *l, uint64_t times)
+{
+	for (size_t i = 0; i < s->entries.n; i++)
+		if (s->entries.data[i].plus)
+			TRY(weight_add(&l->exact, weight_key(s->entries.data[i].site, MODEL_NONE),
+				       times));
+	return NULL;
+}
+
 struct error *sheet_match(struct balance *b, struct sheet *s, struct lessons *l, uint64_t times)
 {
 	const struct call_site *sites = b->paths.sites.data;
@@ -281,6 +296,8 @@ struct error *sheet_match(struct balance *b, struct sheet *s, struct lessons *l,
 		s->entries.data[i].left_plus = s->entries.data[i].plus - s->entries.data[i].late;
 		s->entries.data[i].left_minus = s->entries.data[i].minus;
 	}
+	if (times)
+		e = teach_sites(s, l, times);
 	for (uint32_t i = 0; i < n && !e; i++) {
 		for (uint32_t k = 0; k < n && !e; k++) {
 			const struct entry *p = &s->entries.data[i], *m = &s->entries.data[k];
@@ -296,9 +313,8 @@ struct error *sheet_match(struct balance *b, struct sheet *s, struct lessons *l,
 			}
 			c.distance = call_paths_distance(&b->paths, p->site, m->site, &c.common);
 			c.apart = apart(&b->paths, p->site, m->site, c.distance);
-			/* where no life of the type has ended: else the nearest ones are what repeats */
-			c.deep = c.apart == APART_FAR && !times && !l->exact.n ? sites[p->site].deep
-									       : 0;
+			if (!times && c.apart == APART_FAR && !is_taught(l, p->site))
+				c.deep = sites[p->site].deep;
 			if (!VEC_PUSH(&all, c))
 				e = error_memory();
 		}

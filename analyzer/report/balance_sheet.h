@@ -9,7 +9,8 @@
 
 /* How often a reference's place and a release's were pairs: an open table. All zero is an empty one; its owner frees `slots`. */
 struct weight {
-	uint64_t key; /* place + 1 of the reference above, of the release below; 0 free */
+	uint64_t
+		key; /* place + 1 of the reference above, of the release below, 0 any; all 0 free */
 	uint64_t times;
 };
 struct weights {
