@@ -229,7 +229,7 @@ const struct option_row option_table[] = {
 	{OPT_TRACK_TYPE, OPTIONS_RUN, "track-type", 0, OPTION_TEXT, "GLOBS",
 	 "with rules: follow the references of these types only, separated by commas"},
 	{OPT_TRACK_OBJECTS, OPTIONS_RUN, "track-objects", 0, OPTION_TEXT, "N|auto",
-	 "with rules: follow one object in N only; auto: as many as cost about a tenth"},
+	 "with rules: follow one object in N only; auto: as many as cost little"},
 	{OPT_TOMBSTONES, OPTIONS_RUN, "tombstones", 0, OPTION_NUMBER, "N",
 	 "with rules: so many objects stay known after their end, for double unrefs"},
 	{OPT_PYTHON_TRACER, OPTIONS_RUN, "python-tracer", 0, OPTION_FLAG, NULL,

@@ -3,7 +3,7 @@
  *
  * What a recorded call costs is known, and how much time the thread had for its last few thousand is asked of the kernel: when more than one part in
  * twenty went into them, every other object, or fewer, is followed from then on. That never goes back: what is followed later must have been followed
- * from its birth. With the calls that are only counted that keeps all rules at about a tenth of the program's time.
+ * from its birth.
  */
 #include "followed.h"
 
