@@ -85,7 +85,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	argv[argc] = NULL;
 	command = command_find(line[0]);
 	error = context_parse(command, argc, argv, &context);
-	if (!error)
+	if (!error && !option_flag(&context, OPT_HELP, false)) /* as main() does: "-h" asks no dump */
 		error = command->run(&context);
 	/* an error is told in whole words, whatever the text was */
 	if (error && (!error->text || !error->text[0]))
